@@ -1,0 +1,58 @@
+"""meldpy fuses and links WebAssembly components into one component with one core module.
+
+The Python API in its first form: `fuse(inputs, options)` gives a `FuseResult` with the output's bytes and a report;
+every failure is a `MeldError`. `pipeline` narrates how it works. Importing this package loads nothing heavy.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meldpy.errors import (
+    DecodeError,
+    EngineError,
+    FileError,
+    InternalError,
+    LimitError,
+    LinkError,
+    Location,
+    MeldError,
+    UnsupportedError,
+    UsageError,
+    ValidationError,
+)
+
+if TYPE_CHECKING:
+    from meldpy.pipeline import FuseOptions, FuseReport, FuseResult, fuse
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "DecodeError",
+    "EngineError",
+    "FileError",
+    "FuseOptions",
+    "FuseReport",
+    "FuseResult",
+    "InternalError",
+    "LimitError",
+    "LinkError",
+    "Location",
+    "MeldError",
+    "UnsupportedError",
+    "UsageError",
+    "ValidationError",
+    "__version__",
+    "fuse",
+]
+
+_PIPELINE = ("FuseOptions", "FuseReport", "FuseResult", "fuse")
+
+
+def __getattr__(name: str) -> object:
+    """Load the pipeline on first use: `meld --version` must not pay for it."""
+    if name in _PIPELINE:
+        from meldpy import pipeline
+
+        return getattr(pipeline, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,10 @@
+"""Adapters: for each call site (one lower paired with one lift) plan, then emit the trampoline by recursion over types.
+
+The job: code for every crossing of a component boundary, and the canonical definitions at the outer edge. Not its
+job: what reaches what (`analysis`), laying out functions and memories (`merger`), component types (`wrapper`).
+Start with `adapt`; `places` says where values are, `translate` moves them, `trampoline` puts a call together.
+"""
+
+from meldpy.adapter.adapt import adapt
+
+__all__ = ["adapt"]

@@ -1,0 +1,204 @@
+"""The outer boundary: what the canon definitions of the output's component point at.
+
+Lifts, lowers and built-ins at the outer edge stay canon definitions of the engine, with the guest's own functions,
+memory and realloc, and only the options that their types need. A function of ours stands in between only where a
+flag is alive: a stub that checks may_leave before a host call or a built-in, wrappers that clear it around realloc
+and post-return, and shims that hold may_enter while the host is inside. Whether the host may enter at all is the
+engine's decision, so the shims count entries and check nothing.
+
+Spec: CanonicalABI.md `canon_lift`, `canon_lower`, `canon_resource_*`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import final
+
+from meldpy.adapter.emitter import Emitter, Workshop
+from meldpy.adapter.flags import Entering
+from meldpy.adapter.symbols import Symbols
+from meldpy.asm import I32, I64, FuncBuilder, Op
+from meldpy.cabi import Context, Needs
+from meldpy.model.canon import StringEncoding
+from meldpy.model.code import (
+    EmittedFunc,
+    FuncSymbol,
+    OuterBuiltin,
+    OuterBuiltinFunc,
+    OuterLift,
+    OuterLower,
+    OuterLowerFunc,
+    OuterOptions,
+    OuterResource,
+)
+from meldpy.model.core import CoreFuncType
+from meldpy.model.ids import FlagId, InstanceId, ResourceId
+from meldpy.model.linked import CanonicalOptions, Lift, LinkedGraph, Lower, ResourceBuiltin
+
+BUILTIN_TYPES = {
+    "new": CoreFuncType((I32,), (I32,)),
+    "rep": CoreFuncType((I32,), (I32,)),
+    "drop": CoreFuncType((I32,), ()),
+}
+DTOR_TYPE = CoreFuncType((I32,), ())
+
+
+@final
+class OuterEdge:
+    """Makes the outer definitions and the functions they need. Wrappers are shared by what they wrap."""
+
+    def __init__(
+        self,
+        shop: Workshop,
+        graph: LinkedGraph,
+        symbols: Symbols,
+        entering: Entering,
+        enter_flags: Mapping[InstanceId, FlagId],
+    ) -> None:
+        self._shop = shop
+        self._graph = graph
+        self._symbols = symbols
+        self._entering = entering
+        self._enter_flags = enter_flags
+        self._wrappers: dict[object, EmittedFunc] = {}
+
+    # --- what guests call -------------------------------------------------------------------------------------
+    def host_call(self, lower: Lower) -> FuncSymbol:
+        """The function behind a lower of an imported function: the import itself, or a stub that checks may_leave."""
+        target = OuterLowerFunc(lower.id)
+        core_type = self._shop.abi.func(lower.type, Context.LOWER, lower.options.memory64).core
+        return self._leaving(f"host call {lower.id}", target, core_type, lower.instance)
+
+    def builtin_call(self, builtin: ResourceBuiltin) -> FuncSymbol:
+        """The function behind a resource built-in. resource.rep does not leave, so nothing is checked."""
+        target = OuterBuiltinFunc(builtin.id)
+        if builtin.op == "rep":
+            return target
+        name = f"resource.{builtin.op} of {self._graph.resources[builtin.resource].name}"
+        return self._leaving(name, target, BUILTIN_TYPES[builtin.op], builtin.instance)
+
+    # --- what the outer component says ------------------------------------------------------------------------
+    def outer_lift(self, lift: Lift) -> OuterLift:
+        """The outer canon lift of an exported function."""
+        options = lift.options
+        core_type = self._shop.abi.func(lift.type, Context.LIFT, options.memory64).core
+        entered = self._entering.entered(lift.instance, None)
+        core_func = self._symbols.final(lift.core_func)
+        post_return = None if options.post_return is None else self._symbols.final(options.post_return)
+        if entered:
+            # the host stays inside until post-return has run
+            core_func = self._entered(core_func, core_type, entered, leave=post_return is None)
+        if post_return is not None:
+            post_type = CoreFuncType(core_type.results, ())
+            post_return = self._post_return(post_return, post_type, lift.instance, entered)
+        needs = self._shop.abi.needs(lift.type, Context.LIFT)
+        return OuterLift(lift.id, core_func, core_type, self._options(lift.instance, options, needs, post_return))
+
+    def outer_lower(self, lower: Lower) -> OuterLower:
+        """The outer canon lower of an imported function."""
+        core_type = self._shop.abi.func(lower.type, Context.LOWER, lower.options.memory64).core
+        needs = self._shop.abi.needs(lower.type, Context.LOWER)
+        return OuterLower(lower.id, core_type, self._options(lower.instance, lower.options, needs, None))
+
+    def outer_builtin(self, builtin: ResourceBuiltin) -> OuterBuiltin:
+        return OuterBuiltin(builtin.id, builtin.op, builtin.resource, BUILTIN_TYPES[builtin.op])
+
+    def outer_resource(self, id: ResourceId) -> OuterResource:
+        """The outer definition of a resource type. Its destructor runs with the defining instance entered."""
+        resource = self._graph.resources[id]
+        if resource.dtor is None:
+            return OuterResource(id, None)
+        assert resource.definer is not None
+        dtor = self._symbols.final(resource.dtor)
+        entered = self._entering.entered(resource.definer, None)
+        return OuterResource(id, self._entered(dtor, DTOR_TYPE, entered, leave=True) if entered else dtor)
+
+    # --- inside -----------------------------------------------------------------------------------------------
+    def _options(
+        self, instance: InstanceId, options: CanonicalOptions, needs: Needs, post_return: FuncSymbol | None
+    ) -> OuterOptions:
+        """What the type needs of the guest's options."""
+        realloc = None
+        if needs.realloc:
+            assert options.realloc is not None, "validation: a type that needs realloc has one"
+            realloc = self._realloc(self._symbols.final(options.realloc), instance, options.memory64)
+        return OuterOptions(
+            options.string_encoding if needs.encoding else StringEncoding.UTF8,
+            options.memory if needs.memory else None,
+            realloc,
+            post_return,
+        )
+
+    def _leaving(self, name: str, target: FuncSymbol, type: CoreFuncType, instance: InstanceId) -> FuncSymbol:
+        """`target`, or a stub in front of it that checks the instance's may_leave."""
+        if instance not in self._shop.leave_flags:
+            return target
+
+        def body(em: Emitter) -> None:
+            em.check_may_leave(instance)
+            em.b.get(*em.b.params)
+            em.b.call(target)
+
+        return self._wrapper(("leaving", target), f"{name}, checked", type, body)
+
+    def _realloc(self, realloc: FuncSymbol, instance: InstanceId, memory64: bool) -> FuncSymbol:
+        """The guest's realloc, or a wrapper that clears may_leave around it."""
+        if instance not in self._shop.leave_flags:
+            return realloc
+        pointer = I64 if memory64 else I32
+        name = f"realloc of {self._graph.instances[instance].label}"
+
+        def body(em: Emitter) -> None:
+            em.set_may_leave(instance, 0)
+            em.b.get(*em.b.params)
+            em.b.call(realloc)
+            em.set_may_leave(instance, 1)
+
+        return self._wrapper(("realloc", realloc, instance), name, CoreFuncType((pointer,) * 4, (pointer,)), body)
+
+    def _post_return(
+        self, post_return: FuncSymbol, type: CoreFuncType, instance: InstanceId, entered: tuple[InstanceId, ...]
+    ) -> FuncSymbol:
+        """The guest's post-return, or a wrapper that clears may_leave around it and ends the host's stay."""
+        if instance not in self._shop.leave_flags and not entered:
+            return post_return
+        name = f"post-return of {self._graph.instances[instance].label}"
+
+        def body(em: Emitter) -> None:
+            em.set_may_leave(instance, 0)
+            em.b.get(*em.b.params)
+            em.b.call(post_return)
+            em.set_may_leave(instance, 1)
+            self._count(em, entered, Op.I32_SUB)
+
+        return self._wrapper(("post-return", post_return, type, instance), name, type, body)
+
+    def _entered(
+        self, func: FuncSymbol, type: CoreFuncType, entered: tuple[InstanceId, ...], *, leave: bool
+    ) -> FuncSymbol:
+        """A shim that counts the host into the instances that `func` enters, and out again if `leave` is set."""
+        name = f"entry of {self._graph.instances[entered[-1]].label}"
+
+        def body(em: Emitter) -> None:
+            self._count(em, entered, Op.I32_ADD)
+            em.b.get(*em.b.params)
+            em.b.call(func)
+            if leave:
+                self._count(em, entered, Op.I32_SUB)
+
+        return self._wrapper(("entered", func, type, entered, leave), name, type, body)
+
+    def _count(self, em: Emitter, entered: tuple[InstanceId, ...], op: Op) -> None:
+        for instance in entered:
+            em.b.get_flag(self._enter_flags[instance])
+            em.b.i32(1)
+            em.b.op(op)
+            em.b.set_flag(self._enter_flags[instance])
+
+    def _wrapper(self, key: object, name: str, type: CoreFuncType, body: Callable[[Emitter], None]) -> EmittedFunc:
+        if key not in self._wrappers:
+            symbol = self._wrappers[key] = self._shop.functions.reserve()
+            b = FuncBuilder(name, type)
+            body(Emitter(self._shop, b))
+            self._shop.functions.define(symbol, b)
+        return self._wrappers[key]

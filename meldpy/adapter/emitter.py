@@ -1,0 +1,213 @@
+"""`Emitter`: one adapter function being written, with the checks and calls that every part of it shares.
+
+`Workshop` is what all functions of one adapt run have in common. The value translators (`translate/`) and the
+trampoline see nothing but an `Emitter`; what they may not decide (which instance clears which flag, who may throw)
+was decided before and is looked up here.
+
+Spec: CanonicalABI.md `LiftLowerContext.reallocate`, `call_and_trap_on_throw`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias, final
+
+from meldpy.adapter.functions import Functions
+from meldpy.adapter.library import Instances
+from meldpy.adapter.places import Memory, Place, Side
+from meldpy.adapter.traps import Trap
+from meldpy.asm import I32, I64, FuncBuilder, Local, Op
+from meldpy.cabi import Abi, Layouts
+from meldpy.model.code import EmittedFunc, FuncSymbol
+from meldpy.model.core import CoreFuncType
+from meldpy.model.ids import FlagId, FuncId, InstanceId
+from meldpy.model.valtype import DefinedType, ValType
+
+INLINE_COST = 48
+"""What a part of a function may cost inline, see `translate/outline.py`."""
+
+Translate: TypeAlias = "Callable[[Emitter, ValType, Place, Place], None]"
+
+
+@final
+@dataclass(slots=True)
+class Workshop:
+    """What the functions of one adapt run share.
+
+    may_throw: guest functions out of which an exception can escape. leave_flags: the `may_leave` flags that are
+    alive. labels: a name for each instance, for the names of emitted functions. translate: the value translator
+    (`translate.translate`), handed in so that its parts can call each other through the emitter. outlined, pending,
+    costs: shared helper functions by what they translate, those still to be written, and what types cost inline (see
+    `translate/outline.py`). reallocs: checked reallocs by side. plain: types that may be copied as bytes.
+    """
+
+    abi: Abi
+    functions: Functions
+    library: Instances
+    may_throw: frozenset[FuncId]
+    leave_flags: Mapping[InstanceId, FlagId]
+    labels: Mapping[InstanceId, str]
+    translate: Translate
+    outlined: dict[object, EmittedFunc] = field(default_factory=dict)
+    pending: list[Callable[[], None]] = field(default_factory=list)
+    reallocs: dict[Side, EmittedFunc] = field(default_factory=dict)
+    costs: dict[DefinedType, int] = field(default_factory=dict)
+    plain: dict[DefinedType, bool] = field(default_factory=dict)
+
+    def finish(self) -> None:
+        """Write the helpers that were asked for, and those that they ask for."""
+        while self.pending:
+            self.pending.pop()()
+
+
+@final
+class Emitter:
+    """A function being built (`b`) and the workshop it is built in."""
+
+    def __init__(self, shop: Workshop, b: FuncBuilder) -> None:
+        self.shop = shop
+        self.b = b
+        self.inline_cost = INLINE_COST
+
+    @property
+    def library(self) -> Instances:
+        return self.shop.library
+
+    def translate(self, type: ValType, src: Place, dst: Place) -> None:
+        """Lift a value at `src` and lower it at `dst`, with all checks."""
+        self.shop.translate(self, type, src, dst)
+
+    def layouts(self, side: Side) -> Layouts:
+        return self.shop.abi.layouts(side.memory64)
+
+    # --- traps ------------------------------------------------------------------------------------------------
+    def trap_symbol(self, trap: Trap) -> EmittedFunc:
+        return self.shop.functions.trap(trap)
+
+    def trap(self, trap: Trap) -> None:
+        """Fail here."""
+        self.b.call(self.trap_symbol(trap))
+        self.b.unreachable()
+
+    def trap_if(self, trap: Trap) -> None:
+        """Pops an i32 and fails unless it is zero."""
+        with self.b.if_():
+            self.trap(trap)
+
+    def check_aligned(self, pointer: Local, alignment: int, trap: Trap) -> None:
+        """Fail unless the address in `pointer` is a multiple of `alignment` (a power of two)."""
+        if alignment == 1:
+            return
+        self.b.get(pointer)
+        self.b.const(pointer.type, alignment - 1)
+        if pointer.type is I64:
+            self.b.op(Op.I64_AND, Op.I64_EQZ, Op.I32_EQZ)
+        else:
+            self.b.op(Op.I32_AND)
+        self.trap_if(trap)
+
+    def check_bounds(self, memory: Memory, pointer: Local, byte_length: Local | int, trap: Trap) -> None:
+        """Fail unless `byte_length` bytes (an i64 local, or a constant) at `pointer` lie inside `memory`."""
+        b = self.b
+        with b.scratch(I64) as (end,):
+            self.get_extended(pointer)
+            self._i64(byte_length)
+            b.op(Op.I64_ADD)
+            b.tee(end)
+            # the size in bytes, as i64: even 2^32 of a full 32-bit memory fits
+            b.memory_size(memory.id)
+            if not memory.memory64:
+                b.op(Op.I64_EXTEND_I32_U)
+            if memory.page_log2:
+                b.i64(memory.page_log2)
+                b.op(Op.I64_SHL)
+            b.op(Op.I64_GT_U)
+            if memory.memory64:
+                # a 64-bit sum can wrap
+                b.get(end)
+                self._i64(byte_length)
+                b.op(Op.I64_LT_U, Op.I32_OR)
+            self.trap_if(trap)
+
+    def get_extended(self, local: Local) -> None:
+        """Push an address or length as i64."""
+        self.b.get(local)
+        if local.type is I32:
+            self.b.op(Op.I64_EXTEND_I32_U)
+
+    def _i64(self, value: Local | int) -> None:
+        if isinstance(value, int):
+            self.b.i64(value)
+        else:
+            assert value.type is I64
+            self.b.get(value)
+
+    # --- calls --------------------------------------------------------------------------------------------------
+    def call_guarded(self, func: FuncSymbol, args: tuple[Local, ...], results: tuple[Local, ...]) -> None:
+        """Call guest code at a boundary: an exception that would leave it is a trap."""
+        b = self.b
+        if isinstance(func, FuncId) and func in self.shop.may_throw:
+            with b.block() as done:
+                with b.block() as caught:
+                    with b.try_catch_all(caught):
+                        b.get(*args)
+                        b.call(func)
+                        b.set(*results)
+                    b.br(done)
+                self.trap(Trap.UNCAUGHT_EXCEPTION)
+        else:
+            b.get(*args)
+            b.call(func)
+            b.set(*results)
+
+    def set_may_leave(self, instance: InstanceId, value: int) -> None:
+        """Set the instance's `may_leave`, if anything could observe it."""
+        if instance in self.shop.leave_flags:
+            self.b.i32(value)
+            self.b.set_flag(self.shop.leave_flags[instance])
+
+    def check_may_leave(self, instance: InstanceId) -> None:
+        """Fail if the instance may not call out now."""
+        if instance in self.shop.leave_flags:
+            self.b.get_flag(self.shop.leave_flags[instance])
+            self.b.op(Op.I32_EQZ)
+            self.trap_if(Trap.CANNOT_LEAVE)
+
+    def call_realloc_checked(self, side: Side) -> None:
+        """Pops old pointer, old size, alignment, new size (of the side's address type); pushes the checked result."""
+        self.b.call(self.realloc_symbol(side))
+
+    def realloc_symbol(self, side: Side) -> EmittedFunc:
+        """The checked realloc of a side: guest realloc, then alignment and bounds of what it returned."""
+        if side not in self.shop.reallocs:
+            self.shop.reallocs[side] = _checked_realloc(self.shop, side)
+        return self.shop.reallocs[side]
+
+
+def _checked_realloc(shop: Workshop, side: Side) -> EmittedFunc:
+    memory, pointer = side.needs_memory(), side.pointer
+    assert side.realloc is not None
+    name = f"realloc of {shop.labels[side.instance]}, checked"
+    b = FuncBuilder(name, CoreFuncType((pointer,) * 4, (pointer,)))
+    em = Emitter(shop, b)
+    _, _, alignment, new_size = b.params
+    result = b.local(pointer)
+
+    # the guest's allocator runs with may_leave clear
+    em.set_may_leave(side.instance, 0)
+    em.call_guarded(side.realloc, b.params, (result,))
+    em.set_may_leave(side.instance, 1)
+
+    # its result is as untrusted as any pointer
+    wide = pointer is I64
+    b.get(result, alignment)
+    b.const(pointer, 1)
+    b.op(*((Op.I64_SUB, Op.I64_AND, Op.I64_EQZ, Op.I32_EQZ) if wide else (Op.I32_SUB, Op.I32_AND)))
+    em.trap_if(Trap.REALLOC_MISALIGNED)
+    length = b.local(I64)
+    em.get_extended(new_size)
+    b.set(length)
+    em.check_bounds(memory, result, length, Trap.REALLOC_OUT_OF_BOUNDS)
+    b.get(result)
+    return shop.functions.add(b)

@@ -1,0 +1,58 @@
+"""Instances of the runtime library, made when emitted code first asks for one.
+
+A module of the library (WAT, assembled by the pipeline) imports the memories and functions it works on. Each distinct
+list of arguments is one more instance, merged like any core instance; ids continue those of the graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeAlias, final
+
+from meldpy.errors import Location
+from meldpy.model.code import RuntimeArg, RuntimeInstance
+from meldpy.model.core import CoreModule, CoreSort
+from meldpy.model.ids import CoreFuncIndex, CoreInstanceId, FuncId, ModuleId
+from meldpy.model.linked import Module
+
+RuntimeLibrary: TypeAlias = "Mapping[str, CoreModule]"
+"""The runtime library's modules by name, decoded."""
+
+
+@final
+class Instances:
+    """The runtime instances of one adapt run."""
+
+    def __init__(self, library: RuntimeLibrary, first_module: int, first_instance: int) -> None:
+        self._library = library
+        self._first_module = first_module
+        self._first_instance = first_instance
+        self._modules: dict[str, Module] = {}
+        self._instances: dict[tuple[str, tuple[RuntimeArg, ...]], RuntimeInstance] = {}
+
+    def func(self, module_name: str, args: tuple[RuntimeArg, ...], export: str) -> FuncId:
+        """The function that `module_name`, instantiated with `args` (one per import, in order), exports as `export`."""
+        module = self._module(module_name)
+        key = (module_name, args)
+        if key not in self._instances:
+            assert len(args) == len(module.module.imports), f"{module_name}: wrong number of arguments"
+            id = CoreInstanceId(self._first_instance + len(self._instances))
+            self._instances[key] = RuntimeInstance(id, module.id, args)
+        for item in module.module.exports:
+            if item.name == export and item.sort is CoreSort.FUNC:
+                return FuncId(self._instances[key].id, CoreFuncIndex(item.index))
+        raise AssertionError(f"runtime module {module_name} exports no function {export}")
+
+    @property
+    def modules(self) -> tuple[Module, ...]:
+        return tuple(self._modules.values())
+
+    @property
+    def instances(self) -> tuple[RuntimeInstance, ...]:
+        return tuple(self._instances.values())
+
+    def _module(self, name: str) -> Module:
+        if name not in self._modules:
+            id = ModuleId(self._first_module + len(self._modules))
+            self._modules[name] = Module(id, self._library[name], f"runtime {name}", Location(f"runtime/{name}.wat"))
+        return self._modules[name]

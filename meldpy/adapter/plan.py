@@ -1,0 +1,77 @@
+"""The plan of a call site: every decision that its trampoline depends on, made before emission.
+
+A call site is one lower paired with one lift. Its plan says how the function type looks to either side, which
+memories, encodings and reallocs take part, and which checks are alive.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from meldpy.adapter.flags import Entering
+from meldpy.adapter.memories import memory_of
+from meldpy.adapter.places import Side
+from meldpy.adapter.symbols import Symbols
+from meldpy.cabi import Abi, Context, FlatFunc, Needs
+from meldpy.model.code import FuncSymbol
+from meldpy.model.ids import InstanceId
+from meldpy.model.linked import CanonicalOptions, Lift, LinkedGraph, Lower
+from meldpy.model.valtype import DefinedType, TupleType, ValType
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class CallSite:
+    """One crossing.
+
+    caller and callee: the two sides; caller_flat and callee_flat: the function type as each sees it. params: the
+    parameter types, params_tuple: what is in memory when they spill. enters: the instances whose may_enter the call
+    checks and holds. post_return: the callee's, if it has one.
+    """
+
+    name: str
+    caller: Side
+    callee: Side
+    caller_flat: FlatFunc
+    callee_flat: FlatFunc
+    params: tuple[ValType, ...]
+    params_tuple: DefinedType
+    result: ValType | None
+    core_func: FuncSymbol
+    post_return: FuncSymbol | None
+    enters: tuple[InstanceId, ...]
+
+
+def plan(graph: LinkedGraph, lower: Lower, lift: Lift, symbols: Symbols, entering: Entering, abi: Abi) -> CallSite:
+    """The plan for the call site of `lower` and the lift that it calls. Both have equal types (resolve saw to it)."""
+    type = lift.type
+    params = tuple(param for _, param in type.params)
+    caller, callee = graph.instances[lower.instance].label, graph.instances[lift.instance].label
+    options = lift.options
+    return CallSite(
+        name=f"adapter {lower.id}: {caller} calls {callee}",
+        caller=_side(graph, lower.instance, lower.options, abi.needs(type, Context.LOWER), symbols),
+        callee=_side(graph, lift.instance, options, abi.needs(type, Context.LIFT), symbols),
+        caller_flat=abi.func(type, Context.LOWER, lower.options.memory64),
+        callee_flat=abi.func(type, Context.LIFT, options.memory64),
+        params=params,
+        params_tuple=DefinedType(TupleType(params)),
+        result=type.result,
+        core_func=symbols.final(lift.core_func),
+        post_return=None if options.post_return is None else symbols.final(options.post_return),
+        enters=entering.entered(lift.instance, lower.instance),
+    )
+
+
+def _side(graph: LinkedGraph, instance: InstanceId, options: CanonicalOptions, needs: Needs, symbols: Symbols) -> Side:
+    """One side's options, resolved; what the type does not need is left out, so that equal sides are equal."""
+    memory = None
+    if needs.memory:
+        assert options.memory is not None, "validation: a type that needs a memory has one"
+        memory = memory_of(graph, options.memory)
+    realloc = None
+    if needs.realloc:
+        assert options.realloc is not None, "validation: a type that needs realloc has one"
+        realloc = symbols.final(options.realloc)
+    return Side(instance, options.string_encoding, memory, realloc)

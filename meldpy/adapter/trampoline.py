@@ -1,0 +1,116 @@
+"""The function that a call site becomes, in the order of the spec's `canon_lower` around `canon_lift`.
+
+Values are `translate`'s business; what happens between them is here: checks of the flags, spilled tuples, the call
+behind its exception barrier, post-return, and the flags again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from meldpy.adapter.emitter import Emitter, Workshop
+from meldpy.adapter.places import Addr, Flat, Place, Side
+from meldpy.adapter.plan import CallSite
+from meldpy.adapter.traps import Trap
+from meldpy.asm import FuncBuilder, Local
+from meldpy.model.code import EmittedFunc
+from meldpy.model.ids import FlagId, InstanceId
+from meldpy.model.valtype import ValType
+
+
+def emit_trampoline(
+    shop: Workshop, symbol: EmittedFunc, site: CallSite, enter_flags: Mapping[InstanceId, FlagId]
+) -> None:
+    """Write the trampoline of `site` under `symbol`."""
+    b = FuncBuilder(site.name, site.caller_flat.core)
+    em = Emitter(shop, b)
+    flags = [enter_flags[instance] for instance in site.enters]
+
+    # may the caller leave, may the callee be entered?
+    em.check_may_leave(site.caller.instance)
+    for flag in flags:
+        b.get_flag(flag)
+        em.trap_if(Trap.CANNOT_ENTER)
+    for flag in flags:
+        b.i32(1)
+        b.set_flag(flag)
+
+    # lift the parameters in the caller, lower them into the callee; then the call itself
+    args = _params(em, site)
+    results = tuple(b.local(core_type) for core_type in site.callee_flat.core.results)
+    em.call_guarded(site.core_func, args, results)
+
+    # lift the result in the callee, lower it into the caller
+    flat_results = _result(em, site, results)
+
+    # the callee may now free what it returned, but do nothing else
+    if site.post_return is not None:
+        em.set_may_leave(site.callee.instance, 0)
+        em.call_guarded(site.post_return, results, ())
+        em.set_may_leave(site.callee.instance, 1)
+
+    for flag in flags:
+        b.i32(0)
+        b.set_flag(flag)
+    b.get(*flat_results)
+    shop.functions.define(symbol, b)
+
+
+def _params(em: Emitter, site: CallSite) -> tuple[Local, ...]:
+    """Translate the parameters; the locals to call the callee with."""
+    # how many flat values there are does not depend on the pointer width
+    assert (site.caller_flat.params is None) == (site.callee_flat.params is None)
+    if site.callee_flat.params is None:
+        return _spilled_params(em, site)
+    args = tuple(em.b.local(core_type) for core_type in site.callee_flat.params)
+    start = 0
+    for param in site.params:
+        end = start + _width(em, param, site.callee)
+        em.translate(param, Flat(site.caller, em.b.params[start:end]), Flat(site.callee, args[start:end]))
+        start = end
+    return args
+
+
+def _spilled_params(em: Emitter, site: CallSite) -> tuple[Local, ...]:
+    """The same where the parameters are a tuple in memory, on both sides."""
+    b, tuple_type = em.b, site.params_tuple
+    src = _checked(em, tuple_type, site.caller, b.params[0], Trap.PARAMS_MISALIGNED, Trap.PARAMS_OUT_OF_BOUNDS)
+    base = b.local(site.callee.pointer)
+    layouts = em.layouts(site.callee)
+    for value in (0, 0, layouts.alignment(tuple_type), layouts.elem_size(tuple_type)):
+        b.const(base.type, value)
+    em.call_realloc_checked(site.callee)
+    b.set(base)
+    em.translate(tuple_type, src, Addr(site.callee, base, 0))
+    return (base,)
+
+
+def _result(em: Emitter, site: CallSite, results: tuple[Local, ...]) -> tuple[Local, ...]:
+    """Translate the result; the locals to return to the caller."""
+    if site.result is None:
+        return ()
+    src: Place = Flat(site.callee, results)
+    if site.callee_flat.result is None:
+        src = _checked(em, site.result, site.callee, results[0], Trap.RESULT_MISALIGNED, Trap.RESULT_OUT_OF_BOUNDS)
+    if site.caller_flat.result is None:
+        pointer = em.b.params[-1]
+        dst = _checked(em, site.result, site.caller, pointer, Trap.RESULT_MISALIGNED, Trap.RESULT_OUT_OF_BOUNDS)
+        em.translate(site.result, src, dst)
+        return ()
+    flat_results = tuple(em.b.local(core_type) for core_type in site.caller_flat.result)
+    em.translate(site.result, src, Flat(site.caller, flat_results))
+    return flat_results
+
+
+def _checked(em: Emitter, type: ValType, side: Side, pointer: Local, misaligned: Trap, outside: Trap) -> Addr:
+    """The place that a guest's pointer names, once it is known to be aligned and in bounds."""
+    layouts = em.layouts(side)
+    em.check_aligned(pointer, layouts.alignment(type), misaligned)
+    em.check_bounds(side.needs_memory(), pointer, layouts.elem_size(type), outside)
+    return Addr(side, pointer, 0)
+
+
+def _width(em: Emitter, type: ValType, side: Side) -> int:
+    flat = em.shop.abi.flattener(side.memory64).flat(type)
+    assert flat is not None
+    return len(flat)

@@ -1,0 +1,25 @@
+"""The driver: spaces, then jumps, then reachability, then effects; each uses only what is before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from meldpy.analysis.effects import effects
+from meldpy.analysis.forwards import find_forwards
+from meldpy.analysis.reach import Reach
+from meldpy.analysis.spaces import spaces_of, written_tables
+from meldpy.model.core import CoreModule
+from meldpy.model.facts import CodeFacts, Facts
+from meldpy.model.linked import LinkedGraph
+
+
+def analyse(graph: LinkedGraph, scan: Callable[[CoreModule], CodeFacts]) -> Facts:
+    """Prove what can be proved about `graph`. `scan` tells what the bodies of one module refer to (the kernel does)."""
+    code = {module.id: scan(module.module) for module in graph.modules}
+    all_spaces = [spaces_of(graph, instance) for instance in graph.core_instances]
+    written = written_tables(all_spaces, code)
+    forwards = find_forwards(graph, all_spaces, code, written)
+    reach = Reach(graph, all_spaces, code, forwards)
+    live = reach.run()
+    may_throw, may_leave = effects(reach, written)
+    return Facts(code, forwards, live, may_throw, may_leave)

@@ -1,0 +1,111 @@
+"""`meld fuse`: link components and write one."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from meldpy.cli.io import read_inputs, refuse_overwriting, refuse_terminal, write_output
+from meldpy.cli.settings import Settings, verbosity
+from meldpy.errors import UsageError
+from meldpy.pipeline import FuseOptions, FuseResult
+from meldpy.pipeline import fuse as fuse_inputs
+
+_COUNT = click.IntRange(min=1)
+
+
+@click.command()
+@click.argument("inputs", nargs=-1, metavar="INPUT...")
+@click.option("-o", "--output", metavar="FILE", help="Where to write; stdout without it, or with `-`.")
+@click.option("-t", "--wat", is_flag=True, help="Write the text format (needs wasm-tools).")
+@click.option("--validate/--no-validate", default=True, show_default=True, help="Check inputs and output.")
+@click.option("--strict", is_flag=True, help="Refuse imports left open, except wasi:* and --allow-import.")
+@click.option("--allow-import", multiple=True, metavar="PATTERN", help="With --strict: imports that may stay open.")
+@click.option(
+    "--link",
+    "links",
+    multiple=True,
+    metavar="IMPORTER:IMPORT=PROVIDER:EXPORT",
+    help="Decide by hand which export satisfies an import.",
+)
+@click.option("--root", "roots", multiple=True, metavar="INPUT", help="Export exactly what these inputs export.")
+@click.option("--export", "exports", multiple=True, metavar="NAME", help="Export this too.")
+@click.option("--hide", "hides", multiple=True, metavar="NAME", help="Do not export this.")
+@click.option("--names/--no-names", default=True, show_default=True, help="Keep the name section.")
+@click.option("--max-instances", default=10_000, type=_COUNT, show_default=True, help="Cap on component instances.")
+@click.option("--max-core-instances", default=10_000, type=_COUNT, show_default=True, help="Cap on core instances.")
+@click.option("--max-definitions", default=5_000_000, type=_COUNT, show_default=True, help="Cap on evaluated definitions.")
+@verbosity
+@click.pass_obj
+def fuse(
+    settings: Settings,
+    inputs: tuple[str, ...],
+    output: str | None,
+    wat: bool,
+    validate: bool,
+    strict: bool,
+    allow_import: tuple[str, ...],
+    links: tuple[str, ...],
+    roots: tuple[str, ...],
+    exports: tuple[str, ...],
+    hides: tuple[str, ...],
+    names: bool,
+    max_instances: int,
+    max_core_instances: int,
+    max_definitions: int,
+) -> None:
+    """Link components and fuse them into one component with one core module.
+
+    Each INPUT is a component (.wasm or .wat), NAME=FILE to name it, or `-` for stdin. Imports of one input are
+    satisfied by exports of the others; what remains open is imported by the output.
+    """
+    if not inputs:
+        raise UsageError("there is nothing to fuse", remedy="name at least one component, or `-` for stdin")
+    if wat:
+        from meldpy.engine.tools import print_text, require
+
+        require()
+    else:
+        refuse_terminal(output)
+    began = time.perf_counter()
+    read = read_inputs(inputs)
+    refuse_overwriting(output, [item.source for item in read])
+    options = FuseOptions(
+        links=links,
+        strict=strict,
+        allow_imports=allow_import,
+        roots=roots,
+        exports=exports,
+        hides=hides,
+        validate=validate,
+        names=names,
+        max_instances=max_instances,
+        max_core_instances=max_core_instances,
+        max_definitions=max_definitions,
+    )
+    result = fuse_inputs(read, options)
+    write_output(output, print_text(result.bytes).encode() if wat else result.bytes)
+    for note in result.report.notes:
+        settings.note(note)
+    settings.say(summary(result, output, time.perf_counter() - began))
+
+
+def summary(result: FuseResult, output: str | None, seconds: float) -> str:
+    """The one line at the end: inputs, sizes, call sites, time."""
+    report = result.report
+    count = len(report.inputs)
+    into = "stdout" if output is None or output == "-" else output
+    return (
+        f"fused {count} input{'s' * (count != 1)} ({_size(sum(size for _, size in report.inputs))}) into {into}"
+        f" ({_size(report.output_size)}): {report.core_instances} core instances,"
+        f" {report.call_sites} call site{'s' * (report.call_sites != 1)}, {seconds:.2f} s"
+    )
+
+
+def _size(count: int) -> str:
+    if count < 1000:
+        return f"{count} B"
+    if count < 1_000_000:
+        return f"{count / 1000:.1f} kB"
+    return f"{count / 1_000_000:.1f} MB"

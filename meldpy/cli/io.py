@@ -1,0 +1,140 @@
+"""Files in and out: inputs from paths, `NAME=path` or stdin; outputs written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from meldpy.errors import FileError, UsageError
+from meldpy.pipeline import FuseInput
+
+STDIN = "<stdin>"
+"""The source of an input that came from stdin."""
+
+
+def read_inputs(arguments: Sequence[str]) -> list[FuseInput]:
+    """Inputs as the command line names them; `-` may be among them once."""
+    if sum(_split(argument)[1] == "-" for argument in arguments) > 1:
+        raise UsageError("stdin can be read only once", remedy="give `-` once, and files for the other inputs")
+    return [read_input(argument) for argument in arguments]
+
+
+def read_inputs_or_stdin(arguments: Sequence[str]) -> list[FuseInput]:
+    """The same, and no argument at all means stdin, unless that is a terminal."""
+    if not arguments and (sys.stdin is None or sys.stdin.isatty()):
+        raise UsageError("there is no input", remedy="name a file, or `-` for stdin")
+    return read_inputs(arguments or ("-",))
+
+
+def read_input(argument: str) -> FuseInput:
+    """One input: a path, `NAME=path`, or `-` for stdin. Raises FileError if it cannot be read."""
+    name, path = _split(argument)
+    if path == "-":
+        if sys.stdin is None:
+            raise FileError("cannot read stdin: it is closed")
+        return FuseInput(name or "stdin", STDIN, sys.stdin.buffer.read())
+    try:
+        data = Path(path).read_bytes()
+    except (OSError, ValueError) as error:
+        raise FileError(f"cannot read {path}: {_words(error)}") from error
+    return FuseInput(name or Path(path).stem, path, data)
+
+
+def _split(argument: str) -> tuple[str, str]:
+    """(name or "", path). A path that exists is taken as it is, even with a `=` in it."""
+    name, equals, path = argument.partition("=")
+    if not equals or not name or os.path.lexists(argument):
+        return "", argument
+    return name, path
+
+
+def refuse_overwriting(output: str | None, inputs: Sequence[str]) -> None:
+    """An output that is one of the inputs would destroy it: UsageError. Devices and pipes can be both."""
+    if output is None or output == "-":
+        return
+    try:
+        target = os.stat(output)
+    except (OSError, ValueError):
+        return
+    if not stat.S_ISREG(target.st_mode):
+        return
+    for source in inputs:
+        with contextlib.suppress(OSError, ValueError):
+            found = os.fstat(sys.stdin.fileno()) if source == STDIN else os.stat(source)
+            if os.path.samestat(found, target):
+                raise UsageError(f"the output {output} is also an input", remedy="choose another output file")
+
+
+def refuse_terminal(output: str | None) -> None:
+    """Binary on a terminal helps nobody: UsageError."""
+    if output in (None, "-") and sys.stdout is not None and sys.stdout.isatty():
+        raise UsageError("refusing to write a binary to a terminal", remedy="give -o FILE, or redirect stdout")
+
+
+def write_output(output: str | None, data: bytes) -> None:
+    """Write to a file, or to stdout for None and `-`. Raises FileError if that cannot be done.
+
+    A regular file is replaced as a whole (through a temporary file beside it; symbolic links are followed, the mode
+    is kept), so that it holds either what it held before or all of `data`. Devices and pipes are written in place.
+    """
+    if output is None or output == "-":
+        _write_stdout(data)
+        return
+    try:
+        _write_file(output, data)
+    except (OSError, ValueError) as error:
+        raise FileError(f"cannot write {output}: {_words(error)}") from error
+
+
+def _write_stdout(data: bytes) -> None:
+    if sys.stdout is None:
+        raise FileError("cannot write to stdout: it is closed")
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def _write_file(output: str, data: bytes) -> None:
+    try:
+        mode = os.stat(output).st_mode
+    except FileNotFoundError:
+        mode = None
+    if mode is not None and stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if mode is not None and not stat.S_ISREG(mode):
+        with open(output, "wb") as device:
+            device.write(data)
+        return
+    _replace(os.path.realpath(output), data, _new_file_mode() if mode is None else stat.S_IMODE(mode))
+
+
+def _replace(path: str, data: bytes, mode: int) -> None:
+    handle, temporary = tempfile.mkstemp(prefix=".meld-", suffix=".tmp", dir=os.path.dirname(path))
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def _new_file_mode() -> int:
+    """What the umask gives a new file (mkstemp's own is private to the user)."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
+
+
+def _words(error: OSError | ValueError) -> str:
+    """The system's words without number and path; a path with a NUL in it is a ValueError."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)

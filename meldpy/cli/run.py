@@ -1,0 +1,117 @@
+"""`meld run`: run a component under the embedded wasmtime and pass its exit code on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+
+from meldpy.cli import terminal
+from meldpy.cli.io import read_input
+from meldpy.cli.main import Settings
+from meldpy.errors import UsageError
+from meldpy.model.linked import FuncItem, InstanceItem, OuterItem
+from meldpy.pipeline import FuseInput, FuseOptions, decode, link
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("file", metavar="FILE")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[ARGUMENT...]")
+@click.option("--invoke", "call", metavar="CALL", help="""Call this export with WAVE arguments: 'f(1, "x")'.""")
+@click.option("--dir", "directories", multiple=True, metavar="HOST[::GUEST]", help="Let the guest see a directory.")
+@click.option("--env", "variables", multiple=True, metavar="NAME[=VALUE]", help="Set (or pass on) a variable.")
+@click.pass_obj
+def run(
+    settings: Settings,
+    file: str,
+    arguments: tuple[str, ...],
+    call: str | None,
+    directories: tuple[str, ...],
+    variables: tuple[str, ...],
+) -> int:
+    """Run a component with WASI 0.2: a command, or with --invoke one exported function.
+
+    A function of an exported interface is named `ns:pkg/iface@1.0.0.f`, or by its own name where that is unique.
+    What follows `--`, and options that meld does not know, go to the guest. The exit code is the guest's; 134 says
+    that it trapped.
+    """
+    from meldpy.engine.run import Environment, invoke, run_command
+
+    item = read_input(file)
+    exports = list(_functions(item))
+    environment = Environment(
+        (item.source, *arguments),
+        dict(_variable(given) for given in variables),
+        tuple(_directory(given) for given in directories),
+    )
+    data = _binary(item)
+    if call is None:
+        outcome = run_command(data, _command(exports), environment)
+    else:
+        outcome = invoke(data, _find(exports, call.partition("(")[0].strip()), call, environment)
+    if outcome.result is not None:
+        click.echo(outcome.result)
+    if outcome.trap is not None:
+        terminal.error(f"the guest trapped\n{outcome.trap}")
+    return outcome.exit_code
+
+
+def _binary(item: FuseInput) -> bytes:
+    from meldpy.engine.text import assemble, is_text
+
+    return assemble(item.data, item.source) if is_text(item.data) else item.data
+
+
+def _functions(item: FuseInput) -> Iterator[tuple[str, ...]]:
+    """The path of every function that the component exports."""
+    graph = link([(item, decode(item))], FuseOptions())
+    for export in graph.exports:
+        yield from _walk(export.name.name, export.item)
+
+
+def _walk(name: str, item: OuterItem) -> Iterator[tuple[str, ...]]:
+    match item:
+        case FuncItem():
+            yield (name,)
+        case InstanceItem(exports=exports):
+            for inner, inner_item in exports:
+                for path in _walk(inner.name, inner_item):
+                    yield (name, *path)
+        case _:
+            pass
+
+
+def _command(exports: list[tuple[str, ...]]) -> str:
+    """The name of the command interface; a component that has none is a library and wants --invoke."""
+    for path in exports:
+        if len(path) == 2 and path[1] == "run" and path[0].split("@")[0] == "wasi:cli/run":
+            return path[0]
+    listed = ", ".join(".".join(path) for path in exports) or "nothing"
+    raise UsageError(
+        f"the component is not a command: it does not export wasi:cli/run (it exports {listed})",
+        remedy="call one of its functions with --invoke",
+    )
+
+
+def _find(exports: list[tuple[str, ...]], name: str) -> tuple[str, ...]:
+    """The one export called `name`, by its full path or by its last part."""
+    full = [path for path in exports if ".".join(path) == name]
+    found = full or [path for path in exports if path[-1] == name]
+    if len(found) == 1:
+        return found[0]
+    listed = ", ".join(".".join(path) for path in (found or exports)) or "nothing"
+    if found:
+        raise UsageError(f"{name!r} is ambiguous: {listed}", remedy="give the full name")
+    raise UsageError(f"the component exports no function {name!r}", remedy=f"it exports {listed}")
+
+
+def _variable(given: str) -> tuple[str, str]:
+    import os
+
+    name, equals, value = given.partition("=")
+    return name, value if equals else os.environ.get(name, "")
+
+
+def _directory(given: str) -> tuple[str, str]:
+    host, separator, guest = given.partition("::")
+    return host, guest if separator else host

@@ -1,0 +1,158 @@
+"""Run a component under the embedded wasmtime, with WASI 0.2: a command, or one exported function.
+
+The guest's exit code is the caller's to pass on; a trap is reported as such. Failures that are not the guest's
+(the component needs an import that nothing provides, say) are EngineErrors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias, final
+
+import wasmtime
+from wasmtime import component
+
+from meldpy.engine.config import base_config, full_engine
+from meldpy.engine.values import to_text, to_value
+from meldpy.engine.wave import parse_call
+from meldpy.errors import EngineError, UsageError
+
+TRAP_CODE = 134
+"""The exit code for a guest that trapped, as a shell gives it for an abort."""
+
+
+_Finish: TypeAlias = "Callable[[Any], Outcome]"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What the guest sees: arguments (the program's name first), variables, and directories (host path, guest path)."""
+
+    arguments: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
+    directories: tuple[tuple[str, str], ...] = ()
+    inherit_variables: bool = False
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """exit_code: the guest's, or TRAP_CODE; result: WAVE text of what an invoked function returned; trap: its words."""
+
+    exit_code: int
+    result: str | None = None
+    trap: str | None = None
+
+
+def run_command(data: bytes, name: str, environment: Environment) -> Outcome:
+    """Run the component's `run` function of the interface `name` (`wasi:cli/run@…`)."""
+    running = _instantiate(data, environment)
+    if isinstance(running, Outcome):
+        return running
+    store, instance = running
+    func = _lookup(store, instance, (name, "run"))
+    return _call(store, func, (), lambda value: Outcome(0 if _succeeded(value) else 1))
+
+
+def invoke(data: bytes, path: Sequence[str], call: str, environment: Environment) -> Outcome:
+    """Call the exported function at `path` (export names from the root inwards) with the arguments of `call`."""
+    running = _instantiate(data, environment)
+    if isinstance(running, Outcome):
+        return running
+    store, instance = running
+    func = _lookup(store, instance, path)
+    type_ = func.type(store)
+    _, trees = parse_call(call)
+    trees = () if trees is None else trees
+    if len(trees) != len(type_.params):
+        raise UsageError(f"{path[-1]} takes {len(type_.params)} arguments, {len(trees)} were given")
+    arguments = [to_value(tree, of) for tree, (_, of) in zip(trees, type_.params, strict=True)]
+    result = type_.result
+    return _call(store, func, arguments, lambda v: Outcome(0, None if result is None else to_text(v, result)))
+
+
+def _instantiate(data: bytes, environment: Environment) -> tuple[wasmtime.Store, component.Instance] | Outcome:
+    engine, compiled = _compile(data)
+    linker = component.Linker(engine)
+    linker.allow_shadowing = True
+    linker.add_wasip2()
+    store = wasmtime.Store(engine)
+    store.set_wasi(_wasi(environment))
+    try:
+        return store, linker.instantiate(store, compiled)
+    except wasmtime.ExitTrap as done:
+        return Outcome(done.code)
+    except wasmtime.WasmtimeError as error:
+        if _is_trap(error):
+            return Outcome(TRAP_CODE, trap=str(error))
+        raise EngineError("the component cannot be instantiated", causes=_lines(error)) from error
+
+
+def _compile(data: bytes) -> tuple[wasmtime.Engine, component.Component]:
+    """Compile with the common features first; a component that wants gated ones gets an engine that has them."""
+    engine = wasmtime.Engine(base_config(optimise=True))
+    try:
+        return engine, component.Component(engine, data)
+    except wasmtime.WasmtimeError:
+        engine = full_engine(optimise=True).engine
+    try:
+        return engine, component.Component(engine, data)
+    except wasmtime.WasmtimeError as error:
+        raise EngineError("the component cannot be compiled", causes=_lines(error)) from error
+
+
+def _wasi(environment: Environment) -> wasmtime.WasiConfig:
+    wasi = wasmtime.WasiConfig()
+    wasi.argv = list(environment.arguments)
+    if environment.inherit_variables:
+        wasi.inherit_env()
+    else:
+        wasi.env = list(environment.variables.items())
+    wasi.inherit_stdin()
+    wasi.inherit_stdout()
+    wasi.inherit_stderr()
+    for host, guest in environment.directories:
+        try:
+            wasi.preopen_dir(host, guest)
+        except wasmtime.WasmtimeError as error:
+            raise UsageError(f"cannot give the guest the directory {host}") from error
+    return wasi
+
+
+def _lookup(store: wasmtime.Store, instance: component.Instance, path: Sequence[str]) -> component.Func:
+    index: component.ExportIndex | None = None
+    for name in path:
+        index = instance.get_export_index(store, name, index)
+        if index is None:
+            raise UsageError(f"the component has no export {name!r}")
+    func = None if index is None else instance.get_func(store, index)
+    if func is None:
+        raise UsageError(f"{'.'.join(path)} is not a function")
+    return func
+
+
+def _call(store: wasmtime.Store, func: component.Func, arguments: Sequence[object], finish: _Finish) -> Outcome:
+    try:
+        value = func(store, *arguments)
+        outcome = finish(value)
+        func.post_return(store)
+    except wasmtime.ExitTrap as done:
+        return Outcome(done.code)
+    except wasmtime.WasmtimeError as error:
+        return Outcome(TRAP_CODE, trap=str(error))
+    return outcome
+
+
+def _succeeded(value: object) -> bool:
+    """Whether the `result` that a command's `run` returned is `ok`: the binding gives a tagged variant, or None."""
+    return getattr(value, "tag", "ok") == "ok"
+
+
+def _is_trap(error: wasmtime.WasmtimeError) -> bool:
+    return "wasm trap" in str(error) or "wasm backtrace" in str(error)
+
+
+def _lines(error: Exception) -> tuple[str, ...]:
+    return tuple(line.strip() for line in str(error).splitlines() if line.strip())

@@ -1,0 +1,59 @@
+"""The `wasm-tools` command, where it is installed: a second opinion, and the printer of text.
+
+Nothing depends on it but `--wat`; a missing or failing `wasm-tools` never changes an answer.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+from meldpy.errors import EngineError
+
+_TIMEOUT = 60
+"""Seconds that one call may take."""
+
+
+def available() -> bool:
+    """Whether there is a `wasm-tools` on the PATH."""
+    return shutil.which("wasm-tools") is not None
+
+
+def _run(arguments: list[str], data: bytes) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(["wasm-tools", *arguments], input=data, capture_output=True, timeout=_TIMEOUT, check=False)
+
+
+def validation_message(data: bytes) -> list[str]:
+    """What `wasm-tools validate` says against `data`, as lines; nothing if it is absent, content or fails itself."""
+    if not available():
+        return []
+    try:
+        done = _run(["validate", "--features", "all", "-"], data)
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    if done.returncode == 0:
+        return []
+    text = done.stderr.decode("utf-8", "replace")
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def require() -> None:
+    """Raise EngineError if there is no `wasm-tools`: better before the work than after it."""
+    if not available():
+        raise EngineError(
+            "printing text needs the wasm-tools command",
+            remedy="install it (`cargo install --locked wasm-tools`), or leave out --wat",
+        )
+
+
+def print_text(data: bytes) -> str:
+    """The text format of a component. Raises EngineError if wasm-tools is absent or fails."""
+    require()
+    try:
+        done = _run(["print", "-"], data)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise EngineError("wasm-tools print could not be run", causes=(str(error),)) from error
+    if done.returncode != 0:
+        words = done.stderr.decode("utf-8", "replace").splitlines()
+        raise EngineError("wasm-tools print failed", causes=tuple(line for line in words if line.strip()))
+    return done.stdout.decode("utf-8")

@@ -1,0 +1,137 @@
+"""Every failure meldpy reports, as data that a caller can act on.
+
+An error says what is wrong, where (input, byte offset, path through the component) and what to do about it.
+It never carries a preformatted page: `render` makes the text, and escapes whatever came from an input, because
+names in a component are chosen by whoever made it and end up on terminals.
+
+`trap` and `assert` have no place here: a trap is a guest's failure in *fused output*, an assertion is ours.
+Exit codes are in design section 10: every kind below ends in 1 except InternalError (70) and UsageError (2).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+
+def escape(text: str) -> str:
+    """`text` with control and other non-printable characters as `\\u{…}`, safe for a terminal line."""
+    return "".join(c if c.isprintable() else f"\\u{{{ord(c):x}}}" for c in text)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where in which input something was found.
+
+    source: the input's display name; offset: bytes from the start of that file, if known;
+    path: component path from the root outwards, e.g. ("component 1", "core module 0").
+    """
+
+    source: str
+    offset: int | None = None
+    path: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        text = escape(self.source)
+        if self.path:
+            text += " › " + " › ".join(escape(step) for step in self.path)
+        if self.offset is not None:
+            text += f" (at offset {self.offset:#x})"
+        return text
+
+
+class MeldError(Exception):
+    """Base of every error meant for users. `reason` states the fact, `remedy` what to do, `causes` the chain."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(
+        self,
+        reason: str,
+        location: Location | None = None,
+        *,
+        remedy: str | None = None,
+        causes: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.location = location
+        self.remedy = remedy
+        self.causes = causes
+
+    def at(self, location: Location) -> MeldError:
+        """The same error, placed at `location` unless it knows a place already (the layer that knows, adds it)."""
+        if self.location is None:
+            self.location = location
+        return self
+
+    def render(self) -> str:
+        """The message for a terminal: reason, place, numbered causes, remedy; no trailing newline."""
+        lines = [escape(self.reason)]
+        if self.location is not None:
+            lines.append(f"  at {self.location}")
+        if self.causes:
+            lines += ["", "Caused by:"]
+            lines += [f"  {i}: {escape(cause)}" for i, cause in enumerate(self.causes)]
+        if self.remedy is not None:
+            lines.append(f"  help: {escape(self.remedy)}")
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return self.render()
+
+
+@final
+class DecodeError(MeldError):
+    """The input is not a well-formed component; the location carries the whole-file byte offset."""
+
+
+@final
+class ValidationError(MeldError):
+    """The input is well-formed but invalid; the engine's words are in `causes`."""
+
+
+@final
+class UnsupportedError(MeldError):
+    """Valid input that cannot be fused faithfully (design section 1, a closed list). `feature` names the kind."""
+
+    def __init__(
+        self, feature: str, reason: str, location: Location | None = None, *, remedy: str | None = None
+    ) -> None:
+        super().__init__(f"unsupported {feature}: {reason}", location, remedy=remedy)
+        self.feature = feature
+
+
+@final
+class LinkError(MeldError):
+    """Inputs that do not fit together: mismatch, ambiguity, cycle, or (strict) an open import."""
+
+
+@final
+class LimitError(MeldError):
+    """The output would pass a limit of the engines (field.md section 6), or evaluation passed a cap."""
+
+
+@final
+class EngineError(MeldError):
+    """The engine or wasm-tools failed on something that is not the user's input."""
+
+
+@final
+class FileError(MeldError):
+    """A file that cannot be read or written: missing, forbidden, no space left."""
+
+
+@final
+class UsageError(MeldError):
+    """A command line that cannot be carried out as given."""
+
+    exit_code: ClassVar[int] = 2
+
+
+@final
+class InternalError(MeldError):
+    """A defect of meldpy: please report it with the inputs."""
+
+    exit_code: ClassVar[int] = 70

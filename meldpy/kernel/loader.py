@@ -1,0 +1,133 @@
+"""The kernel as a loaded module: compiled once per process, one memory, the instruction table in place.
+
+The kernel is a few kilobytes of text that wasmtime compiles in some milliseconds; that is cheaper than keeping a
+compiled copy on disk right. It runs in wasmtime's sandbox, so a defect in it can give a wrong answer or a trap, but
+cannot reach outside its memory. A trap is a defect of ours and is reported as one.
+
+Memory is used as one stack of regions that each run lays out anew behind the fixed part (see common.wat), and is
+read and written through one `memoryview`, at memcpy speed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from array import array
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from threading import Lock
+from typing import Final, NamedTuple, final
+
+from wasmtime import Config, Engine, Func, Instance, Memory, Module, Store, Trap, WasmtimeError, wat2wasm
+
+from meldpy.errors import InternalError, LimitError
+from meldpy.kernel.opcodes import shapes, type_codes
+
+TYPE_CODES: Final = 0x2400
+DESCRIPTORS: Final = 0x2500
+STATE: Final = 0x2580
+HEAP: Final = 0x2600
+"""Start of the memory that each run lays out as it likes."""
+
+SLACK: Final = 64
+"""Bytes behind an input or output that the kernel may read or write without looking."""
+
+_PAGE: Final = 0x10000
+_SOURCES: Final = ("common.wat", "reindex_immediates.wat", "reindex.wat", "scan_immediates.wat", "scan.wat")
+
+LOCK: Final = Lock()
+"""Held while a run uses the memory, so that threads may fuse side by side."""
+
+
+@final
+@dataclass(slots=True)
+class Layout:
+    """Hands out addresses behind the fixed part, aligned to 16 bytes."""
+
+    top: int = HEAP
+
+    def take(self, size: int) -> int:
+        start = self.top
+        self.top = (start + size + SLACK + 15) & ~15
+        return start
+
+
+@final
+class State(NamedTuple):
+    """What a run leaves behind (addresses are the kernel's)."""
+
+    failure: int
+    at: int
+    after: int
+    detail: int
+    consumed: int
+    bodies: int
+    output: int
+    largest: int
+    immediate: int
+
+
+@final
+@dataclass(slots=True)
+class Kernel:
+    """The instance and its memory. `view` is the whole memory, valid until the next `reserve`."""
+
+    store: Store
+    memory: Memory
+    functions: dict[str, Func]
+    view: memoryview = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._map()
+
+    def _map(self) -> None:
+        base = ctypes.addressof(self.memory.data_ptr(self.store).contents)
+        size = self.memory.data_len(self.store)
+        self.view = memoryview((ctypes.c_ubyte * size).from_address(base)).cast("B")
+
+    def reserve(self, size: int) -> None:
+        """Grows the memory to `size` bytes at least. Untouched pages cost nothing."""
+        missing = size - len(self.view)
+        if missing <= 0:
+            return
+        try:
+            self.memory.grow(self.store, -(-missing // _PAGE))
+        except (WasmtimeError, OverflowError) as error:
+            raise LimitError(f"a function body too large to rewrite: {size} bytes of memory needed") from error
+        self._map()
+
+    def call(self, name: str, *args: int) -> int:
+        try:
+            result = self.functions[name](self.store, *args)
+        except (Trap, WasmtimeError) as error:
+            raise InternalError(f"the kernel's `{name}` trapped: {error}") from error
+        assert result is None or isinstance(result, int)
+        return result or 0
+
+    def state(self) -> State:
+        return State(*self.view[STATE : STATE + 36].cast("I"))
+
+    def describe(self, code: int, address: int, count: int) -> None:
+        """Says where the table of an index-carrying immediate is, and how many entries it has."""
+        start = DESCRIPTORS + 8 * code
+        self.view[start : start + 8] = array("I", [address, count]).tobytes()
+
+
+@cache
+def kernel() -> Kernel:
+    """The kernel, compiled on first use."""
+    config = Config()
+    config.cranelift_opt_level = "none"
+    engine = Engine(config)
+    text = "\n".join(Path(__file__).with_name(source).read_text("utf-8") for source in _SOURCES)
+    module = Module(engine, bytes(wat2wasm(f"(module\n{text})")))
+    store = Store(engine)
+    exports = Instance(store, module, []).exports(store)
+    memory = exports["memory"]
+    assert isinstance(memory, Memory)
+    functions = {name: item for name, item in exports.items() if isinstance(item, Func)}
+    loaded = Kernel(store, memory, functions)
+    table = shapes()
+    loaded.view[: len(table)] = table
+    loaded.view[TYPE_CODES : TYPE_CODES + 256] = type_codes()
+    return loaded

@@ -1,0 +1,89 @@
+"""Where each memory and table lives: in the main module or in a carrier.
+
+A host function's lower needs its memory before the main module (which imports that function) exists, so such a
+memory must be in a carrier. Beyond that the main module defines at most one memory and one table, because pooling
+allocators allow a module one of each, and a carrier holds at most one of each. The forwarders' table is a table of
+its own in some carrier. Which memory stays in the main module does not matter for speed as long as its data is
+beside it; the one with the most data stays, so that fewer modules hold data.
+
+A table with an initialiser stays in the main module, where its functions are. Design section 7.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import TypeVar, final
+
+from meldpy.merger.plan import Plan
+from meldpy.merger.reach import Kept
+from meldpy.merger.units import Unit
+from meldpy.model.code import Adapted
+from meldpy.model.core import Op
+from meldpy.model.ids import MemoryId, TableId
+
+T = TypeVar("T", MemoryId, TableId)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class CarrierPlace:
+    """What one carrier holds. `forwarders`: its table is the forwarders' private one."""
+
+    memory: MemoryId | None
+    table: TableId | None
+    forwarders: bool
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """main_*: what the main module defines, in index order (behind the carriers' items, which it imports)."""
+
+    main_memories: tuple[MemoryId, ...]
+    main_tables: tuple[TableId, ...]
+    carriers: tuple[CarrierPlace, ...]
+
+
+def place(units: Sequence[Unit], kept: Kept, plan: Plan, adapted: Adapted, forwarders: bool) -> Placement:
+    memories = [m for unit in units for m in unit.memories[unit.own_memories :] if m in kept.memories]
+    tables = [t for unit in units for t in unit.tables[unit.own_tables :] if t in kept.tables]
+    host_memories = {lower.options.memory for lower in adapted.outer_lowers}
+    main_memories = _favourite([m for m in memories if m not in host_memories], _data_sizes(plan))
+    main_tables = [t for t in tables if _initialised(units, t)] or _favourite(tables, _elem_counts(plan))
+    carried: list[TableId | None] = [t for t in tables if t not in main_tables]
+    if forwarders:
+        carried.append(None)
+    carriers: list[CarrierPlace] = []
+    carried_memories = [m for m in memories if m not in main_memories]
+    for number, (memory, table) in enumerate(zip_longest(carried_memories, carried)):
+        carriers.append(CarrierPlace(memory, table, forwarders and number == len(carried) - 1))
+    return Placement(tuple(main_memories), tuple(main_tables), tuple(carriers))
+
+
+def _favourite(candidates: list[T], weights: Counter[T]) -> list[T]:
+    """The heaviest candidate, the first of several; nothing if there is none."""
+    return [max(candidates, key=lambda each: weights[each])] if candidates else []
+
+
+def _data_sizes(plan: Plan) -> Counter[MemoryId]:
+    sizes: Counter[MemoryId] = Counter()
+    for segment in plan.data:
+        sizes[segment.memory] += segment.length
+    return sizes
+
+
+def _elem_counts(plan: Plan) -> Counter[TableId]:
+    counts: Counter[TableId] = Counter()
+    for segment in plan.elems:
+        counts[segment.table] += segment.length
+    return counts
+
+
+def _initialised(units: Sequence[Unit], table: TableId) -> bool:
+    """Whether a table's elements start as something else than null."""
+    unit = units[table.instance]
+    init = unit.module.tables[table.index - unit.own_tables].init
+    return init is not None and [op.opcode for op in init] != [Op.REF_NULL]

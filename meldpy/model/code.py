@@ -1,0 +1,244 @@
+"""Core functions that meldpy emits, with symbolic references, and everything else `adapt` adds to a linked graph.
+
+A body is a sequence of chunks: bytes that are final, and references that become indices when `merge` lays the
+module out. Emitted code never knows an index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias, final
+
+from meldpy.model.canon import StringEncoding
+from meldpy.model.core import CoreFuncType, CoreValType
+from meldpy.model.ids import (
+    BuiltinId,
+    CoreInstanceId,
+    EmittedId,
+    FlagId,
+    FuncId,
+    GlobalId,
+    LiftId,
+    LowerId,
+    MemoryId,
+    ModuleId,
+    ResourceId,
+    TableId,
+    TagId,
+)
+from meldpy.model.linked import Module
+
+
+# --- functions by symbol ------------------------------------------------------------------------------------
+@final
+@dataclass(frozen=True, slots=True)
+class EmittedFunc:
+    """A function that we emit."""
+
+    emitted: EmittedId
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class OuterLowerFunc:
+    """The core import of the main module that the outer component satisfies with `canon lower` of a host function."""
+
+    lower: LowerId
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class OuterBuiltinFunc:
+    """The core import of the main module that the outer component satisfies with a canon resource built-in."""
+
+    builtin: BuiltinId
+
+
+FuncSymbol: TypeAlias = "FuncId | EmittedFunc | OuterLowerFunc | OuterBuiltinFunc"
+"""Any function of the merged module. A FuncId may also be a function of a runtime instance."""
+
+
+# --- references in emitted bodies ---------------------------------------------------------------------------
+@final
+@dataclass(frozen=True, slots=True)
+class FuncRef:
+    """A function index (u32 LEB): behind call, return_call, ref.func."""
+
+    func: FuncSymbol
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class MemArg:
+    """A memarg for `memory`: alignment exponent (with bit 6 and the index unless the index is 0), then offset (LEB)."""
+
+    memory: MemoryId
+    align_log2: int
+    offset: int
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class MemoryRef:
+    """A memory index (u32 LEB): behind memory.size, memory.grow, memory.copy (destination, source), memory.fill."""
+
+    memory: MemoryId
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class GlobalRef:
+    """A global index (u32 LEB): a flag of ours, or a guest's global."""
+
+    target: GlobalSymbol
+
+
+GlobalSymbol: TypeAlias = "GlobalId | FlagRef"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class FlagRef:
+    flag: FlagId
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class TypeRef:
+    """A type index (LEB, also valid as an s33 block type) for a function type."""
+
+    type: CoreFuncType
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class TableRef:
+    table: TableId
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class TagRef:
+    tag: TagId
+
+
+Chunk: TypeAlias = "bytes | FuncRef | MemArg | MemoryRef | GlobalRef | TypeRef | TableRef | TagRef"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Emitted:
+    """One emitted function. `name` goes into the name section (trap functions are `trap: …`).
+
+    `type` and `locals` use no type indices. `locals` come after the parameters; `body` is without the final `end`.
+    `inline_never`: mark with a code-metadata hint where engines have one (shared trap functions).
+    """
+
+    id: EmittedId
+    name: str
+    type: CoreFuncType
+    locals: tuple[CoreValType, ...]
+    body: tuple[Chunk, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A mutable i32 global of ours."""
+
+    id: FlagId
+    name: str
+    init: int
+
+
+# --- the runtime library, instantiated ----------------------------------------------------------------------
+RuntimeArg: TypeAlias = "FuncSymbol | MemoryId | TableId | FlagRef"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class RuntimeInstance:
+    """One instance of a module of the runtime library, bound to its arguments and merged like any core instance.
+
+    `id` continues the graph's core instance ids, `module` its module ids. `args[i]` is for `module.imports[i]`.
+    """
+
+    id: CoreInstanceId
+    module: ModuleId
+    args: tuple[RuntimeArg, ...]
+
+
+# --- what the outer canonical definitions point at ----------------------------------------------------------
+@final
+@dataclass(frozen=True, slots=True)
+class OuterOptions:
+    """Canonical options of one outer canon lift or lower: only those that its type needs."""
+
+    string_encoding: StringEncoding = StringEncoding.UTF8
+    memory: MemoryId | None = None
+    realloc: FuncSymbol | None = None
+    post_return: FuncSymbol | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class OuterLift:
+    """An outer `canon lift`: of the function that carries an exported LiftFunc (the guest's own, or a shim)."""
+
+    lift: LiftId
+    core_func: FuncSymbol
+    core_type: CoreFuncType
+    options: OuterOptions
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class OuterLower:
+    """An outer `canon lower` of a host function; `core_type` is its flattened type."""
+
+    lower: LowerId
+    core_type: CoreFuncType
+    options: OuterOptions
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class OuterBuiltin:
+    """An outer canon resource built-in (`op` as in linked.ResourceBuiltin)."""
+
+    builtin: BuiltinId
+    op: str
+    resource: ResourceId
+    core_type: CoreFuncType
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class OuterResource:
+    """A resource type that the outer component defines; `dtor` is the core function behind its destructor."""
+
+    resource: ResourceId
+    dtor: FuncSymbol | None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Adapted:
+    """What `adapt` adds to a LinkedGraph.
+
+    lowers, builtins: the function that implements each live lower and built-in (what a core import bound to a
+    LowerFunc or BuiltinFunc really gets). outer_*: in a deterministic order; a lower or built-in appears in
+    `outer_lowers`/`outer_builtins` exactly if some symbol OuterLowerFunc/OuterBuiltinFunc names it.
+    """
+
+    functions: tuple[Emitted, ...]
+    flags: tuple[Flag, ...]
+    modules: tuple[Module, ...]
+    runtime: tuple[RuntimeInstance, ...]
+    lowers: Mapping[LowerId, FuncSymbol]
+    builtins: Mapping[BuiltinId, FuncSymbol]
+    outer_lifts: tuple[OuterLift, ...]
+    outer_lowers: tuple[OuterLower, ...]
+    outer_builtins: tuple[OuterBuiltin, ...]
+    outer_resources: tuple[OuterResource, ...]

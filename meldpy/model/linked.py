@@ -1,0 +1,296 @@
+"""What `resolve` produces: the composition, evaluated at link time, with an identity for everything.
+
+Instantiating a component is calling a function at link time. The result of evaluating all of it is a list of core
+instances in instantiation order, with each core import bound to its definition, the canonical definitions that
+were evaluated on the way, and the boundary to the outside. Nothing here is found by name or by position again.
+
+Reading order: `LinkedGraph` at the end of the file, then upwards.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias, final
+
+from meldpy.errors import Location
+from meldpy.model.canon import BuiltinOp, StringEncoding
+from meldpy.model.core import CoreModule
+from meldpy.model.extern import ExternName, ExternType, FuncType, TypeNode
+from meldpy.model.ids import (
+    BuiltinId,
+    CoreInstanceId,
+    FuncId,
+    GlobalId,
+    ImportFuncId,
+    InstanceId,
+    LiftId,
+    LowerId,
+    MemoryId,
+    ModuleId,
+    ResourceId,
+    TableId,
+    TagId,
+)
+
+
+# --- functions, by where they come from ---------------------------------------------------------------------
+@final
+@dataclass(frozen=True, slots=True)
+class LowerFunc:
+    """The core function that a `canon lower` makes."""
+
+    lower: LowerId
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class BuiltinFunc:
+    """The core function that a canon built-in makes."""
+
+    builtin: BuiltinId
+
+
+CoreFunc: TypeAlias = "FuncId | LowerFunc | BuiltinFunc"
+"""Any core function: defined by a core module, or made by a canonical definition."""
+
+CoreItem: TypeAlias = "CoreFunc | TableId | MemoryId | GlobalId | TagId"
+"""Whatever a core import can be bound to."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class LiftFunc:
+    """The component function that a `canon lift` makes."""
+
+    lift: LiftId
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ImportFunc:
+    """A component function that the outer component imports."""
+
+    func: ImportFuncId
+
+
+ComponentFunc: TypeAlias = "LiftFunc | ImportFunc"
+
+
+# --- canonical definitions, evaluated -----------------------------------------------------------------------
+@final
+@dataclass(frozen=True, slots=True)
+class CanonicalOptions:
+    """`memory64`: the memory's address type is i64 (False without a memory)."""
+
+    string_encoding: StringEncoding = StringEncoding.UTF8
+    memory: MemoryId | None = None
+    memory64: bool = False
+    realloc: CoreFunc | None = None
+    post_return: CoreFunc | None = None
+    async_: bool = False
+    callback: CoreFunc | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Lift:
+    """`instance`: the component instance that evaluated the definition, which is the callee's side."""
+
+    id: LiftId
+    instance: InstanceId
+    core_func: CoreFunc
+    type: FuncType
+    options: CanonicalOptions
+    location: Location
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Lower:
+    """`instance`: the component instance that evaluated the definition, which is the caller's side.
+
+    With a LiftFunc callee this is a call site; with an ImportFunc callee it is a host call. `type` is the callee's.
+    """
+
+    id: LowerId
+    instance: InstanceId
+    callee: ComponentFunc
+    type: FuncType
+    options: CanonicalOptions
+    location: Location
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ResourceBuiltin:
+    """`resource.new`, `resource.drop` or `resource.rep` of one instance for one resource type."""
+
+    id: BuiltinId
+    instance: InstanceId
+    op: ResourceOp
+    resource: ResourceId
+    location: Location
+
+
+ResourceOp: TypeAlias = "str"
+"""One of "new", "drop", "rep"."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class AsyncBuiltin:
+    """Any other built-in. Kept only so that it can be refused, by name and place, if something reaches it."""
+
+    id: BuiltinId
+    instance: InstanceId
+    op: BuiltinOp
+    location: Location
+
+
+Builtin: TypeAlias = "ResourceBuiltin | AsyncBuiltin"
+
+
+# --- instances and resources --------------------------------------------------------------------------------
+@final
+@dataclass(frozen=True, slots=True)
+class Module:
+    """A core module definition. `label`: a short human name (name section or place), for names and messages."""
+
+    id: ModuleId
+    module: CoreModule
+    label: str
+    location: Location
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class CoreInstance:
+    """One instantiation of a core module. `args[i]` is what `module.imports[i]` is bound to."""
+
+    id: CoreInstanceId
+    instance: InstanceId
+    module: ModuleId
+    args: tuple[CoreItem, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One component instance. `parent` is None for the root; `label` a human name; `input` which input it came from.
+
+    With several inputs, the root is the composition itself (it has no code) and each input is a child of it, as if
+    they had been composed by a tool.
+    """
+
+    id: InstanceId
+    parent: InstanceId | None
+    label: str
+    input: int | None
+    location: Location
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One resource type. `definer`: the instance whose definition minted it; None: the outer component imports it.
+
+    `dtor` is set only with a definer. `name`: what it was first exported or imported as, for messages only.
+    """
+
+    id: ResourceId
+    definer: InstanceId | None
+    dtor: CoreFunc | None
+    name: str
+    location: Location
+
+
+# --- the outer boundary -------------------------------------------------------------------------------------
+@final
+@dataclass(frozen=True, slots=True)
+class OuterImport:
+    """One import of the outer component, with its evaluated type (nodes shared with whatever uses it inside)."""
+
+    name: ExternName
+    type: ExternType
+    location: Location
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ImportedFunc:
+    """A function that the outer component imports: import number `import_`, then export names inside instances."""
+
+    id: ImportFuncId
+    import_: int
+    path: tuple[str, ...]
+    type: FuncType
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class FuncItem:
+    func: ComponentFunc
+    type: FuncType
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class TypeItem:
+    """`bound_resource`: the export was ascribed `(sub resource)`."""
+
+    type: TypeNode
+    bound_resource: bool = False
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class InstanceItem:
+    """An exported instance. `imported`: set if it is an imported instance itself: (import number, export path).
+
+    `hidden`: functions that the instance has but its ascribed type does not declare. They are no part of the world;
+    an engine that looks behind the ascription must find what it finds in the composition.
+    """
+
+    exports: tuple[tuple[ExternName, OuterItem], ...]
+    imported: tuple[int, tuple[str, ...]] | None = None
+    hidden: tuple[tuple[ExternName, FuncItem], ...] = ()
+
+
+OuterItem: TypeAlias = "FuncItem | TypeItem | InstanceItem"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class OuterExport:
+    name: ExternName
+    item: OuterItem
+    location: Location
+
+
+# --- the whole ----------------------------------------------------------------------------------------------
+@final
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One input file: display name (stem or NAME= of the command line), source as given, size in bytes."""
+
+    name: str
+    source: str
+    size: int
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class LinkedGraph:
+    """Each tuple is indexed by its id. `core_instances` is in instantiation order, across all inputs."""
+
+    inputs: tuple[Input, ...]
+    modules: tuple[Module, ...]
+    instances: tuple[Instance, ...]
+    core_instances: tuple[CoreInstance, ...]
+    resources: tuple[Resource, ...]
+    lifts: tuple[Lift, ...]
+    lowers: tuple[Lower, ...]
+    builtins: tuple[Builtin, ...]
+    imports: tuple[OuterImport, ...]
+    import_funcs: tuple[ImportedFunc, ...]
+    exports: tuple[OuterExport, ...]

@@ -1,0 +1,286 @@
+"""The narrated driver: from input bytes to the bytes of one fused component, one call and one comment per stage.
+
+Stages know the model and nothing of each other; what one needs of another (the kernel's loops, the runtime
+library) is handed in here. `fuse` is the whole Python API of the job; the command line adds only files and words.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import final
+
+from meldpy.errors import FileError, InternalError, Location, UsageError, ValidationError
+from meldpy.model.component import Component, ComponentSection, CoreModuleSection
+from meldpy.model.core import CoreModule, FuncImportType, GlobalType, MemoryType, TableType, TagType
+from meldpy.model.facts import CodeFacts
+from meldpy.model.linked import LiftFunc, LinkedGraph
+from meldpy.model.reindexed import IndexCounts
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class FuseInput:
+    """One input. `name`: how the command line and messages call it; `source`: where it came from."""
+
+    name: str
+    source: str
+    data: bytes
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class FuseOptions:
+    """How to fuse; the defaults are right unless inputs are ambiguous.
+
+    links: "IMPORTER:IMPORT=PROVIDER:EXPORT" decisions; strict: open imports are errors, but for `wasi:*` and the
+    `allow_imports` patterns; roots, exports, hides: what the output exports (design section 3); validate: check the
+    inputs and the output with the engine; names: keep the name section; max_*: caps on link-time expansion.
+    """
+
+    links: tuple[str, ...] = ()
+    strict: bool = False
+    allow_imports: tuple[str, ...] = ()
+    roots: tuple[str, ...] = ()
+    exports: tuple[str, ...] = ()
+    hides: tuple[str, ...] = ()
+    validate: bool = True
+    names: bool = True
+    max_instances: int = 10_000
+    max_core_instances: int = 10_000
+    max_definitions: int = 5_000_000
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class FuseReport:
+    """What was done, in numbers. Sizes in bytes; `call_sites` counts the crossings that became core calls."""
+
+    inputs: tuple[tuple[str, int], ...]
+    output_size: int
+    call_sites: int
+    core_instances: int
+    carriers: int
+    notes: tuple[str, ...] = ()
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class FuseResult:
+    bytes: bytes = field(repr=False)
+    report: FuseReport
+
+
+def fuse(inputs: Sequence[FuseInput | str | Path | bytes], options: FuseOptions | None = None) -> FuseResult:
+    """Link `inputs` and fuse them into one component.
+
+    Each input is a path, the bytes of a component (binary or text), or a FuseInput. Raises a MeldError: see
+    `meldpy.errors` for the kinds. The same inputs and options give the same bytes.
+    """
+    options = FuseOptions() if options is None else options
+    named = [_named(i, item) for i, item in enumerate(inputs)]
+    if not named:
+        raise UsageError("there is nothing to fuse", remedy="give at least one component")
+    notes: list[str] = []
+
+    # Decode: bytes to model; text goes through the engine's parser first.
+    components = [(item, decode(item)) for item in named]
+    # Validate: a fuser that trusts its input miscompiles it.
+    if options.validate:
+        for item, component in components:
+            notes += validate(item.source, item.data, component)
+    # Resolve: link the inputs, and evaluate every instantiation; everything gets its identity.
+    graph = link(components, options)
+    # From here on, everything about the output follows from the graph.
+    component, merged_notes, carriers = build(graph, options)
+    notes += merged_notes
+    # Encode: the only place where the output becomes bytes.
+    from meldpy.binary.encode import encode_component
+
+    data = encode_component(component)
+    # Validate what we made, before anybody sees it.
+    if options.validate:
+        _validate_output(data, component)
+    report = FuseReport(
+        tuple((item.name, len(item.data)) for item in named),
+        len(data),
+        sum(isinstance(lower.callee, LiftFunc) for lower in graph.lowers),
+        len(graph.core_instances),
+        carriers,
+        tuple(notes),
+    )
+    return FuseResult(data, report)
+
+
+def build(graph: LinkedGraph, options: FuseOptions) -> tuple[Component, list[str], int]:
+    """The output component of a linked graph, notes for `-v`, and the number of carriers."""
+    from meldpy import __version__
+    from meldpy.adapter import adapt
+    from meldpy.analysis import analyse
+    from meldpy.kernel.reindex import reindex
+    from meldpy.merger import MergeOptions, merge
+    from meldpy.wrapper import wrap
+
+    # Analyse: what is live, what throws, what leaves, which calls only go through wit-component's shim.
+    facts = analyse(graph, scan)
+    # Adapt: code for every crossing, with symbolic references, before anything has an index.
+    adapted = adapt(graph, facts, RuntimeLibrary())
+    # Merge: the physical link; identities become indices of one core module and its carriers.
+    fused = merge(graph, facts, adapted, reindex, scan, MergeOptions(version=__version__, names=options.names))
+    # Wrap: the outer component, with the world of the composition.
+    component = wrap(graph, fused)
+    dropped = sorted(set(fused.dropped_customs))
+    notes = [f"dropped custom sections that fusing would make stale: {', '.join(dropped)}"] if dropped else []
+    return component, notes, len(fused.carriers)
+
+
+# --- inputs ------------------------------------------------------------------------------------------------------
+def _named(position: int, item: FuseInput | str | Path | bytes) -> FuseInput:
+    match item:
+        case FuseInput():
+            return item
+        case bytes():
+            name = f"input{position + 1}"
+            return FuseInput(name, name, item)
+        case _:
+            path = Path(item)
+            try:
+                return FuseInput(path.stem, str(path), path.read_bytes())
+            except OSError as error:
+                raise FileError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def decode(item: FuseInput) -> Component:
+    """The model of one input, binary or text."""
+    from meldpy.binary.decode import decode_component
+    from meldpy.engine.text import assemble, is_text
+
+    data = assemble(item.data, item.source) if is_text(item.data) else item.data
+    return decode_component(data, item.source)
+
+
+def link(components: Sequence[tuple[FuseInput, Component]], options: FuseOptions) -> LinkedGraph:
+    """Resolve decoded inputs into one graph."""
+    from meldpy.resolver import ResolveOptions, ResolverInput, resolve
+
+    return resolve(
+        [ResolverInput(item.name, item.source, len(item.data), component) for item, component in components],
+        ResolveOptions(
+            strict=options.strict,
+            allow_imports=options.allow_imports,
+            links=options.links,
+            roots=options.roots,
+            exports=options.exports,
+            hides=options.hides,
+            max_instances=options.max_instances,
+            max_core_instances=options.max_core_instances,
+            max_definitions=options.max_definitions,
+        ),
+    )
+
+
+# --- validation ----------------------------------------------------------------------------------------------------
+def validate(source: str, data: bytes, component: Component) -> tuple[str, ...]:
+    """Have the engine check `component`, whose bytes are `data` (text or binary); notes for `-v`."""
+    from meldpy.engine.text import is_text
+    from meldpy.engine.validate import SMALL, Subject
+    from meldpy.engine.validate import validate as engine_validate
+
+    if is_text(data):
+        from meldpy.binary.encode import encode_component
+
+        data = encode_component(component)
+    if len(data) <= SMALL:
+        return engine_validate(Subject(source, data))
+    from meldpy.binary.encode import encode_component
+    from meldpy.engine.skeleton import skeleton
+
+    modules = tuple(
+        (module.offset, data[module.offset : module.offset + module.size]) for module in _modules(component)
+    )
+    return engine_validate(Subject(source, data, encode_component(skeleton(component)), modules))
+
+
+def _modules(component: Component) -> Iterator[CoreModule]:
+    """Every core module in `component`, at any depth (bounded by the decoder)."""
+    for section in component.sections:
+        if isinstance(section, CoreModuleSection):
+            yield section.module
+        elif isinstance(section, ComponentSection):
+            yield from _modules(section.component)
+
+
+def _validate_output(data: bytes, component: Component) -> None:
+    """Check our own output; what the engine refuses here is our defect, and nothing is written."""
+    from meldpy.binary.encode import encode_component, encode_module
+    from meldpy.engine.skeleton import skeleton
+    from meldpy.engine.validate import SMALL, Subject
+    from meldpy.engine.validate import validate as engine_validate
+
+    try:
+        if len(data) <= SMALL:
+            engine_validate(Subject("output", data))
+        else:
+            modules = tuple((0, encode_module(module)) for module in _modules(component))
+            engine_validate(Subject("output", data, encode_component(skeleton(component)), modules))
+    except ValidationError as error:
+        raise InternalError(
+            "the fused component is invalid; nothing was written",
+            Location("output"),
+            causes=error.causes,
+            remedy="please report this with the inputs; this is a defect of meldpy",
+        ) from error
+
+
+# --- what stages are handed ------------------------------------------------------------------------------------------
+def scan(module: CoreModule) -> CodeFacts:
+    """What the bodies of `module` refer to."""
+    from meldpy.kernel.scan import scan as kernel_scan
+
+    return kernel_scan(module.code.bodies, module.code.count, _counts(module), source_offset=module.code.offset)
+
+
+def _counts(module: CoreModule) -> IndexCounts:
+    """The sizes of a module's index spaces, imports included."""
+    imported = Counter(type(import_.type) for import_ in module.imports)
+    return IndexCounts(
+        types=sum(len(group.types) for group in module.types),
+        funcs=imported[FuncImportType] + len(module.funcs),
+        tables=imported[TableType] + len(module.tables),
+        memories=imported[MemoryType] + len(module.memories),
+        globals=imported[GlobalType] + len(module.globals),
+        tags=imported[TagType] + len(module.tags),
+        elems=len(module.elements),
+        data=len(module.data),
+    )
+
+
+@final
+class RuntimeLibrary(Mapping[str, CoreModule]):
+    """The runtime library's modules by name, assembled when they are asked for."""
+
+    def __getitem__(self, name: str) -> CoreModule:
+        return _runtime_module(name)
+
+    def __iter__(self) -> Iterator[str]:
+        from meldpy.runtime import sources
+
+        return iter(sources())
+
+    def __len__(self) -> int:
+        from meldpy.runtime import sources
+
+        return len(sources())
+
+
+@cache
+def _runtime_module(name: str) -> CoreModule:
+    from meldpy.binary.decode import decode_module
+    from meldpy.engine.text import assemble
+    from meldpy.runtime import sources
+
+    source = f"runtime library, {name}"
+    return decode_module(assemble(sources()[name].encode(), source), source)

@@ -1,0 +1,7 @@
+"""Resolve: link inputs, evaluate compositions, give everything an identity."""
+
+from meldpy.resolver.builder import Caps
+from meldpy.resolver.inputs import Link, ResolveOptions, ResolverInput, parse_link
+from meldpy.resolver.resolve import resolve
+
+__all__ = ["Caps", "Link", "ResolveOptions", "ResolverInput", "parse_link", "resolve"]

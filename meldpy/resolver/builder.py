@@ -1,0 +1,221 @@
+"""Mints identities and collects what `resolve` produces, under caps.
+
+One builder serves one link. It knows nothing of scopes or indices: whoever evaluates a definition hands in what it
+means. Nested instantiation can multiply without bound, so whatever multiplies is counted here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import final
+
+from meldpy.errors import DecodeError, LimitError, Location
+from meldpy.model.core import CoreModule, CoreSort, NameSection
+from meldpy.model.extern import ExternName, ExternType, FuncType
+from meldpy.model.ids import (
+    BuiltinId,
+    CoreInstanceId,
+    ImportFuncId,
+    InstanceId,
+    LiftId,
+    LowerId,
+    MemoryId,
+    ModuleId,
+    ResourceId,
+)
+from meldpy.model.linked import (
+    Builtin,
+    CoreFunc,
+    CoreInstance,
+    CoreItem,
+    ImportedFunc,
+    Input,
+    Instance,
+    Lift,
+    LinkedGraph,
+    Lower,
+    Module,
+    OuterExport,
+    OuterImport,
+    Resource,
+)
+from meldpy.resolver.coretypes import sort_of
+from meldpy.resolver.values import CoreModuleInstance, ModuleInfo
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """How far nested instantiation may expand before it is an error."""
+
+    instances: int
+    core_instances: int
+    definitions: int
+
+
+@final
+@dataclass(slots=True)
+class _ResourceDraft:
+    definer: InstanceId | None
+    dtor: CoreFunc | None
+    name: str | None
+    location: Location
+
+
+@final
+class Builder:
+    """Everything minted so far. `graph` makes the result."""
+
+    def __init__(self, inputs: tuple[Input, ...], caps: Caps) -> None:
+        self.inputs = inputs
+        self.caps = caps
+        self.definitions = 0
+        self.modules: list[Module] = []
+        self.infos: list[ModuleInfo] = []
+        self.instances: list[Instance] = []
+        self.core_instances: list[CoreInstance] = []
+        self.lifts: list[Lift] = []
+        self.lowers: list[Lower] = []
+        self.builtins: list[Builtin] = []
+        self.imports: list[OuterImport] = []
+        self.import_funcs: list[ImportedFunc] = []
+        self.exports: list[OuterExport] = []
+        self._resources: list[_ResourceDraft] = []
+        self._module_ids: dict[int, ModuleId] = {}
+
+    # --- caps -----------------------------------------------------------------------------------------------
+    def count(self, definitions: int = 1) -> None:
+        """Charges `definitions` to the cap on evaluated definitions."""
+        self.definitions += definitions
+        self._check(self.definitions, self.caps.definitions, "evaluated definitions", "--max-definitions")
+
+    def _check(self, reached: int, cap: int, what: str, flag: str) -> None:
+        if reached > cap:
+            raise LimitError(
+                f"the composition expands to more than {cap} {what}", remedy=f"raise the cap with {flag}"
+            )
+
+    # --- minting --------------------------------------------------------------------------------------------
+    def module(self, module: CoreModule, fallback: str, location: Location) -> ModuleId:
+        """The id of `module`: one for one decoded definition, however often its component is instantiated."""
+        found = self._module_ids.get(id(module))
+        if found is not None:
+            return found
+        minted = ModuleId(len(self.modules))
+        self._module_ids[id(module)] = minted
+        self.modules.append(Module(minted, module, _label(module) or fallback, location))
+        self.infos.append(_info(module))
+        return minted
+
+    def instance(self, parent: InstanceId | None, label: str, input_: int | None, location: Location) -> InstanceId:
+        self._check(len(self.instances) + 1, self.caps.instances, "component instances", "--max-instances")
+        minted = InstanceId(len(self.instances))
+        self.instances.append(Instance(minted, parent, label, input_, location))
+        return minted
+
+    def core_instance(
+        self, owner: InstanceId, module: ModuleId, args: Callable[[CoreModule], tuple[CoreItem, ...]]
+    ) -> CoreModuleInstance:
+        """Instantiates `module`; `args` binds its imports."""
+        self._check(len(self.core_instances) + 1, self.caps.core_instances, "core instances", "--max-core-instances")
+        info = self.infos[module]
+        bound = args(info.module)
+        minted = CoreInstanceId(len(self.core_instances))
+        self.core_instances.append(CoreInstance(minted, owner, module, bound))
+        return CoreModuleInstance(minted, info, bound)
+
+    def resource(
+        self, definer: InstanceId | None, dtor: CoreFunc | None, name: str | None, location: Location
+    ) -> ResourceId:
+        minted = ResourceId(len(self._resources))
+        self._resources.append(_ResourceDraft(definer, dtor, name, location))
+        return minted
+
+    def name_resource(self, resource: ResourceId, name: str) -> None:
+        """Remembers the first name that a resource type is exported under."""
+        draft = self._resources[resource]
+        if draft.name is None:
+            draft.name = name
+
+    def lift(self, make: Callable[[LiftId], Lift]) -> LiftId:
+        minted = LiftId(len(self.lifts))
+        self.lifts.append(make(minted))
+        return minted
+
+    def lower(self, make: Callable[[LowerId], Lower]) -> LowerId:
+        minted = LowerId(len(self.lowers))
+        self.lowers.append(make(minted))
+        return minted
+
+    def builtin(self, make: Callable[[BuiltinId], Builtin]) -> BuiltinId:
+        minted = BuiltinId(len(self.builtins))
+        self.builtins.append(make(minted))
+        return minted
+
+    def outer_import(self, name: ExternName, type_: ExternType, location: Location) -> int:
+        """Adds an import of the outer component; returns its number."""
+        self.imports.append(OuterImport(name, type_, location))
+        return len(self.imports) - 1
+
+    def import_func(self, import_: int, path: tuple[str, ...], type_: FuncType) -> ImportFuncId:
+        minted = ImportFuncId(len(self.import_funcs))
+        self.import_funcs.append(ImportedFunc(minted, import_, path, type_))
+        return minted
+
+    # --- questions ------------------------------------------------------------------------------------------
+    def memory64(self, memory: MemoryId) -> bool:
+        """Whether the memory's address type is i64, by the module that defines it."""
+        info = self.infos[self.core_instances[memory.instance].module]
+        return info.module.memories[memory.index - len(info.imported[CoreSort.MEMORY])].limits.is64
+
+    def resource_name(self, resource: ResourceId) -> str:
+        """A name for messages."""
+        name = self._resources[resource].name if resource < len(self._resources) else None
+        return name or f"resource {resource}"
+
+    def is_defined(self, resource: ResourceId) -> bool:
+        """Whether an instance defines the resource type, rather than the world outside."""
+        return self._resources[resource].definer is not None
+
+    def graph(self) -> LinkedGraph:
+        return LinkedGraph(
+            inputs=self.inputs,
+            modules=tuple(self.modules),
+            instances=tuple(self.instances),
+            core_instances=tuple(self.core_instances),
+            resources=tuple(
+                Resource(ResourceId(i), d.definer, d.dtor, self.resource_name(ResourceId(i)), d.location)
+                for i, d in enumerate(self._resources)
+            ),
+            lifts=tuple(self.lifts),
+            lowers=tuple(self.lowers),
+            builtins=tuple(self.builtins),
+            imports=tuple(self.imports),
+            import_funcs=tuple(self.import_funcs),
+            exports=tuple(self.exports),
+        )
+
+
+def _label(module: CoreModule) -> str | None:
+    for placed in module.customs:
+        if isinstance(placed.section, NameSection) and placed.section.module:
+            return placed.section.module
+    return None
+
+
+def _info(module: CoreModule) -> ModuleInfo:
+    imported: dict[CoreSort, list[int]] = {sort: [] for sort in CoreSort}
+    for position, import_ in enumerate(module.imports):
+        imported[sort_of(import_.type)].append(position)
+    defined = {
+        CoreSort.FUNC: len(module.funcs),
+        CoreSort.TABLE: len(module.tables),
+        CoreSort.MEMORY: len(module.memories),
+        CoreSort.GLOBAL: len(module.globals),
+        CoreSort.TAG: len(module.tags),
+    }
+    exports = {export.name: export for export in module.exports}
+    if len(exports) != len(module.exports):
+        raise DecodeError("a core module exports one name twice")
+    return ModuleInfo(module, imported, defined, exports)

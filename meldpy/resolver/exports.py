@@ -1,0 +1,180 @@
+"""Which exports the fused component has.
+
+By default: every export that satisfied no import. In any case: consumed interfaces whose types these mention, because
+a type belongs to the interface that introduced it. The command line can choose otherwise. Each export follows those
+whose types it mentions; apart from that the order is that of the inputs and of their exports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import final
+
+from meldpy.errors import LinkError, Location
+from meldpy.model.extern import ExternName, TypeNode
+from meldpy.model.ids import ResourceId
+from meldpy.model.valtype import DefinedType, ResourceType
+from meldpy.resolver.inputs import ResolveOptions
+from meldpy.resolver.match import unknown
+from meldpy.resolver.nodes import reached
+from meldpy.resolver.values import FuncValue, InstanceValue, Item, TypeValue
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """An export of an input. `consumed`: it satisfied an import."""
+
+    input: str
+    name: ExternName
+    item: Item
+    location: Location
+    consumed: bool
+
+
+def choose_exports(
+    candidates: Sequence[Candidate], options: ResolveOptions, is_defined: Callable[[ResourceId], bool]
+) -> list[Candidate]:
+    """The exports of the fused component, in order.
+
+    is_defined: whether a resource type is defined by an input (rather than imported from outside).
+    LinkError for names that mean nothing, names that two inputs export, and hidden types that are needed.
+    """
+    _check_roots(candidates, options.roots)
+    hidden = {c for text in options.hides for c in _named(candidates, text, "--hide")}
+    wanted = {c for text in options.exports for c in _named(candidates, text, "--export")}
+    for candidate in candidates:
+        chosen = candidate.input in options.roots if options.roots else not candidate.consumed
+        if chosen:
+            wanted.add(candidate)
+    types = _Types(candidates, is_defined)
+    chosen_ = types.closure([c for c in candidates if c in wanted and c not in hidden], hidden)
+    _refuse_duplicates(chosen_)
+    return chosen_
+
+
+def _check_roots(candidates: Sequence[Candidate], roots: Iterable[str]) -> None:
+    names = [c.input for c in candidates]
+    for root in roots:
+        if root not in names:
+            raise unknown(f"--root: no input that exports something is called `{root}`", names)
+
+
+def _named(candidates: Sequence[Candidate], text: str, flag: str) -> list[Candidate]:
+    """The candidates that NAME or INPUT:NAME means."""
+    found = [c for c in candidates if text in (c.name.name, f"{c.input}:{c.name.name}")]
+    if not found:
+        raise unknown(f"{flag}: no input exports `{text}`", (f"{c.input}:{c.name.name}" for c in candidates))
+    return found
+
+
+def _refuse_duplicates(chosen: Iterable[Candidate]) -> None:
+    seen: dict[str, Candidate] = {}
+    for candidate in chosen:
+        other = seen.setdefault(candidate.name.name, candidate)
+        if other is not candidate:
+            name = candidate.name.name
+            raise LinkError(
+                f"inputs `{other.input}` and `{candidate.input}` both export `{name}`",
+                candidate.location,
+                causes=(f"the other export is at {other.location}",),
+                remedy=f"leave one out, for example with --hide {candidate.input}:{name}",
+            )
+
+
+@final
+class _Types:
+    """Which candidate introduces which type."""
+
+    def __init__(self, candidates: Sequence[Candidate], is_defined: Callable[[ResourceId], bool]) -> None:
+        self.is_defined = is_defined
+        self.by_node: dict[TypeNode, list[Candidate]] = {}
+        self.by_resource: dict[ResourceId, list[Candidate]] = {}
+        for candidate in candidates:
+            for node in _introduced(candidate.item):
+                self.by_node.setdefault(node, []).append(candidate)
+                if isinstance(node, ResourceType):
+                    self.by_resource.setdefault(node.id, []).append(candidate)
+
+    def closure(self, chosen: list[Candidate], hidden: set[Candidate]) -> list[Candidate]:
+        """`chosen` and what they need for their types, each behind what it needs."""
+        members = set(chosen)
+        work = list(chosen)
+        while work:
+            candidate = work.pop(0)
+            for owners, is_resource in self._needed(candidate):
+                visible = [o for o in owners if o not in hidden]
+                if not visible and is_resource:
+                    raise _hidden(candidate, owners[0])
+                if visible and members.isdisjoint(visible):
+                    members.add(visible[0])
+                    work.append(visible[0])
+                    chosen.append(visible[0])
+        return self._sorted(chosen, members)
+
+    def _needed(self, candidate: Candidate) -> Iterator[tuple[list[Candidate], bool]]:
+        """For each type that the candidate mentions but does not introduce itself: who does."""
+        for node in reached(_mentioned(candidate.item)):
+            owners = self.by_node.get(node, [])
+            is_resource = isinstance(node, ResourceType)
+            if not owners and isinstance(node, ResourceType) and self.is_defined(node.id):
+                # Its definer may name it otherwise inside than where it exports it.
+                owners = self.by_resource.get(node.id, [])
+            if owners and candidate not in owners:
+                yield owners, is_resource
+
+    def _sorted(self, chosen: Sequence[Candidate], members: set[Candidate]) -> list[Candidate]:
+        """Depth first, so that each follows what it needs; needs never form a circle across inputs."""
+        done: dict[Candidate, None] = {}
+        stack: list[Candidate] = []
+        entered: set[Candidate] = set()
+        for first in chosen:
+            stack.append(first)
+            while stack:
+                candidate = stack[-1]
+                missing = [] if candidate in entered else self._missing(candidate, members, entered)
+                entered.add(candidate)
+                if missing:
+                    stack += reversed(missing)
+                else:
+                    done.setdefault(stack.pop())
+        return list(done)
+
+    def _missing(self, candidate: Candidate, members: set[Candidate], entered: set[Candidate]) -> list[Candidate]:
+        """What must come before `candidate`, one introducer of each type."""
+        found = dict.fromkeys(
+            next((o for o in owners if o in members), owners[0]) for owners, _ in self._needed(candidate)
+        )
+        return [o for o in found if o in members and o not in entered]
+
+
+def _hidden(candidate: Candidate, owner: Candidate) -> LinkError:
+    return LinkError(
+        f"export `{candidate.name.name}` uses resource types of `{owner.name.name}`, which --hide leaves out",
+        candidate.location,
+        remedy="hide both or neither",
+    )
+
+
+def _introduced(item: Item) -> Iterator[TypeNode]:
+    match item:
+        case TypeValue():
+            if isinstance(item.type, DefinedType | ResourceType):
+                yield item.type
+        case InstanceValue():
+            for _, inner in item.exports.values():
+                yield from _introduced(inner)
+        case _:
+            return
+
+
+def _mentioned(item: Item) -> Iterator[TypeNode]:
+    match item:
+        case TypeValue() | FuncValue():
+            yield item.type
+        case InstanceValue():
+            for _, inner in item.exports.values():
+                yield from _mentioned(inner)
+        case _:
+            return

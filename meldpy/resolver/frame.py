@@ -1,0 +1,318 @@
+"""One component instance under evaluation: its definitions, in order, fill its index spaces.
+
+Types, core instances and canonical definitions are evaluated by the modules named after them; here are the others,
+and the hand-over to the evaluator where a definition instantiates another component.
+Spec: Binary.md "Component Definitions" to "Import and Export Definitions".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeAlias, assert_never, final
+
+from meldpy.errors import DecodeError, Location, MeldError, UnsupportedError
+from meldpy.model.component import (
+    Alias,
+    AliasSection,
+    CanonSection,
+    ComponentSection,
+    CoreExportAlias,
+    CoreInstanceSection,
+    CoreModuleSection,
+    CoreTypeSection,
+    CustomSection,
+    Export,
+    ExportAlias,
+    ExportSection,
+    Import,
+    ImportSection,
+    InlineExports,
+    InstanceSection,
+    Instantiate,
+    OuterAlias,
+    ResourceTypeDef,
+    Section,
+    Sort,
+    SortIndex,
+    StartSection,
+    TypeDef,
+    TypeSection,
+    ValueSection,
+)
+from meldpy.model.core import NumType
+from meldpy.model.extern import ExternName, TypeExtern, TypeNode
+from meldpy.model.ids import InstanceId
+from meldpy.model.valtype import ResourceType
+from meldpy.resolver.canon import evaluate_canon
+from meldpy.resolver.core import alias_core_export, evaluate_core_instance
+from meldpy.resolver.definitions import definitions, offset_of
+from meldpy.resolver.scope import ComponentScope, outward
+from meldpy.resolver.values import (
+    ComponentValue,
+    FuncValue,
+    InstanceValue,
+    Item,
+    ModuleValue,
+    NamedItem,
+    TypeValue,
+    instance_value,
+    kind_of,
+)
+
+if TYPE_CHECKING:
+    from meldpy.resolver.evaluate import Evaluator
+
+Importer: TypeAlias = "Callable[[Import, ComponentScope], Item]"
+"""Binds one import of a component instance, evaluated in its scope."""
+
+
+@final
+class Frame:
+    """One component instance under evaluation. After the last definition, `exports` are its exports, in order."""
+
+    def __init__(
+        self,
+        evaluator: Evaluator,
+        component: ComponentValue,
+        instance: InstanceId,
+        importer: Importer,
+        finish: Callable[[InstanceValue], InstanceValue] | None = None,
+    ) -> None:
+        self.evaluator = evaluator
+        self.types = evaluator.types
+        self.builder = evaluator.builder
+        self.scope = ComponentScope(instance, component.scope, component.place)
+        self.importer = importer
+        self.finish = finish
+        self.exports: dict[str, NamedItem] = {}
+        self.locations: dict[str, Location] = {}
+        self._work: Iterator[tuple[Section, int]] = definitions(component.definition)
+
+    # --- driving --------------------------------------------------------------------------------------------
+    def advance(self) -> Frame | None:
+        """Evaluates up to the next instantiation, whose frame it returns; None once all definitions are evaluated."""
+        for section, position in self._work:
+            self.scope.offset = offset_of(section, position)
+            self.types.where = self.scope.here
+            try:
+                if (callee := self._evaluate(section, position)) is not None:
+                    return callee
+            except MeldError as error:
+                raise error.at(self.scope.here) from None
+        return None
+
+    def complete(self, exports: Mapping[str, NamedItem]) -> InstanceValue:
+        instance = instance_value(exports)
+        return instance if self.finish is None else self.finish(instance)
+
+    def _evaluate(self, section: Section, position: int) -> Frame | None:
+        """Evaluates one definition: adds to the index spaces, or starts a frame."""
+        scope = self.scope
+        match section:
+            case CoreModuleSection():
+                self._core_module(section)
+            case ComponentSection():
+                step = f"component {len(scope.components)}"
+                scope.components.add(ComponentValue(section.component, scope, scope.place.inside(step)))
+            case CoreInstanceSection():
+                evaluate_core_instance(section.items[position], scope, self.builder)
+            case CoreTypeSection():
+                self.types.add_core_types(section.items[position], scope)
+            case InstanceSection():
+                return self._instance(section.items[position])
+            case AliasSection():
+                self._alias(section.items[position])
+            case TypeSection():
+                scope.types.add(self._type(section.items[position]))
+            case CanonSection():
+                evaluate_canon(section.items[position], scope, self.types)
+            case ImportSection():
+                self.builder.count()
+                scope.add(self.importer(section.items[position], scope))
+            case ExportSection():
+                self._export(section.items[position])
+            case StartSection():
+                raise UnsupportedError("component start", "the component has a start function", remedy=_VALUES_REMEDY)
+            case ValueSection():
+                raise UnsupportedError("component-level values", "the component defines a value", remedy=_VALUES_REMEDY)
+            case CustomSection():
+                pass
+            case _:
+                assert_never(section)
+        return None
+
+    # --- definitions ----------------------------------------------------------------------------------------
+    def _core_module(self, section: CoreModuleSection) -> None:
+        self.builder.count()
+        scope = self.scope
+        inner = scope.place.inside(f"core module {len(scope.core_modules)}")
+        # A module is named by its whole path: "core module 0" alone says little in a composition.
+        scope.core_modules.add(self.builder.module(section.module, " ".join(inner.path), inner.at(section.offset)))
+
+    def _type(self, definition: TypeDef) -> TypeNode:
+        if not isinstance(definition, ResourceTypeDef):
+            return self.types.define(definition, self.scope)
+        self.builder.count()
+        if definition.rep is not NumType.I32:
+            raise UnsupportedError(
+                "resource representation", "a resource type is represented by something other than an i32",
+                remedy="build the component for a 32-bit memory",
+            )
+        dtor = None if definition.dtor is None else self.scope.core_funcs.get(definition.dtor)
+        return ResourceType(self.builder.resource(self.scope.instance, dtor, None, self.scope.here))
+
+    def _alias(self, alias: Alias) -> None:
+        self.builder.count()
+        match alias:
+            case CoreExportAlias():
+                self.scope.add_core(alias_core_export(alias, self.scope))
+            case ExportAlias():
+                self.scope.add(self._exported(alias))
+            case OuterAlias():
+                self._outer_alias(alias)
+            case _:
+                assert_never(alias)
+
+    def _exported(self, alias: ExportAlias) -> Item:
+        found = self.scope.instances.get(alias.instance).exports.get(alias.name)
+        if found is None:
+            raise DecodeError(f"instance {alias.instance} exports no `{alias.name}`")
+        item = found[1]
+        if not _has_sort(item, alias.sort):
+            raise DecodeError(
+                f"instance {alias.instance} exports `{alias.name}` as {kind_of(item)}, not as {_words(alias.sort)}"
+            )
+        return item
+
+    def _outer_alias(self, alias: OuterAlias) -> None:
+        target = outward(self.scope, alias.count)
+        match alias.sort:
+            case Sort.TYPE:
+                self.scope.types.add(target.types.get(alias.index))
+            case Sort.CORE_TYPE:
+                self.scope.core_types.add(target.core_types.get(alias.index))
+            case Sort.COMPONENT if isinstance(target, ComponentScope):
+                self.scope.components.add(target.components.get(alias.index))
+            case Sort.CORE_MODULE if isinstance(target, ComponentScope):
+                self.scope.core_modules.add(target.core_modules.get(alias.index))
+            case _:
+                raise DecodeError(f"an outer alias cannot name a {_words(alias.sort)}")
+
+    def item(self, index: SortIndex) -> Item:
+        """The item at an index of a component-level sort."""
+        scope = self.scope
+        match index.sort:
+            case Sort.FUNC:
+                return scope.funcs.get(index.index)
+            case Sort.TYPE:
+                return TypeValue(scope.types.get(index.index))
+            case Sort.COMPONENT:
+                return scope.components.get(index.index)
+            case Sort.INSTANCE:
+                return scope.instances.get(index.index)
+            case Sort.CORE_MODULE:
+                return ModuleValue(scope.core_modules.get(index.index))
+            case Sort.VALUE:
+                raise UnsupportedError("component-level values", "a value is passed or exported", remedy=_VALUES_REMEDY)
+            case _:
+                raise DecodeError(f"a {_words(index.sort)} cannot be passed or exported by a component")
+
+    # --- instances ------------------------------------------------------------------------------------------
+    def _instance(self, definition: Instantiate | InlineExports) -> Frame | None:
+        self.builder.count()
+        match definition:
+            case InlineExports():
+                self.scope.instances.add(self._inline(definition))
+                return None
+            case Instantiate():
+                args: dict[str, Item] = {}
+                for name, index in definition.args:
+                    if name in args:
+                        raise DecodeError(f"argument `{name}` is given twice")
+                    args[name] = self.item(index)
+                return self.evaluator.instantiate(self.scope.components.get(definition.component), self.scope, args)
+            case _:
+                assert_never(definition)
+
+    def _inline(self, definition: InlineExports) -> InstanceValue:
+        exports: dict[str, NamedItem] = {}
+        for name, index in definition.exports:
+            if name.name in exports:
+                raise DecodeError(f"an instance exports `{name.name}` twice")
+            exports[name.name] = (name, self.item(index))
+        return instance_value(exports)
+
+    # --- exports --------------------------------------------------------------------------------------------
+    def _export(self, export: Export) -> None:
+        self.builder.count()
+        name = export.name.name
+        if name in self.exports:
+            raise DecodeError(f"the component exports `{name}` twice")
+        item = self._ascribed(export, self.item(export.item))
+        self.exports[name] = (export.name, item)
+        self.locations[name] = self.scope.here
+        # An export has an index of its own, which later definitions use.
+        self.scope.add(item)
+        self._name_resources(item, name)
+
+    def _ascribed(self, export: Export, item: Item) -> Item:
+        """The exported item under the type it is exported with; a type gets a new name in any case."""
+        if isinstance(item, TypeValue):
+            return self._exported_type(export, item)
+        if export.desc is None:
+            return item
+        declared = self.types.extern(export.desc, self.scope, export.name.name)
+        bound = self.types.substitution().bind(declared, item, f"export `{export.name.name}`")
+        if isinstance(bound, InstanceValue) and isinstance(item, InstanceValue):
+            hidden = tuple(
+                (name, inner)
+                for key, (name, inner) in item.exports.items()
+                if key not in bound.exports and isinstance(inner, FuncValue)
+            )
+            return replace(bound, hidden=hidden)
+        return bound
+
+    def _exported_type(self, export: Export, item: TypeValue) -> TypeValue:
+        if export.desc is None:
+            return TypeValue(self.types.nodes.alias(item.type))
+        declared = self.types.extern(export.desc, self.scope, export.name.name)
+        if not isinstance(declared, TypeExtern):
+            raise DecodeError(f"export `{export.name.name}` is a type but ascribed another sort")
+        if not declared.bound_resource:
+            return declared_type(declared, item, export.name)
+        if not isinstance(item.type, ResourceType):
+            raise DecodeError(f"export `{export.name.name}` is ascribed `(sub resource)` but is no resource type")
+        return TypeValue(self.types.nodes.alias(item.type), bound_resource=True)
+
+    def _name_resources(self, item: Item, name: str) -> None:
+        if isinstance(item, TypeValue) and isinstance(item.type, ResourceType):
+            self.builder.name_resource(item.type.id, name)
+
+
+def declared_type(declared: TypeExtern, item: TypeValue, name: ExternName) -> TypeValue:
+    """The type of an export ascribed `(type (eq T))`: T's new name."""
+    if type(declared.type) is not type(item.type):
+        raise DecodeError(f"export `{name.name}` is ascribed another kind of type than it has")
+    return TypeValue(declared.type)
+
+
+def _has_sort(item: Item, sort: Sort) -> bool:
+    match item:
+        case FuncValue():
+            return sort is Sort.FUNC
+        case TypeValue():
+            return sort is Sort.TYPE
+        case ComponentValue():
+            return sort is Sort.COMPONENT
+        case InstanceValue():
+            return sort is Sort.INSTANCE
+        case ModuleValue():
+            return sort is Sort.CORE_MODULE
+
+
+def _words(sort: Sort) -> str:
+    return sort.name.lower().replace("_", " ")
+
+
+_VALUES_REMEDY = "use a component without values and start functions; toolchains do not emit them"

@@ -1,0 +1,69 @@
+"""What `resolve` takes: decoded inputs and the options that say how to link them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from meldpy.errors import UsageError
+from meldpy.model.component import Component
+from meldpy.resolver.builder import Caps
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ResolverInput:
+    """One decoded input. `name` is its display name, `source` the path as given, `size` in bytes."""
+
+    name: str
+    source: str
+    size: int
+    component: Component
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link decided by hand: `importer`'s import `import_` is satisfied by `provider`'s export `export`."""
+
+    importer: str
+    import_: str
+    provider: str
+    export: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ResolveOptions:
+    """How to link.
+
+    strict: refuse imports left open, except `wasi:*` and those that an `allow_imports` pattern (shell style) matches.
+    links: decisions by hand, `IMPORTER:IMPORT=PROVIDER:EXPORT`.
+    roots: inputs (by name) whose exports the result has, all of them; empty: every export that satisfied no import.
+    exports: names (NAME or INPUT:NAME) exported besides; hides: names that are not exported after all.
+    max_*: how far nested instantiation may expand.
+    """
+
+    strict: bool = False
+    allow_imports: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+    roots: tuple[str, ...] = ()
+    exports: tuple[str, ...] = ()
+    hides: tuple[str, ...] = ()
+    max_instances: int = 10_000
+    max_core_instances: int = 10_000
+    max_definitions: int = 5_000_000
+
+    @property
+    def caps(self) -> Caps:
+        return Caps(self.max_instances, self.max_core_instances, self.max_definitions)
+
+
+def parse_link(text: str) -> Link:
+    """`IMPORTER:IMPORT=PROVIDER:EXPORT`, split at the first `=` and each side at its first `:`; else UsageError."""
+    left, equals, right = text.partition("=")
+    importer, colon, import_ = left.partition(":")
+    provider, other_colon, export = right.partition(":")
+    if not (equals and colon and other_colon and importer and import_ and provider and export):
+        raise UsageError(f"`{text}` is not of the form IMPORTER:IMPORT=PROVIDER:EXPORT")
+    return Link(importer, import_, provider, export)

@@ -1,0 +1,162 @@
+"""Several inputs, linked: a root without code that instantiates each of them, providers first.
+
+An input's import is bound to another input's export (`match`) or to an import of the whole (`worldunion`). Whether
+the type fits is checked when it is bound: by then the types it uses have been bound too, so that a resource type is
+compared as what it really is. Inside an input everything goes as in any other component.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+from itertools import count
+from posixpath import normpath
+from typing import final
+
+from meldpy.errors import LinkError, Location
+from meldpy.model.component import Import
+from meldpy.model.ids import InstanceId
+from meldpy.model.linked import OuterImport
+from meldpy.resolver.builder import Builder
+from meldpy.resolver.describe import Describer
+from meldpy.resolver.evaluate import Evaluator
+from meldpy.resolver.exports import Candidate, choose_exports
+from meldpy.resolver.frame import Frame
+from meldpy.resolver.inputs import ResolveOptions, ResolverInput
+from meldpy.resolver.match import Provision, match_imports, needs
+from meldpy.resolver.order import in_order
+from meldpy.resolver.outer import OuterExports, outer_import
+from meldpy.resolver.scope import ComponentScope, Place
+from meldpy.resolver.subtype import Mismatch, Subtyping
+from meldpy.resolver.surface import Surface, surface
+from meldpy.resolver.values import ComponentValue, Item
+from meldpy.resolver.worldunion import Key, merge_imports
+
+COMPOSITION = "composition"
+"""What the root is called when it is not an input."""
+
+
+def link_inputs(inputs: Sequence[ResolverInput], options: ResolveOptions, evaluator: Evaluator) -> None:
+    """Links and evaluates `inputs` (two or more) into the evaluator's builder. LinkError if they do not fit."""
+    refuse_repeated(inputs)
+    surfaces = [surface(input_, options.caps, evaluator.types.nodes) for input_ in inputs]
+    matches = match_imports(surfaces, options.links)
+    if options.strict:
+        open_ = [
+            (s.input.name, import_)
+            for i, s in enumerate(surfaces)
+            for n, import_ in enumerate(s.imports)
+            if (i, n) not in matches
+        ]
+        refuse_open(open_, options)
+    _Link(surfaces, matches, evaluator).run(options)
+
+
+def refuse_repeated(inputs: Sequence[ResolverInput]) -> None:
+    """LinkError if two inputs are the same file, or have the same name."""
+    names: dict[str, ResolverInput] = {}
+    files: dict[str, ResolverInput] = {}
+    for input_ in inputs:
+        if files.setdefault(normpath(input_.source), input_) is not input_:
+            raise LinkError(f"`{input_.source}` is given twice", remedy="each input is instantiated once: give it once")
+        if (other := names.setdefault(input_.name, input_)) is not input_:
+            raise LinkError(
+                f"`{other.source}` and `{input_.source}` are both called `{input_.name}`",
+                remedy=f"name one of them otherwise: NAME={input_.source}",
+            )
+
+
+def refuse_open(open_: Iterable[tuple[str, OuterImport]], options: ResolveOptions) -> None:
+    """LinkError if one of these imports may not stay open under --strict."""
+    refused = [
+        (name, import_)
+        for name, import_ in open_
+        if not import_.name.name.startswith("wasi:")
+        and not any(fnmatchcase(import_.name.name, pattern) for pattern in options.allow_imports)
+    ]
+    if refused:
+        raise LinkError(
+            "imports are left open, which --strict refuses",
+            refused[0][1].location,
+            causes=tuple(f"`{import_.name.name}`, imported by `{name}`" for name, import_ in refused),
+            remedy="provide them by another input, or allow them with --allow-import PATTERN",
+        )
+
+
+@final
+class _Link:
+    def __init__(self, surfaces: Sequence[Surface], matches: dict[Key, Provision], evaluator: Evaluator) -> None:
+        self.surfaces = surfaces
+        self.matches = matches
+        self.evaluator = evaluator
+        self.builder: Builder = evaluator.builder
+        self.subtyping = Subtyping(Describer(self.builder.resource_name))
+        self.outer: dict[Key, Item] = {}
+        self.frames: dict[int, Frame] = {}
+
+    def run(self, options: ResolveOptions) -> None:
+        root = self.builder.instance(None, COMPOSITION, None, Location(COMPOSITION))
+        for merged in merge_imports(self.surfaces, self.matches, self.evaluator.types, self.subtyping):
+            item = outer_import(merged.name, merged.type, merged.location, self.builder)
+            self.outer.update((key, item) for key in merged.members)
+        order = in_order(len(self.surfaces), needs(self.matches))
+        assert order is not None  # match_imports refuses cycles
+        for number in order:
+            self.frames[number] = self.evaluator.run(self._frame(number, root))
+        chosen = choose_exports(self._candidates(), options, self.builder.is_defined)
+        exports = OuterExports()
+        self.builder.exports += [exports.export(c.name, c.item, c.location) for c in chosen]
+
+    def _candidates(self) -> list[Candidate]:
+        consumed = {(provision.provider, provision.export) for provision in self.matches.values()}
+        return [
+            Candidate(s.input.name, name, item, self.frames[i].locations[name.name], (i, name.name) in consumed)
+            for i, s in enumerate(self.surfaces)
+            for name, item in self.frames[i].exports.values()
+        ]
+
+    def _frame(self, number: int, root: InstanceId) -> Frame:
+        input_ = self.surfaces[number].input
+        place = Place(input_.source)
+        instance = self.builder.instance(root, input_.name, number, place.at(input_.component.offset))
+        imports = count()
+
+        def bind(import_: Import, scope: ComponentScope) -> Item:
+            return self._bind(import_, scope, (number, next(imports)))
+
+        return Frame(self.evaluator, ComponentValue(input_.component, None, place), instance, bind)
+
+    # --- binding -------------------------------------------------------------------------------------------------
+    def _bind(self, import_: Import, scope: ComponentScope, key: Key) -> Item:
+        """What import `key` is bound to, after its type was checked."""
+        types, name = self.evaluator.types, import_.name.name
+        item = self._provided(key)
+        declared = types.extern(import_.desc, scope, name)
+        try:
+            self.subtyping.check(declared, item, types.substitution())
+        except Mismatch as mismatch:
+            describe = self.subtyping.describe
+            sides = (f"the importer declares {describe.extern(declared)}", f"provided is {describe.item(item)}")
+            raise self._misfit(name, key, scope, (*sides, *mismatch.reasons)) from None
+        return self.evaluator.bind_argument(import_, scope, {name: item})
+
+    def _provided(self, key: Key) -> Item:
+        provision = self.matches.get(key)
+        if provision is None:
+            return self.outer[key]
+        return self.frames[provision.provider].exports[provision.export][1]
+
+    def _misfit(self, name: str, key: Key, scope: ComponentScope, reasons: tuple[str, ...]) -> LinkError:
+        importer = self.surfaces[key[0]].input.name
+        provision = self.matches.get(key)
+        if provision is None:
+            reason = f"`{name}`, imported by `{importer}`, does not fit the import that all inputs share"
+            return LinkError(reason, scope.here, causes=reasons)
+        provider = self.surfaces[provision.provider]
+        place = f"`{provision.export}` is exported at {provider.locations[provision.export]}"
+        return LinkError(
+            f"`{name}`, imported by `{importer}`, does not fit what `{provider.input.name}` exports",
+            scope.here,
+            causes=(place, *reasons),
+            remedy="rebuild both against one version of the interface, or choose another provider with --link",
+        )

@@ -1,0 +1,132 @@
+"""The outer boundary: imports of the root, and its exports.
+
+An import of the root becomes an OuterImport and a value that stands for what will come from outside: imported
+functions with their path, resource types without a definer. What cannot be carried over the boundary of a fused
+component is refused here. Spec: Explainer.md "Import and Export Definitions".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import assert_never, final
+
+from meldpy.errors import Location, UnsupportedError
+from meldpy.model.component import Import
+from meldpy.model.extern import (
+    ComponentType,
+    CoreModuleType,
+    ExternName,
+    ExternType,
+    FuncType,
+    InstanceType,
+    TypeExtern,
+    ValueExtern,
+)
+from meldpy.model.linked import FuncItem, ImportFunc, InstanceItem, OuterExport, OuterItem, TypeItem
+from meldpy.resolver.builder import Builder
+from meldpy.resolver.scope import ComponentScope
+from meldpy.resolver.types import TypeEvaluator
+from meldpy.resolver.values import (
+    ComponentValue,
+    FuncValue,
+    InstanceValue,
+    Item,
+    ModuleValue,
+    NamedItem,
+    TypeValue,
+    instance_value,
+)
+
+
+def import_at_root(import_: Import, scope: ComponentScope, types: TypeEvaluator) -> Item:
+    """An import of the root component, which is one of the outer component. UnsupportedError for modules etc."""
+    type_ = types.declared(import_.desc, scope, import_.name.name)
+    return outer_import(import_.name, type_, scope.here, types.builder)
+
+
+def outer_import(name: ExternName, type_: ExternType, location: Location, builder: Builder) -> Item:
+    """Adds an import of the outer component and returns the value that stands for it; `type_` is this import's own."""
+    refuse_imported(name.name, type_, location)
+    number = builder.outer_import(name, type_, location)
+    return _imported(type_, number, (), builder)
+
+
+def refuse_imported(name: str, type_: ExternType, location: Location) -> None:
+    """UnsupportedError if `type_` is or contains a core module, a component or a value."""
+    match type_:
+        case FuncType() | TypeExtern():
+            pass
+        case InstanceType():
+            for export in type_.exports:
+                refuse_imported(f"{name}.{export.name.name}", export.type, location)
+        case CoreModuleType():
+            reason = f"`{name}` is a core module that the root component imports"
+            raise _refusal("imported core module", reason, location)
+        case ComponentType():
+            raise _refusal("imported component", f"`{name}` is a component that the root component imports", location)
+        case ValueExtern():
+            raise _refusal("component-level values", f"`{name}` is a value that the root component imports", location)
+        case _:
+            assert_never(type_)
+
+
+def _refusal(feature: str, reason: str, location: Location) -> UnsupportedError:
+    remedy = "compose it with what it needs first, so that only functions, types and instances remain at the root"
+    return UnsupportedError(feature, reason, location, remedy=remedy)
+
+
+def _imported(type_: ExternType, number: int, path: tuple[str, ...], builder: Builder) -> Item:
+    builder.count()
+    match type_:
+        case FuncType():
+            return FuncValue(ImportFunc(builder.import_func(number, path, type_)), type_)
+        case TypeExtern():
+            return TypeValue(type_.type, type_.bound_resource)
+        case InstanceType():
+            exports: dict[str, NamedItem] = {
+                e.name.name: (e.name, _imported(e.type, number, (*path, e.name.name), builder)) for e in type_.exports
+            }
+            return instance_value(exports, (number, path))
+        case _:
+            raise AssertionError("refused before")
+
+
+@final
+class OuterExports:
+    """Turns exported values into items of the outer boundary. An instance exported in two places is one item."""
+
+    def __init__(self) -> None:
+        self._instances: dict[InstanceValue, InstanceItem] = {}
+
+    def export(self, name: ExternName, item: Item, location: Location) -> OuterExport:
+        """UnsupportedError if `item` is or contains a core module or a component."""
+        return OuterExport(name, self._item(name.name, item, location), location)
+
+    def all(self, exports: Mapping[str, NamedItem], locations: Mapping[str, Location]) -> list[OuterExport]:
+        return [self.export(name, item, locations[name.name]) for name, item in exports.values()]
+
+    def _item(self, name: str, item: Item, location: Location) -> OuterItem:
+        match item:
+            case FuncValue():
+                return FuncItem(item.func, item.type)
+            case TypeValue():
+                return TypeItem(item.type, item.bound_resource)
+            case InstanceValue():
+                return self._instance(name, item, location)
+            case ModuleValue():
+                raise _refusal("exported core module", f"the root component exports the core module `{name}`", location)
+            case ComponentValue():
+                raise _refusal("exported component", f"the root component exports the component `{name}`", location)
+            case _:
+                assert_never(item)
+
+    def _instance(self, name: str, instance: InstanceValue, location: Location) -> InstanceItem:
+        found = self._instances.get(instance)
+        if found is None:
+            exports = tuple(
+                (inner, self._item(f"{name}.{inner.name}", item, location)) for inner, item in instance.exports.values()
+            )
+            hidden = tuple((inner, FuncItem(func.func, func.type)) for inner, func in instance.hidden)
+            found = InstanceItem(exports, instance.imported, hidden)
+            self._instances[instance] = found
+        return found

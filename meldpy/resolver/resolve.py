@@ -1,0 +1,55 @@
+"""The driver of `resolve`: from decoded inputs to one LinkedGraph.
+
+One input is evaluated as the root itself. Several are first linked (`link`): a root without code instantiates each of
+them, as a composing tool would have it. What happens inside a component is `evaluate`'s business in both cases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from meldpy.errors import LinkError, UsageError
+from meldpy.model.linked import Input, LinkedGraph
+from meldpy.resolver.builder import Builder
+from meldpy.resolver.evaluate import Evaluator
+from meldpy.resolver.exports import Candidate, choose_exports
+from meldpy.resolver.inputs import ResolveOptions, ResolverInput
+from meldpy.resolver.link import link_inputs, refuse_open
+from meldpy.resolver.nodes import Nodes
+from meldpy.resolver.outer import OuterExports
+from meldpy.resolver.surface import root_frame
+
+
+def resolve(inputs: Sequence[ResolverInput], options: ResolveOptions) -> LinkedGraph:
+    """Evaluates one composition, or links and evaluates several inputs.
+
+    Errors: UnsupportedError (the closed list), LinkError (what does not fit together), LimitError (a cap), DecodeError
+    (an index or a name that means nothing).
+    """
+    if not inputs:
+        raise UsageError("no input is given")
+    builder = Builder(tuple(Input(i.name, i.source, i.size) for i in inputs), options.caps)
+    evaluator = Evaluator(builder, Nodes())
+    if len(inputs) == 1:
+        _evaluate_one(inputs[0], options, evaluator)
+    else:
+        link_inputs(inputs, options, evaluator)
+    return builder.graph()
+
+
+def _evaluate_one(input_: ResolverInput, options: ResolveOptions, evaluator: Evaluator) -> None:
+    """A single input is the root itself; only what the options leave out of its exports changes its world."""
+    if options.links:
+        raise LinkError(f"there is nothing to link with: `{input_.name}` is the only input")
+    builder = evaluator.builder
+    frame = evaluator.run(root_frame(input_, evaluator))
+    if options.strict:
+        refuse_open(((input_.name, import_) for import_ in builder.imports), options)
+    candidates = [
+        Candidate(input_.name, name, item, frame.locations[name.name], consumed=False)
+        for name, item in frame.exports.values()
+    ]
+    if options.roots or options.exports or options.hides:
+        candidates = choose_exports(candidates, options, builder.is_defined)
+    exports = OuterExports()
+    builder.exports += [exports.export(c.name, c.item, c.location) for c in candidates]

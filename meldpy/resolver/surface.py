@@ -1,0 +1,66 @@
+"""What one input imports and exports, found by evaluating it alone.
+
+Several inputs are linked by looking at their surfaces first. The evaluation that finds them is thrown away: only
+names, types and places are kept, and the types stand for themselves until `worldunion` and `link` replace them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import final
+
+from meldpy.errors import Location
+from meldpy.model.extern import ExternName, ExternType, InstanceType, TypeExtern, TypeNode
+from meldpy.model.linked import Input, OuterImport
+from meldpy.resolver.builder import Builder, Caps
+from meldpy.resolver.evaluate import Evaluator
+from meldpy.resolver.frame import Frame
+from meldpy.resolver.inputs import ResolverInput
+from meldpy.resolver.nodes import Nodes
+from meldpy.resolver.outer import import_at_root
+from meldpy.resolver.scope import Place
+from meldpy.resolver.values import ComponentValue
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """imports: in order. exports: names in order. owners: which import (number) introduced a type node."""
+
+    input: ResolverInput
+    imports: tuple[OuterImport, ...]
+    exports: tuple[ExternName, ...]
+    locations: Mapping[str, Location]
+    owners: Mapping[TypeNode, int]
+
+
+def root_frame(input_: ResolverInput, evaluator: Evaluator) -> Frame:
+    """The frame of `input_` as the root component: its imports are the outer ones."""
+    types = evaluator.types
+    place = Place(input_.source)
+    instance = evaluator.builder.instance(None, input_.name, 0, place.at(input_.component.offset))
+    component = ComponentValue(input_.component, None, place)
+    return Frame(evaluator, component, instance, lambda import_, scope: import_at_root(import_, scope, types))
+
+
+def surface(input_: ResolverInput, caps: Caps, nodes: Nodes) -> Surface:
+    """Evaluates `input_` alone. The same errors as for a single input."""
+    builder = Builder((Input(input_.name, input_.source, input_.size),), caps)
+    evaluator = Evaluator(builder, nodes)
+    frame = evaluator.run(root_frame(input_, evaluator))
+    owners = {node: number for number, import_ in enumerate(builder.imports) for node in introduced(import_.type)}
+    names = tuple(name for name, _ in frame.exports.values())
+    return Surface(input_, tuple(builder.imports), names, frame.locations, owners)
+
+
+def introduced(type_: ExternType) -> Iterator[TypeNode]:
+    """The type nodes that an import of this type introduces."""
+    match type_:
+        case TypeExtern():
+            yield type_.type
+        case InstanceType():
+            for export in type_.exports:
+                yield from introduced(export.type)
+        case _:
+            return

@@ -1,0 +1,42 @@
+"""What emitted code must know of the handle tables (`handles.wat`): how a table and a resource type are named there.
+
+The numbers come from the caller, who numbers the component instances that need a table, and the resource types, from
+0 each. The names of the module's exports and what they do are in the essay of the WAT file.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from meldpy.errors import LimitError
+
+HANDLES: Final = "handles"
+"""The name of the module. It must be instantiated once, since all tables and what is lent among them are in it."""
+
+# The layout at the start of the module's memory.
+_TABLES_AT = 0x30
+_TABLES_END = 0x3_0000
+_ROW = 16
+
+MAX_TABLES: Final = (_TABLES_END - _TABLES_AT) // _ROW
+
+# The low bits of a type word say what kind of handle it is; the others identify the resource type.
+_KIND_BITS = 4
+_RESOURCE_KIND = 1
+MAX_RESOURCE_TYPES: Final = 1 << (32 - _KIND_BITS)
+
+
+def table_address(number: int) -> int:
+    """`$table` of handle table `number` (from 0): the address of its descriptor. LimitError if there is no room."""
+    assert number >= 0, "tables are numbered from 0"
+    if number >= MAX_TABLES:
+        raise LimitError(f"more than {MAX_TABLES} component instances need a handle table")
+    return _TABLES_AT + number * _ROW
+
+
+def resource_tag(number: int) -> int:
+    """`$type` of resource type `number` (from 0): an unsigned i32, never 0. LimitError if there are too many."""
+    assert number >= 0, "resource types are numbered from 0"
+    if number >= MAX_RESOURCE_TYPES:
+        raise LimitError(f"more than {MAX_RESOURCE_TYPES} resource types")
+    return number << _KIND_BITS | _RESOURCE_KIND

@@ -1,0 +1,11 @@
+"""wrap: the outer component around a fused module, with the world of the composition.
+
+Consumes `LinkedGraph` (what the world says) and `FusedModule` (modules, carriers and the boundary between them) and
+returns a component model; bytes are made by `binary`, and validated by `engine`.
+"""
+
+from __future__ import annotations
+
+from meldpy.wrapper.wrap import wrap
+
+__all__ = ["wrap"]

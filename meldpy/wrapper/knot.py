@@ -1,0 +1,162 @@
+"""The core level of the output: carriers, lowers, the main module, and lifts.
+
+A lowered import needs the memory and realloc of the very module that imports it. Carriers untie that knot: they hold
+memories, tables and forwarders, import nothing and are instantiated first, so canon definitions can name their
+exports before the main module exists. Which core item lives where was decided by `merge`; here the `Boundary` is only
+written down. Design section 7; spec: Binary.md "Canonical Definitions".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import assert_never, final
+
+from meldpy.errors import InternalError
+from meldpy.model.canon import (
+    OPT_LATIN1_UTF16,
+    OPT_MEMORY,
+    OPT_POST_RETURN,
+    OPT_REALLOC,
+    OPT_UTF16,
+    Canon,
+    CanonOpt,
+    ResourceDrop,
+    ResourceNew,
+    ResourceRep,
+    StringEncoding,
+)
+from meldpy.model.canon import Lift as CanonLift
+from meldpy.model.canon import Lower as CanonLower
+from meldpy.model.component import (
+    CoreExportAlias,
+    CoreInlineExports,
+    CoreInstantiate,
+    ResourceTypeDef,
+    Sort,
+    SortIndex,
+)
+from meldpy.model.core import CoreSort, NumType
+from meldpy.model.fused import BoundBuiltin, BoundLower, BoundOptions, CoreExportRef, FusedModule, MainImport
+from meldpy.model.ids import CoreFuncIndex, CoreInstanceIndex, CoreModuleIndex, FuncIndex, LiftId, TypeIndex
+from meldpy.model.linked import ImportFunc, LinkedGraph
+from meldpy.wrapper.builder import ComponentBuilder
+from meldpy.wrapper.imports import Imports
+from meldpy.wrapper.scope import Entry, Scope
+from meldpy.wrapper.types import type_index
+
+_SORTS = {
+    CoreSort.FUNC: Sort.CORE_FUNC,
+    CoreSort.TABLE: Sort.CORE_TABLE,
+    CoreSort.MEMORY: Sort.CORE_MEMORY,
+    CoreSort.GLOBAL: Sort.CORE_GLOBAL,
+    CoreSort.TAG: Sort.CORE_TAG,
+}
+
+
+@final
+@dataclass(slots=True)
+class Knot:
+    """Writes the core level in the order of its methods.
+
+    plain: scope for the types of lifts, which are given names only where they are exported.
+    """
+
+    graph: LinkedGraph
+    fused: FusedModule
+    builder: ComponentBuilder
+    imports: Imports
+    plain: Scope
+    _carriers: list[CoreInstanceIndex] = field(default_factory=list)
+    _main: CoreInstanceIndex | None = None
+    _aliases: dict[CoreExportRef, int] = field(default_factory=dict)
+    lifts: dict[LiftId, FuncIndex] = field(default_factory=dict)
+
+    def modules(self) -> None:
+        """All core modules, carriers first: their positions are their core module indices."""
+        for module in (*self.fused.carriers, self.fused.main):
+            self.builder.core_module(module)
+
+    def carriers(self) -> None:
+        for position in range(len(self.fused.carriers)):
+            self._carriers.append(self._instantiate(position, ()))
+
+    def resources(self) -> None:
+        """The resource types that the outer component defines. Reps are i32 (others were refused)."""
+        for bound in self.fused.boundary.resources:
+            dtor = None if bound.dtor is None else CoreFuncIndex(self._core(bound.dtor))
+            self.plain.raw[bound.resource] = Entry(self.builder.define_type(ResourceTypeDef(NumType.I32, dtor)))
+
+    def main(self) -> None:
+        """The main module, its imports grouped into one inline instance per module name."""
+        groups: dict[str, list[tuple[str, SortIndex]]] = {}
+        prepared = [self._prepare(binding) for binding in self.fused.boundary.main_imports]
+        for import_, item in zip(self.fused.main.imports, prepared, strict=True):
+            bound = item if isinstance(item, SortIndex) else SortIndex(Sort.CORE_FUNC, self.builder.canon(item))
+            groups.setdefault(import_.module, []).append((import_.name, bound))
+        args = tuple(
+            (module, CoreInstanceIndex(self.builder.core_instance(CoreInlineExports(tuple(exports)))))
+            for module, exports in groups.items()
+        )
+        self._main = self._instantiate(len(self.fused.carriers), args)
+
+    def lift_all(self) -> None:
+        """The lifts of exported functions: first all types, then all aliases, so that each kind is one section."""
+        bounds = self.fused.boundary.lifts
+        types = [type_index(self.plain, self.graph.lifts[bound.lift].type) for bound in bounds]
+        operands = [(CoreFuncIndex(self._core(bound.core_func)), self._options(bound.options)) for bound in bounds]
+        for bound, type_, (core_func, options) in zip(bounds, types, operands, strict=True):
+            self.lifts[bound.lift] = FuncIndex(self.builder.canon(CanonLift(core_func, options, type_)))
+
+    # --- parts ---------------------------------------------------------------------------------------------
+    def _instantiate(self, module: int, args: tuple[tuple[str, CoreInstanceIndex], ...]) -> CoreInstanceIndex:
+        return CoreInstanceIndex(self.builder.core_instance(CoreInstantiate(CoreModuleIndex(module), args)))
+
+    def _prepare(self, binding: MainImport) -> SortIndex | Canon:
+        """The carrier's export, or the canonical definition that makes what is imported, its aliases written."""
+        match binding:
+            case CoreExportRef(sort=sort):
+                return SortIndex(_SORTS[sort], self._core(binding))
+            case BoundLower(func, options):
+                return CanonLower(self.imports.func(ImportFunc(func)), self._options(options))
+            case BoundBuiltin():
+                return self._builtin(binding)
+            case _:
+                assert_never(binding)
+
+    def _builtin(self, binding: BoundBuiltin) -> Canon:
+        entry = self.plain.raw.get(binding.resource)
+        if entry is None:
+            raise InternalError(f"resource type {binding.resource} has a built-in, yet is neither imported nor defined")
+        resource = TypeIndex(entry.index())
+        match binding.op:
+            case "new":
+                return ResourceNew(resource)
+            case "drop":
+                return ResourceDrop(resource)
+            case "rep":
+                return ResourceRep(resource)
+            case _:
+                raise InternalError(f"unknown resource built-in {binding.op!r}")
+
+    def _options(self, options: BoundOptions) -> tuple[CanonOpt, ...]:
+        written: list[CanonOpt] = []
+        match options.string_encoding:
+            case StringEncoding.UTF8:
+                pass  # the default
+            case StringEncoding.UTF16:
+                written.append(CanonOpt(OPT_UTF16))
+            case StringEncoding.LATIN1_UTF16:
+                written.append(CanonOpt(OPT_LATIN1_UTF16))
+            case _:
+                assert_never(options.string_encoding)
+        places = ((OPT_MEMORY, options.memory), (OPT_REALLOC, options.realloc), (OPT_POST_RETURN, options.post_return))
+        written += [CanonOpt(opcode, self._core(ref)) for opcode, ref in places if ref is not None]
+        return tuple(written)
+
+    def _core(self, ref: CoreExportRef) -> int:
+        """The index of a core export, aliased once."""
+        if ref not in self._aliases:
+            instance = self._main if ref.carrier is None else self._carriers[ref.carrier]
+            assert instance is not None, "only lifts mention exports of the main module"
+            self._aliases[ref] = self.builder.alias(CoreExportAlias(_SORTS[ref.sort], instance, ref.name))
+        return self._aliases[ref]

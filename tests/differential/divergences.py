@@ -1,0 +1,146 @@
+"""The known differences between the spec, which we follow, and the engine that runs the composition.
+
+They are listed in divergences.toml, each entry with
+    id          a short name
+    spec        where the spec says otherwise: file and line or heading
+    wasmtime    the versions that differ, as "50" or "49, 50" (major versions)
+    predicate   the function below that tells whether a difference is this one
+    side        "spec" or "engine": whom the fused output follows
+    test        the test (file::name) that makes it fire; an entry that did not fire in a run of its test fails the run
+A difference that no entry explains is our bug. Where we follow the engine there is no difference to explain: the
+entry's test calls `witness` once it has seen both sides do what the spec does not say.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.support.harness import Difference
+
+TABLE = Path(__file__).with_name("divergences.toml")
+
+Predicate = Callable[["Difference"], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    id: str
+    spec: str
+    wasmtime: str
+    predicate: str
+    side: str
+    test: str
+
+    @property
+    def applies(self) -> bool:
+        """Whether the engine in use is one that differs."""
+        return version("wasmtime").split(".")[0] in [major.strip() for major in self.wasmtime.split(",")]
+
+
+@dataclass(slots=True)
+class Divergences:
+    """The table in use, and which of its entries explained a difference so far."""
+
+    entries: list[Divergence]
+    predicates: dict[str, Predicate]
+    fired: set[str] = field(default_factory=set)
+
+    def explains(self, difference: Difference) -> bool:
+        """Whether an entry covers the difference; marks every entry that does."""
+        found = [entry.id for entry in self.entries if entry.applies and self.predicates[entry.predicate](difference)]
+        self.fired.update(found)
+        return bool(found)
+
+    def witness(self, id: str) -> None:
+        """Marks an entry whose side is the engine's: its test saw both forms agree, against the spec."""
+        [entry] = [entry for entry in self.entries if entry.id == id]
+        assert entry.side == "engine", f"{id} must be seen as a difference"
+        self.fired.add(id)
+
+    def silent(self, ran: set[str]) -> list[str]:
+        """The entries whose test is among `ran` (file::name) and that explained nothing."""
+        return [
+            entry.id for entry in self.entries if entry.applies and entry.test in ran and entry.id not in self.fired
+        ]
+
+
+def load(path: Path = TABLE) -> Divergences:
+    table: dict[str, Any] = tomllib.loads(path.read_text())
+    entries = [Divergence(**entry) for entry in table.get("divergence", [])]
+    for entry in entries:
+        if entry.side not in ("spec", "engine"):
+            raise ValueError(f"{entry.id}: side is {entry.side!r}")
+        if entry.predicate not in PREDICATES:
+            raise ValueError(f"{entry.id}: no predicate {entry.predicate}")
+    return Divergences(entries, PREDICATES)
+
+
+PREDICATES: dict[str, Predicate] = {}
+
+
+def predicate(function: Predicate) -> Predicate:
+    """Makes a function known to divergences.toml by its name."""
+    PREDICATES[function.__name__] = function
+    return function
+
+
+@predicate
+def leave_trapped_in_fused_only(difference: Difference) -> bool:
+    """The composition returned from a call whose post-return calls an import."""
+    return _returned_but_trapped(difference, "cannot leave component instance")
+
+
+@predicate
+def enter_trapped_in_fused_only(difference: Difference) -> bool:
+    """The composition let a parent enter a child that was running already."""
+    return _returned_but_trapped(difference, "cannot enter component instance")
+
+
+@predicate
+def string_limit_in_fused_only(difference: Difference) -> bool:
+    """The composition passed a string that is longer than the spec allows."""
+    return _returned_but_trapped(difference, "string too long")
+
+
+@predicate
+def list_limit_in_fused_only(difference: Difference) -> bool:
+    """The composition passed a list that is longer than the spec allows."""
+    return _returned_but_trapped(difference, "list too long")
+
+
+@predicate
+def enter_trapped_in_composition_only(difference: Difference) -> bool:
+    """The composition trapped where a component calls a function that it lifted itself."""
+    from tests.support.harness import Returned, Trap
+
+    composed, fused = difference.composed, difference.fused
+    return (
+        difference.aspect == "outcome"
+        and isinstance(composed, Trap)
+        and composed.kind == "cannot enter component instance"
+        and isinstance(fused, Returned)
+    )
+
+
+@predicate
+def no_difference(difference: Difference) -> bool:
+    """Both forms agree, against the spec; see `witness`."""
+    return False
+
+
+def _returned_but_trapped(difference: Difference, kind: str) -> bool:
+    from tests.support.harness import Returned, Trap
+
+    composed, fused = difference.composed, difference.fused
+    return (
+        difference.aspect == "outcome"
+        and isinstance(composed, Returned)
+        and isinstance(fused, Trap)
+        and fused.kind == kind
+    )

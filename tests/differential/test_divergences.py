@@ -1,0 +1,189 @@
+"""One composition for each entry of divergences.toml: what the spec says, what the engine does, whom we follow."""
+
+from __future__ import annotations
+
+import pytest
+from wasmtime import wat2wasm
+
+import meldpy
+from tests.differential.divergences import Divergences
+from tests.support.harness import Call, Guest, Returned, Trap, check, observe
+from tests.support.values import Plain
+
+LEAVES_IN_POST_RETURN = """
+(component
+  (component $logger
+    (core module $m (func (export "log")))
+    (core instance $i (instantiate $m))
+    (func (export "log") (canon lift (core func $i "log"))))
+  (component $provider
+    (import "log" (func $log))
+    (core func $log (canon lower (func $log)))
+    (core module $m
+      (import "" "log" (func $log))
+      (func (export "f") (result i32) (i32.const 7))
+      (func (export "post") (param i32) (call $log)))
+    (core instance $i (instantiate $m (with "" (instance (export "log" (func $log))))))
+    (func (export "f") (result u32) (canon lift (core func $i "f") (post-return (core func $i "post")))))
+  (component $consumer
+    (import "f" (func $f (result u32)))
+    (core func $f (canon lower (func $f)))
+    (core module $m
+      (import "" "f" (func $f (result i32)))
+      (func (export "g") (result i32) (i32.add (call $f) (i32.const 1))))
+    (core instance $i (instantiate $m (with "" (instance (export "f" (func $f))))))
+    (func (export "g") (result u32) (canon lift (core func $i "g"))))
+  (instance $logger (instantiate $logger))
+  (instance $provider (instantiate $provider (with "log" (func $logger "log"))))
+  (instance $consumer (instantiate $consumer (with "f" (func $provider "f"))))
+  (export "g" (func $consumer "g")))
+"""
+
+
+def test_post_return_leaves_between_components(divergences: Divergences) -> None:
+    composed = bytes(wat2wasm(LEAVES_IN_POST_RETURN))
+    fused = meldpy.fuse([composed]).bytes
+    assert check(composed, fused, [Call("g")], divergences=divergences).steps[1].outcome == Returned(8)
+    outcome = observe(fused, [Call("g")]).steps[1].outcome
+    assert isinstance(outcome, Trap)
+    assert outcome.kind == "cannot leave component instance"
+
+
+OWN_LIFT_LOWERED = """
+(component
+  (core module $inner (func (export "f") (param i32) (result i32) (i32.mul (local.get 0) (i32.const 3))))
+  (core instance $inner (instantiate $inner))
+  (func $f (param "x" u32) (result u32) (canon lift (core func $inner "f")))
+  (core func $lowered (canon lower (func $f)))
+  (core module $outer
+    (import "" "f" (func $f (param i32) (result i32)))
+    (func (export "g") (param i32) (result i32) (call $f (local.get 0))))
+  (core instance $outer (instantiate $outer (with "" (instance (export "f" (func $lowered))))))
+  (func (export "g") (param "x" u32) (result u32) (canon lift (core func $outer "g"))))
+"""
+
+
+def test_component_calls_its_own_lift(divergences: Divergences) -> None:
+    composed = bytes(wat2wasm(OWN_LIFT_LOWERED))
+    fused = meldpy.fuse([composed]).bytes
+    check(composed, fused, [Call("g", [2])], divergences=divergences)
+    assert observe(fused, [Call("g", [2])]).steps[1].outcome == Returned(6)
+
+
+HOST_REENTERS = """
+(component
+  (import "host" (func $host (result u32)))
+  (core func $host (canon lower (func $host)))
+  (core module $m
+    (import "" "host" (func $host (result i32)))
+    (func (export "f") (result i32) (call $host))
+    (func (export "g") (result i32) (i32.const 5)))
+  (core instance $i (instantiate $m (with "" (instance (export "host" (func $host))))))
+  (func (export "f") (result u32) (canon lift (core func $i "f")))
+  (func (export "g") (result u32) (canon lift (core func $i "g"))))
+"""
+
+
+def test_host_function_may_enter_again_as_the_engine_permits(divergences: Divergences) -> None:
+    def reenter(guest: Guest | None, args: list[Plain]) -> Plain | None:
+        assert guest is not None
+        return guest.call("g", [])
+
+    composed = bytes(wat2wasm(HOST_REENTERS))
+    fused = meldpy.fuse([composed]).bytes
+    host = {"host": reenter}
+    assert check(composed, fused, [Call("f")], host=host, divergences=divergences).steps[1].outcome == Returned(5)
+    divergences.witness("host-reenters")
+
+
+PARENT_ENTERS_AGAIN = """
+(component
+  (core module $m2
+    (type $t (func (result i32)))
+    (table (export "t") 1 funcref)
+    (func (export "back") (result i32) (call_indirect (type $t) (i32.const 0))))
+  (core instance $m2 (instantiate $m2))
+  (func $back (result u32) (canon lift (core func $m2 "back")))
+  (component $c
+    (import "back" (func $back (result u32)))
+    (core func $back (canon lower (func $back)))
+    (core module $m
+      (import "" "back" (func $back (result i32)))
+      (func (export "f") (result i32) (i32.add (call $back) (i32.const 1)))
+      (func (export "g") (result i32) (i32.const 40)))
+    (core instance $i (instantiate $m (with "" (instance (export "back" (func $back))))))
+    (func (export "f") (result u32) (canon lift (core func $i "f")))
+    (func (export "g") (result u32) (canon lift (core func $i "g"))))
+  (instance $c (instantiate $c (with "back" (func $back))))
+  (core func $f (canon lower (func $c "f")))
+  (core func $g (canon lower (func $c "g")))
+  (core module $fill
+    (import "" "t" (table 1 funcref))
+    (import "" "g" (func $g (result i32)))
+    (elem (i32.const 0) func $g))
+  (core instance (instantiate $fill
+    (with "" (instance (export "t" (table $m2 "t")) (export "g" (func $g))))))
+  (core module $m1
+    (import "" "f" (func $f (result i32)))
+    (func (export "run") (result i32) (call $f)))
+  (core instance $m1 (instantiate $m1 (with "" (instance (export "f" (func $f))))))
+  (func (export "run") (result u32) (canon lift (core func $m1 "run"))))
+"""
+
+
+def test_parent_enters_a_running_child(divergences: Divergences) -> None:
+    composed = bytes(wat2wasm(PARENT_ENTERS_AGAIN))
+    fused = meldpy.fuse([composed]).bytes
+    assert check(composed, fused, [Call("run")], divergences=divergences).steps[1].outcome == Returned(41)
+    outcome = observe(fused, [Call("run")]).steps[1].outcome
+    assert isinstance(outcome, Trap)
+    assert outcome.kind == "cannot enter component instance"
+
+
+PASSES_BYTES = """
+(component
+  (component $provider
+    (core module $m
+      (memory (export "memory") 4200)
+      (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 65536))
+      (func (export "take") (param i32 i32) (result i32) (local.get 1)))
+    (core instance $i (instantiate $m))
+    (func (export "take") (param "it" %(type)s) (result u32)
+      (canon lift (core func $i "take") (memory (core memory $i "memory")) (realloc (core func $i "realloc")))))
+  (component $consumer
+    (import "take" (func $take (param "it" %(type)s) (result u32)))
+    (core module $memory (memory (export "memory") 4200))
+    (core instance $memory (instantiate $memory))
+    (core func $take (canon lower (func $take) (memory (core memory $memory "memory"))))
+    (core module $m
+      (import "" "take" (func $take (param i32 i32) (result i32)))
+      (func (export "pass") (param i32) (result i32) (call $take (i32.const 0) (local.get 0))))
+    (core instance $i (instantiate $m (with "" (instance (export "take" (func $take))))))
+    (func (export "pass") (param "size" u32) (result u32) (canon lift (core func $i "pass"))))
+  (instance $provider (instantiate $provider))
+  (instance $consumer (instantiate $consumer (with "take" (func $provider "take"))))
+  (export "pass" (func $consumer "pass")))
+"""
+LIMIT = 2**28
+
+
+def over_the_limit(type_: str, divergences: Divergences) -> str:
+    """What kind of trap the fused form ends in, after the greatest size that is allowed has passed."""
+    composed = bytes(wat2wasm(PASSES_BYTES % {"type": type_}))
+    fused = meldpy.fuse([composed]).bytes
+    calls = [Call("pass", [LIMIT - 1]), Call("pass", [LIMIT])]
+    seen = check(composed, fused, calls, divergences=divergences)
+    assert [step.outcome for step in seen.steps[1:]] == [Returned(LIMIT - 1), Returned(LIMIT)]
+    outcome = observe(fused, calls[1:]).steps[1].outcome
+    assert isinstance(outcome, Trap)
+    return outcome.kind
+
+
+@pytest.mark.deep
+def test_string_over_the_limit(divergences: Divergences) -> None:
+    assert over_the_limit("string", divergences) == "string too long"
+
+
+@pytest.mark.deep
+def test_list_over_the_limit(divergences: Divergences) -> None:
+    assert over_the_limit("(list u8)", divergences) == "list too long"

@@ -1,0 +1,47 @@
+"""Rules about the code itself that no linter knows (house style)."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SOURCES = sorted((ROOT / "meldpy").rglob("*.py"))
+
+
+def identify(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=identify)
+def test_every_module_opens_with_its_job(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    assert ast.get_docstring(tree), "a module says what its job is"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=identify)
+def test_no_decision_is_taken_from_an_annotated_name(path: Path) -> None:
+    """`[method]`, `[resource-drop]` and their like are for people; identities decide."""
+    found = re.findall(r'startswith\(\(?\s*f?["\']\[.*', path.read_text())
+    assert not found
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=identify)
+def test_absence_is_explicit(path: Path) -> None:
+    """No default index: `.get(key, 0)` turns a missing thing into the first one."""
+    assert not re.findall(r"\.get\([^()]*,\s*-?\d+\)", path.read_text())
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=identify)
+def test_nothing_is_left_for_later(path: Path) -> None:
+    assert not re.findall(r"\b(TODO|FIXME|XXX|HACK)\b|NotImplementedError", path.read_text())
+
+
+def test_layers_are_documented_where_they_are_enforced() -> None:
+    """Every package of the pipeline says what it does."""
+    packages = [path for path in (ROOT / "meldpy").iterdir() if path.is_dir() and (path / "__init__.py").exists()]
+    for package in packages:
+        assert ast.get_docstring(ast.parse((package / "__init__.py").read_text())), package.name
