@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import final
 
-from meldpy.errors import FileError, InternalError, Location, UsageError, ValidationError
+from meldpy.errors import FileError, InternalError, Location, MeldError, UsageError, ValidationError
 from meldpy.model.component import Component, ComponentSection, CoreModuleSection
 from meldpy.model.core import CoreModule, FuncImportType, GlobalType, MemoryType, TableType, TagType
 from meldpy.model.facts import CodeFacts
@@ -38,7 +39,8 @@ class FuseOptions:
 
     links: "IMPORTER:IMPORT=PROVIDER:EXPORT" decisions; strict: open imports are errors, but for `wasi:*` and the
     `allow_imports` patterns; roots, exports, hides: what the output exports (design section 3); validate: check the
-    inputs and the output with the engine; names: keep the name section; max_*: caps on link-time expansion.
+    inputs and the output with the engine; names: keep the name section; opaque_reps: "INTERFACE.RESOURCE" names of
+    resource types whose reps are opaque numbers (design section 6); max_*: caps on link-time expansion.
     """
 
     links: tuple[str, ...] = ()
@@ -49,6 +51,7 @@ class FuseOptions:
     hides: tuple[str, ...] = ()
     validate: bool = True
     names: bool = True
+    opaque_reps: tuple[str, ...] = ()
     max_instances: int = 10_000
     max_core_instances: int = 10_000
     max_definitions: int = 5_000_000
@@ -90,12 +93,12 @@ def fuse(inputs: Sequence[FuseInput | str | Path | bytes], options: FuseOptions 
     components = [(item, decode(item)) for item in named]
     # Validate: a fuser that trusts its input miscompiles it.
     if options.validate:
-        for item, component in components:
-            notes += validate(item.source, item.data, component)
+        notes += _validate_all(components)
     # Resolve: link the inputs, and evaluate every instantiation; everything gets its identity.
-    graph = link(components, options)
-    # From here on, everything about the output follows from the graph.
-    component, merged_notes, carriers = build(graph, options)
+    # Build: from the graph on, everything about the output follows from it.
+    with _blaming_invalid_input(components, options):
+        graph = link(components, options)
+        component, merged_notes, carriers = build(graph, options)
     notes += merged_notes
     # Encode: the only place where the output becomes bytes.
     from meldpy.binary.encode import encode_component
@@ -118,7 +121,7 @@ def fuse(inputs: Sequence[FuseInput | str | Path | bytes], options: FuseOptions 
 def build(graph: LinkedGraph, options: FuseOptions) -> tuple[Component, list[str], int]:
     """The output component of a linked graph, notes for `-v`, and the number of carriers."""
     from meldpy import __version__
-    from meldpy.adapter import adapt
+    from meldpy.adapter import adapt, declared_opaque, opaque_notes
     from meldpy.analysis import analyse
     from meldpy.kernel.reindex import reindex
     from meldpy.merger import MergeOptions, merge
@@ -127,14 +130,40 @@ def build(graph: LinkedGraph, options: FuseOptions) -> tuple[Component, list[str
     # Analyse: what is live, what throws, what leaves, which calls only go through wit-component's shim.
     facts = analyse(graph, scan)
     # Adapt: code for every crossing, with symbolic references, before anything has an index.
-    adapted = adapt(graph, facts, RuntimeLibrary())
+    opaque = declared_opaque(graph, options.opaque_reps)
+    adapted = adapt(graph, facts, RuntimeLibrary(), opaque)
     # Merge: the physical link; identities become indices of one core module and its carriers.
     fused = merge(graph, facts, adapted, reindex, scan, MergeOptions(version=__version__, names=options.names))
     # Wrap: the outer component, with the world of the composition.
     component = wrap(graph, fused)
     dropped = sorted(set(fused.dropped_customs))
-    notes = [f"dropped custom sections that fusing would make stale: {', '.join(dropped)}"] if dropped else []
+    notes = opaque_notes(graph, options.opaque_reps, adapted)
+    if dropped:
+        notes.append(f"dropped custom sections that fusing would make stale: {', '.join(dropped)}")
     return component, notes, len(fused.carriers)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ResourceInfo:
+    """One resource type, for people. definer: None if it is imported; table: direct, table, opaque or outer."""
+
+    name: str
+    definer: str | None
+    users: tuple[str, ...]
+    table: str
+
+
+def resources(item: FuseInput, component: Component) -> list[ResourceInfo]:
+    """The resource types of one input, and where handles of them would be if it were fused by itself."""
+    from meldpy.adapter import resource_uses
+    from meldpy.analysis import analyse
+
+    graph = link([(item, component)], FuseOptions())
+    if not graph.resources:
+        return []
+    uses = resource_uses(graph, analyse(graph, scan))
+    return [ResourceInfo(use.name, use.definer, use.users, use.kind.value) for use in uses]
 
 
 # --- inputs ------------------------------------------------------------------------------------------------------
@@ -183,6 +212,29 @@ def link(components: Sequence[tuple[FuseInput, Component]], options: FuseOptions
 
 
 # --- validation ----------------------------------------------------------------------------------------------------
+@contextmanager
+def _blaming_invalid_input(components: Sequence[tuple[FuseInput, Component]], options: FuseOptions) -> Iterator[None]:
+    """If building fails in an unforeseen way on inputs that were not validated: find out whether it is their fault.
+
+    Raises the ValidationError of an invalid input in place of the failure; a failure on valid inputs stays.
+    """
+    try:
+        yield
+    except MeldError as error:
+        if isinstance(error, InternalError) and not options.validate:
+            _validate_all(components)
+        raise
+    except Exception:
+        if not options.validate:
+            _validate_all(components)
+        raise
+
+
+def _validate_all(components: Sequence[tuple[FuseInput, Component]]) -> list[str]:
+    """Notes for `-v` about every input; raises ValidationError for the first that is invalid."""
+    return [note for item, component in components for note in validate(item.source, item.data, component)]
+
+
 def validate(source: str, data: bytes, component: Component) -> tuple[str, ...]:
     """Have the engine check `component`, whose bytes are `data` (text or binary); notes for `-v`."""
     from meldpy.engine.text import is_text
@@ -193,15 +245,20 @@ def validate(source: str, data: bytes, component: Component) -> tuple[str, ...]:
         from meldpy.binary.encode import encode_component
 
         data = encode_component(component)
-    if len(data) <= SMALL:
-        return engine_validate(Subject(source, data))
-    from meldpy.binary.encode import encode_component
-    from meldpy.engine.skeleton import skeleton
-
     modules = tuple(
         (module.offset, data[module.offset : module.offset + module.size]) for module in _modules(component)
     )
-    return engine_validate(Subject(source, data, encode_component(skeleton(component)), modules))
+    return engine_validate(Subject(source, data, component, modules, _skeleton(data, component, SMALL)))
+
+
+def _skeleton(data: bytes, component: Component, small: int) -> bytes | None:
+    """The skeleton's bytes, if `data` is large enough to be worth it."""
+    if len(data) <= small:
+        return None
+    from meldpy.binary.encode import encode_component
+    from meldpy.engine.skeleton import skeleton
+
+    return encode_component(skeleton(component))
 
 
 def _modules(component: Component) -> Iterator[CoreModule]:
@@ -215,17 +272,13 @@ def _modules(component: Component) -> Iterator[CoreModule]:
 
 def _validate_output(data: bytes, component: Component) -> None:
     """Check our own output; what the engine refuses here is our defect, and nothing is written."""
-    from meldpy.binary.encode import encode_component, encode_module
-    from meldpy.engine.skeleton import skeleton
+    from meldpy.binary.encode import encode_module
     from meldpy.engine.validate import SMALL, Subject
     from meldpy.engine.validate import validate as engine_validate
 
+    modules = tuple((0, encode_module(module)) for module in _modules(component))
     try:
-        if len(data) <= SMALL:
-            engine_validate(Subject("output", data))
-        else:
-            modules = tuple((0, encode_module(module)) for module in _modules(component))
-            engine_validate(Subject("output", data, encode_component(skeleton(component)), modules))
+        engine_validate(Subject("output", data, component, modules, _skeleton(data, component, SMALL)))
     except ValidationError as error:
         raise InternalError(
             "the fused component is invalid; nothing was written",

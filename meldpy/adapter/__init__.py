@@ -6,5 +6,7 @@ Start with `adapt`; `places` says where values are, `translate` moves them, `tra
 """
 
 from meldpy.adapter.adapt import adapt
+from meldpy.adapter.opaque import declared_opaque, opaque_notes
+from meldpy.adapter.uses import ResourceUse, TableKind, resource_uses
 
-__all__ = ["adapt"]
+__all__ = ["ResourceUse", "TableKind", "adapt", "declared_opaque", "opaque_notes", "resource_uses"]

@@ -8,37 +8,43 @@ lays them out.
 
 from __future__ import annotations
 
-from meldpy.adapter.boundary import OuterEdge
+from collections.abc import Collection
+
+from meldpy.adapter.boundary import OuterEdge, located
+from meldpy.adapter.builtins import TableBuiltins
 from meldpy.adapter.emitter import Workshop
 from meldpy.adapter.exports import exported_lifts
 from meldpy.adapter.flags import entering, leaving_instances
 from meldpy.adapter.functions import Functions
+from meldpy.adapter.handles import Handles
 from meldpy.adapter.library import Instances, RuntimeLibrary
 from meldpy.adapter.plan import plan
 from meldpy.adapter.refusals import refuse_unsupported
-from meldpy.adapter.resources import outer_resources, outer_table_user
+from meldpy.adapter.resources import handle_tables, outer_resources
 from meldpy.adapter.symbols import Symbols
 from meldpy.adapter.trampoline import emit_trampoline
 from meldpy.adapter.translate import translate
 from meldpy.cabi import Abi
-from meldpy.errors import MeldError
 from meldpy.model.code import Adapted, EmittedFunc
 from meldpy.model.facts import Facts
-from meldpy.model.ids import LowerId
+from meldpy.model.ids import LowerId, ResourceId
 from meldpy.model.linked import LiftFunc, LinkedGraph, Lower, ResourceBuiltin
 
 
-def adapt(graph: LinkedGraph, facts: Facts, runtime: RuntimeLibrary) -> Adapted:
-    """Everything that a linked graph needs beside its own core modules. `runtime`: the runtime library by name.
+def adapt(
+    graph: LinkedGraph, facts: Facts, runtime: RuntimeLibrary, opaque: Collection[ResourceId] = frozenset()
+) -> Adapted:
+    """Everything that a linked graph needs beside its own core modules. `runtime`: the runtime library by name;
+    `opaque`: the resource types whose reps are declared to be opaque numbers (see `resources`).
 
-    Raises UnsupportedError for what is reached and cannot be fused (`refusals`, `resources`).
+    Raises UnsupportedError for what is reached and cannot be fused (`refusals`).
     """
     abi = Abi()
     exported = exported_lifts(graph)
     refuse_unsupported(graph, facts, exported, abi)
-    outer_table_user(graph, facts, exported, abi)
 
-    # Decide: which flags are alive.
+    # Decide: who keeps which handle table, and which flags are alive.
+    tables = handle_tables(graph, facts, exported, abi, opaque)
     symbols = Symbols(facts.forwards)
     functions = Functions()
     labels = {instance.id: instance.label for instance in graph.instances}
@@ -47,8 +53,11 @@ def adapt(graph: LinkedGraph, facts: Facts, runtime: RuntimeLibrary) -> Adapted:
     enters = entering(graph, facts)
     enter_flags = {id: functions.flag(f"entries of {labels[id]}", 0) for id in sorted(enters.flagged)}
     library = Instances(runtime, len(graph.modules), len(graph.core_instances))
-    shop = Workshop(abi, functions, library, facts.may_throw, leave_flags, labels, translate)
+    handles = Handles(graph, tables, functions, library)
+    labels |= {handles.outer: "the host", handles.nobody: "nobody"}
+    shop = Workshop(abi, functions, library, handles, facts.may_throw, leave_flags, labels, translate)
     edge = OuterEdge(shop, graph, symbols, enters, enter_flags)
+    inner_builtins = TableBuiltins(shop, graph, symbols, enters, enter_flags)
 
     # Name: every live lower and built-in gets its function before any body that might call it is written.
     calls, host_calls = _live_lowers(graph, facts)
@@ -56,22 +65,24 @@ def adapt(graph: LinkedGraph, facts: Facts, runtime: RuntimeLibrary) -> Adapted:
     symbols.lowers.update(sites)
     symbols.lowers.update({lower.id: edge.host_call(lower) for lower in host_calls})
     builtins = _live_builtins(graph, facts)
-    symbols.builtins.update({builtin.id: edge.builtin_call(builtin) for builtin in builtins})
+    for builtin in builtins:
+        inner = handles.has_table(builtin.instance)
+        symbols.builtins[builtin.id] = inner_builtins.symbol(builtin) if inner else edge.builtin_call(builtin)
 
-    # Emit: the trampolines, each followed by the helpers it is the first to ask for.
+    # Emit: the trampolines, each followed by the helpers it is the first to ask for; built-ins; shims of host calls.
     for lower in calls:
         assert isinstance(lower.callee, LiftFunc)
-        site = plan(graph, lower, graph.lifts[lower.callee.lift], symbols, enters, abi)
-        try:
+        with located(lower.location):
+            site = plan(graph, lower, graph.lifts[lower.callee.lift], symbols, enters, abi, handles)
             emit_trampoline(shop, sites[lower.id], site, enter_flags)
             shop.finish()
-        except MeldError as error:
-            error.at(lower.location)
-            raise
+    inner_builtins.finish()
+    edge.finish()
 
-    # The outer edge.
+    # The outer edge, whose wrappers are functions too: nothing is collected before all of it is made.
+    outer_lowers = tuple(edge.outer_lower(lower) for lower in host_calls)
     outer_lifts = tuple(edge.outer_lift(graph.lifts[id]) for id in exported)
-    resources = tuple(edge.outer_resource(id) for id in outer_resources(graph, facts, exported, abi))
+    resources = tuple(edge.outer_resource(id) for id in outer_resources(graph, facts, exported, abi, tables))
     return Adapted(
         functions=functions.functions,
         flags=functions.flags,
@@ -80,9 +91,10 @@ def adapt(graph: LinkedGraph, facts: Facts, runtime: RuntimeLibrary) -> Adapted:
         lowers=symbols.lowers,
         builtins=symbols.builtins,
         outer_lifts=outer_lifts,
-        outer_lowers=tuple(edge.outer_lower(lower) for lower in host_calls),
-        outer_builtins=tuple(edge.outer_builtin(builtin) for builtin in builtins),
+        outer_lowers=outer_lowers,
+        outer_builtins=handles.outer_builtins,
         outer_resources=resources,
+        opaque_reps=tables.opaque,
     )
 
 

@@ -1,30 +1,33 @@
 """The outer boundary: what the canon definitions of the output's component point at.
 
 Lifts, lowers and built-ins at the outer edge stay canon definitions of the engine, with the guest's own functions,
-memory and realloc, and only the options that their types need. A function of ours stands in between only where a
-flag is alive: a stub that checks may_leave before a host call or a built-in, wrappers that clear it around realloc
-and post-return, and shims that hold may_enter while the host is inside. Whether the host may enter at all is the
-engine's decision, so the shims count entries and check nothing.
+memory and realloc, and only the options that their types need. A function of ours stands in between only where handles
+must be translated (`shims`) or a flag is alive: a stub that checks may_leave before a host call or a built-in, wrappers
+that clear it around realloc and post-return, and shims that hold may_enter while the host is inside. Whether the host
+may enter at all is the engine's decision, so the shims count entries and check nothing.
 
 Spec: CanonicalABI.md `canon_lift`, `canon_lower`, `canon_resource_*`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import final
 
 from meldpy.adapter.emitter import Emitter, Workshop
 from meldpy.adapter.flags import Entering
+from meldpy.adapter.handles import BUILTIN_TYPES
+from meldpy.adapter.shims import Shims
 from meldpy.adapter.symbols import Symbols
 from meldpy.asm import I32, I64, FuncBuilder, Op
 from meldpy.cabi import Context, Needs
+from meldpy.errors import Location, MeldError
 from meldpy.model.canon import StringEncoding
 from meldpy.model.code import (
     EmittedFunc,
     FuncSymbol,
-    OuterBuiltin,
-    OuterBuiltinFunc,
     OuterLift,
     OuterLower,
     OuterLowerFunc,
@@ -35,12 +38,17 @@ from meldpy.model.core import CoreFuncType
 from meldpy.model.ids import FlagId, InstanceId, ResourceId
 from meldpy.model.linked import CanonicalOptions, Lift, LinkedGraph, Lower, ResourceBuiltin
 
-BUILTIN_TYPES = {
-    "new": CoreFuncType((I32,), (I32,)),
-    "rep": CoreFuncType((I32,), (I32,)),
-    "drop": CoreFuncType((I32,), ()),
-}
 DTOR_TYPE = CoreFuncType((I32,), ())
+
+
+@contextmanager
+def located(location: Location) -> Iterator[None]:
+    """Errors that know no place are about this one."""
+    try:
+        yield
+    except MeldError as error:
+        error.at(location)
+        raise
 
 
 @final
@@ -61,47 +69,71 @@ class OuterEdge:
         self._entering = entering
         self._enter_flags = enter_flags
         self._wrappers: dict[object, EmittedFunc] = {}
+        self._shims = Shims(shop, graph, symbols)
+        self._waiting: list[tuple[EmittedFunc, Lower]] = []
 
     # --- what guests call -------------------------------------------------------------------------------------
     def host_call(self, lower: Lower) -> FuncSymbol:
-        """The function behind a lower of an imported function: the import itself, or a stub that checks may_leave."""
+        """The function behind a lower of an imported function: the import itself, or a stub that checks may_leave, or
+        a shim (written by `finish`)."""
         target = OuterLowerFunc(lower.id)
+        if self._shims.needed(lower.instance, lower.type):
+            shim = self._shop.functions.reserve()
+            self._waiting.append((shim, lower))
+            return shim
         core_type = self._shop.abi.func(lower.type, Context.LOWER, lower.options.memory64).core
         return self._leaving(f"host call {lower.id}", target, core_type, lower.instance)
 
     def builtin_call(self, builtin: ResourceBuiltin) -> FuncSymbol:
-        """The function behind a resource built-in. resource.rep does not leave, so nothing is checked."""
-        target = OuterBuiltinFunc(builtin.id)
+        """The function behind a resource built-in of an instance whose table is the engine's.
+
+        resource.rep does not leave, so nothing is checked.
+        """
+        target = self._shop.handles.outer_builtin(builtin.op, builtin.resource)
         if builtin.op == "rep":
             return target
         name = f"resource.{builtin.op} of {self._graph.resources[builtin.resource].name}"
         return self._leaving(name, target, BUILTIN_TYPES[builtin.op], builtin.instance)
+
+    def finish(self) -> None:
+        """Write the shims of imported functions, now that all symbols are known."""
+        for shim, lower in self._waiting:
+            with located(lower.location):
+                self._shims.import_(shim, lower, OuterLowerFunc(lower.id))
 
     # --- what the outer component says ------------------------------------------------------------------------
     def outer_lift(self, lift: Lift) -> OuterLift:
         """The outer canon lift of an exported function."""
         options = lift.options
         core_type = self._shop.abi.func(lift.type, Context.LIFT, options.memory64).core
+        form = self._shims.full_lift(lift)
+        outer_type = core_type if form is None else form.core_type
         entered = self._entering.entered(lift.instance, None)
         core_func = self._symbols.final(lift.core_func)
+        if self._shims.needed(lift.instance, lift.type):
+            with located(lift.location):
+                core_func = self._shims.export(lift)
         post_return = None if options.post_return is None else self._symbols.final(options.post_return)
         if entered:
             # the host stays inside until post-return has run
-            core_func = self._entered(core_func, core_type, entered, leave=post_return is None)
+            core_func = self._entered(core_func, outer_type, entered, leave=post_return is None)
         if post_return is not None:
             post_type = CoreFuncType(core_type.results, ())
             post_return = self._post_return(post_return, post_type, lift.instance, entered)
+        if form is not None:
+            framed = self._shims.post_return(lift, form, post_return) if form.frames else None
+            return OuterLift(lift.id, core_func, outer_type, replace(form.options, post_return=framed))
         needs = self._shop.abi.needs(lift.type, Context.LIFT)
         return OuterLift(lift.id, core_func, core_type, self._options(lift.instance, options, needs, post_return))
 
     def outer_lower(self, lower: Lower) -> OuterLower:
         """The outer canon lower of an imported function."""
+        form = self._shims.full_lower(lower)
+        if form is not None:
+            return OuterLower(lower.id, form.core_type, form.options)
         core_type = self._shop.abi.func(lower.type, Context.LOWER, lower.options.memory64).core
         needs = self._shop.abi.needs(lower.type, Context.LOWER)
         return OuterLower(lower.id, core_type, self._options(lower.instance, lower.options, needs, None))
-
-    def outer_builtin(self, builtin: ResourceBuiltin) -> OuterBuiltin:
-        return OuterBuiltin(builtin.id, builtin.op, builtin.resource, BUILTIN_TYPES[builtin.op])
 
     def outer_resource(self, id: ResourceId) -> OuterResource:
         """The outer definition of a resource type. Its destructor runs with the defining instance entered."""
@@ -111,7 +143,22 @@ class OuterEdge:
         assert resource.definer is not None
         dtor = self._symbols.final(resource.dtor)
         entered = self._entering.entered(resource.definer, None)
-        return OuterResource(id, self._entered(dtor, DTOR_TYPE, entered, leave=True) if entered else dtor)
+        if entered:
+            dtor = self._entered(dtor, DTOR_TYPE, entered, leave=True)
+        return OuterResource(id, self._forgetful(id, dtor) if self._shop.handles.forgets(id) else dtor)
+
+    def _forgetful(self, id: ResourceId, dtor: FuncSymbol) -> FuncSymbol:
+        """A destructor that looks away while the outer handle alone is dropped."""
+        handles = self._shop.handles
+
+        def body(em: Emitter) -> None:
+            em.b.get_flag(handles.forget)
+            with em.b.if_():
+                em.b.return_()
+            em.b.get(*em.b.params)
+            em.b.call(dtor)
+
+        return self._wrapper(("forgetful", id), f"destructor of {handles.label(id)}", DTOR_TYPE, body)
 
     # --- inside -----------------------------------------------------------------------------------------------
     def _options(

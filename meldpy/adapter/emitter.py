@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias, final
 
 from meldpy.adapter.functions import Functions
+from meldpy.adapter.handles import Handles
 from meldpy.adapter.library import Instances
 from meldpy.adapter.places import Memory, Place, Side
 from meldpy.adapter.traps import Trap
@@ -35,8 +36,9 @@ Translate: TypeAlias = "Callable[[Emitter, ValType, Place, Place], None]"
 class Workshop:
     """What the functions of one adapt run share.
 
-    may_throw: guest functions out of which an exception can escape. leave_flags: the `may_leave` flags that are
-    alive. labels: a name for each instance, for the names of emitted functions. translate: the value translator
+    handles: everything about handle tables. may_throw: guest functions out of which an exception can escape.
+    leave_flags: the `may_leave` flags that are alive. labels: a name for each instance, for the names of emitted
+    functions. translate: the value translator
     (`translate.translate`), handed in so that its parts can call each other through the emitter. outlined, pending,
     costs: shared helper functions by what they translate, those still to be written, and what types cost inline (see
     `translate/outline.py`). reallocs: checked reallocs by side. plain: types that may be copied as bytes.
@@ -45,6 +47,7 @@ class Workshop:
     abi: Abi
     functions: Functions
     library: Instances
+    handles: Handles
     may_throw: frozenset[FuncId]
     leave_flags: Mapping[InstanceId, FlagId]
     labels: Mapping[InstanceId, str]
@@ -63,12 +66,16 @@ class Workshop:
 
 @final
 class Emitter:
-    """A function being built (`b`) and the workshop it is built in."""
+    """A function being built (`b`) and the workshop it is built in.
+
+    scope: the local that holds the scope of borrows that are lowered as handles, while parameters are translated.
+    """
 
     def __init__(self, shop: Workshop, b: FuncBuilder) -> None:
         self.shop = shop
         self.b = b
         self.inline_cost = INLINE_COST
+        self.scope: Local | None = None
 
     @property
     def library(self) -> Instances:

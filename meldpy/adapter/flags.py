@@ -7,8 +7,9 @@ lift or lower of the instance really uses can reach a lower or a built-in.
 **may_enter**: a call from a caller to a callee enters the callee and those of its ancestors that are not also the
 caller's. That can find an instance already entered only if somebody outside it calls in while it runs, and among
 fused instances the only one outside whom an instance or its siblings can reach is an ancestor that has core code,
-which then calls a child: an instance that lowers a lifted function. So flags exist exactly for the children of
-instances with such a lower; of any entering set that leads back, the child of that ancestor is a member. The host
+which then calls a child: an instance that lowers a lifted function, or that drops handles of a resource type that
+another instance defines (the destructor is a call like any other). So flags exist exactly for the children of such
+instances; of any entering set that leads back, the child of that ancestor is a member. The host
 can call back in too, but whether it may is the engine's decision.
 
 The flag of `may_enter` is a count of entries (zero: may enter), because the host may be inside more than once when
@@ -27,7 +28,7 @@ from meldpy.adapter.symbols import Symbols
 from meldpy.cabi import Abi, Context
 from meldpy.model.facts import Facts
 from meldpy.model.ids import FuncId, InstanceId, LiftId
-from meldpy.model.linked import CoreFunc, LiftFunc, LinkedGraph
+from meldpy.model.linked import CoreFunc, LiftFunc, LinkedGraph, ResourceBuiltin
 
 
 def leaving_instances(
@@ -88,6 +89,15 @@ def entering(graph: LinkedGraph, facts: Facts) -> Entering:
     """The may_enter flags that are alive: see above."""
     calling = {
         lower.instance for lower in graph.lowers if lower.id in facts.live.lowers and isinstance(lower.callee, LiftFunc)
+    }
+    calling |= {
+        builtin.instance
+        for builtin in graph.builtins
+        if isinstance(builtin, ResourceBuiltin)
+        and builtin.id in facts.live.builtins
+        and builtin.op == "drop"
+        # None: the host's destructor enters none of ours
+        and graph.resources[builtin.resource].definer not in (None, builtin.instance)
     }
     flagged = frozenset(instance.id for instance in graph.instances if instance.parent in calling)
     return Entering(tuple(instance.parent for instance in graph.instances), flagged)

@@ -11,8 +11,8 @@ from typing import TypeAlias, final
 
 from meldpy.errors import Location
 from meldpy.model.code import RuntimeArg, RuntimeInstance
-from meldpy.model.core import CoreModule, CoreSort
-from meldpy.model.ids import CoreFuncIndex, CoreInstanceId, FuncId, ModuleId
+from meldpy.model.core import CoreModule, CoreSort, MemoryType
+from meldpy.model.ids import CoreFuncIndex, CoreInstanceId, CoreMemoryIndex, FuncId, MemoryId, ModuleId
 from meldpy.model.linked import Module
 
 RuntimeLibrary: TypeAlias = "Mapping[str, CoreModule]"
@@ -32,16 +32,17 @@ class Instances:
 
     def func(self, module_name: str, args: tuple[RuntimeArg, ...], export: str) -> FuncId:
         """The function that `module_name`, instantiated with `args` (one per import, in order), exports as `export`."""
-        module = self._module(module_name)
-        key = (module_name, args)
-        if key not in self._instances:
-            assert len(args) == len(module.module.imports), f"{module_name}: wrong number of arguments"
-            id = CoreInstanceId(self._first_instance + len(self._instances))
-            self._instances[key] = RuntimeInstance(id, module.id, args)
-        for item in module.module.exports:
+        instance = self._instance(module_name, args)
+        for item in self._module(module_name).module.exports:
             if item.name == export and item.sort is CoreSort.FUNC:
-                return FuncId(self._instances[key].id, CoreFuncIndex(item.index))
+                return FuncId(instance.id, CoreFuncIndex(item.index))
         raise AssertionError(f"runtime module {module_name} exports no function {export}")
+
+    def memory(self, module_name: str, args: tuple[RuntimeArg, ...]) -> MemoryId:
+        """The memory that `module_name`, instantiated with `args`, defines; it imports none."""
+        module = self._module(module_name)
+        assert not any(isinstance(item.type, MemoryType) for item in module.module.imports)
+        return MemoryId(self._instance(module_name, args).id, CoreMemoryIndex(0))
 
     @property
     def modules(self) -> tuple[Module, ...]:
@@ -50,6 +51,15 @@ class Instances:
     @property
     def instances(self) -> tuple[RuntimeInstance, ...]:
         return tuple(self._instances.values())
+
+    def _instance(self, module_name: str, args: tuple[RuntimeArg, ...]) -> RuntimeInstance:
+        module = self._module(module_name)
+        key = (module_name, args)
+        if key not in self._instances:
+            assert len(args) == len(module.module.imports), f"{module_name}: wrong number of arguments"
+            id = CoreInstanceId(self._first_instance + len(self._instances))
+            self._instances[key] = RuntimeInstance(id, module.id, args)
+        return self._instances[key]
 
     def _module(self, name: str) -> Module:
         if name not in self._modules:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import final
 
 from meldpy.adapter.flags import Entering
+from meldpy.adapter.handles import Handles
+from meldpy.adapter.lending import Lending, plan_lending
 from meldpy.adapter.memories import memory_of
 from meldpy.adapter.places import Side
 from meldpy.adapter.symbols import Symbols
@@ -26,8 +28,8 @@ class CallSite:
     """One crossing.
 
     caller and callee: the two sides; caller_flat and callee_flat: the function type as each sees it. params: the
-    parameter types, params_tuple: what is in memory when they spill. enters: the instances whose may_enter the call
-    checks and holds. post_return: the callee's, if it has one.
+    parameter types, params_tuple: what is in memory when they spill. lending: the borrows among them. enters: the
+    instances whose may_enter the call checks and holds. post_return: the callee's, if it has one.
     """
 
     name: str
@@ -38,33 +40,40 @@ class CallSite:
     params: tuple[ValType, ...]
     params_tuple: DefinedType
     result: ValType | None
+    lending: Lending
     core_func: FuncSymbol
     post_return: FuncSymbol | None
     enters: tuple[InstanceId, ...]
 
 
-def plan(graph: LinkedGraph, lower: Lower, lift: Lift, symbols: Symbols, entering: Entering, abi: Abi) -> CallSite:
+def plan(
+    graph: LinkedGraph, lower: Lower, lift: Lift, symbols: Symbols, entering: Entering, abi: Abi, handles: Handles
+) -> CallSite:
     """The plan for the call site of `lower` and the lift that it calls. Both have equal types (resolve saw to it)."""
     type = lift.type
     params = tuple(param for _, param in type.params)
     caller, callee = graph.instances[lower.instance].label, graph.instances[lift.instance].label
     options = lift.options
+    caller_flat = abi.func(type, Context.LOWER, lower.options.memory64)
     return CallSite(
         name=f"adapter {lower.id}: {caller} calls {callee}",
-        caller=_side(graph, lower.instance, lower.options, abi.needs(type, Context.LOWER), symbols),
-        callee=_side(graph, lift.instance, options, abi.needs(type, Context.LIFT), symbols),
-        caller_flat=abi.func(type, Context.LOWER, lower.options.memory64),
+        caller=side_of(graph, lower.instance, lower.options, abi.needs(type, Context.LOWER), symbols),
+        callee=side_of(graph, lift.instance, options, abi.needs(type, Context.LIFT), symbols),
+        caller_flat=caller_flat,
         callee_flat=abi.func(type, Context.LIFT, options.memory64),
         params=params,
         params_tuple=DefinedType(TupleType(params)),
         result=type.result,
+        lending=plan_lending(abi, handles, params, caller_flat.params is None, lower.instance, lift.instance),
         core_func=symbols.final(lift.core_func),
         post_return=None if options.post_return is None else symbols.final(options.post_return),
         enters=entering.entered(lift.instance, lower.instance),
     )
 
 
-def _side(graph: LinkedGraph, instance: InstanceId, options: CanonicalOptions, needs: Needs, symbols: Symbols) -> Side:
+def side_of(
+    graph: LinkedGraph, instance: InstanceId, options: CanonicalOptions, needs: Needs, symbols: Symbols
+) -> Side:
     """One side's options, resolved; what the type does not need is left out, so that equal sides are equal."""
     memory = None
     if needs.memory:

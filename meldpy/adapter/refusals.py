@@ -1,8 +1,7 @@
 """What cannot be fused faithfully yet, refused by name and place before anything is emitted.
 
 Async: canonical definitions with async options, async function types, built-ins other than the resource three, and
-stream, future and error-context types. Handles at a call site: they would cross between fused instances. What
-nothing reaches is never refused. (Resources that several instances use are `resources`' decision.)
+stream, future and error-context types. What nothing reaches is never refused.
 
 Spec: design section 11, last paragraph; section 1, the closed list.
 """
@@ -14,12 +13,9 @@ from meldpy.errors import Location, UnsupportedError
 from meldpy.model.extern import FuncType
 from meldpy.model.facts import Facts
 from meldpy.model.ids import LiftId
-from meldpy.model.linked import AsyncBuiltin, CanonicalOptions, LiftFunc, LinkedGraph
+from meldpy.model.linked import AsyncBuiltin, CanonicalOptions, LinkedGraph
 
 ASYNC = "async"
-HANDLES = "handles that cross between fused instances"
-HANDLES_REMEDY = "leave these components composed, or keep the resource and everyone who uses it in one component"
-
 _ASYNC_CONTENT = {Content.STREAM: "stream", Content.FUTURE: "future", Content.ERROR_CONTEXT: "error-context"}
 
 
@@ -33,14 +29,6 @@ def refuse_unsupported(graph: LinkedGraph, facts: Facts, exported: tuple[LiftId,
         if lower.id not in facts.live.lowers:
             continue
         _refuse_async("a lowered function", lower.type, lower.options, lower.location, abi)
-        if isinstance(lower.callee, LiftFunc) and abi.contents.of(value_types(lower.type)) & Content.HANDLE:
-            names = ", ".join(graph.resources[id].name for id in abi.contents.resources(value_types(lower.type)))
-            raise UnsupportedError(
-                HANDLES,
-                f"a call between two component instances passes handles of {names}",
-                lower.location,
-                remedy=HANDLES_REMEDY,
-            )
     for builtin in graph.builtins:
         if isinstance(builtin, AsyncBuiltin) and builtin.id in facts.live.builtins:
             raise UnsupportedError(ASYNC, f"the built-in {builtin.op.value[1]} is used", builtin.location)

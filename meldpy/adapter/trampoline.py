@@ -1,16 +1,20 @@
 """The function that a call site becomes, in the order of the spec's `canon_lower` around `canon_lift`.
 
-Values are `translate`'s business; what happens between them is here: checks of the flags, spilled tuples, the call
-behind its exception barrier, post-return, and the flags again.
+Values are `translate`'s business (`steps` for several at once); what happens between them is here: checks of the flags,
+spilled tuples, the call behind its exception barrier, the moments of its borrows (`lending`), post-return, and the
+flags again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from meldpy.adapter.emitter import Emitter, Workshop
+from meldpy.adapter.lending import Borrows
 from meldpy.adapter.places import Addr, Flat, Place, Side
 from meldpy.adapter.plan import CallSite
+from meldpy.adapter.steps import Move, allocate, move_all
 from meldpy.adapter.traps import Trap
 from meldpy.asm import FuncBuilder, Local
 from meldpy.model.code import EmittedFunc
@@ -24,50 +28,61 @@ def emit_trampoline(
     """Write the trampoline of `site` under `symbol`."""
     b = FuncBuilder(site.name, site.caller_flat.core)
     em = Emitter(shop, b)
-    flags = [enter_flags[instance] for instance in site.enters]
+    borrows = Borrows(em, site.lending)
 
     # may the caller leave, may the callee be entered?
     em.check_may_leave(site.caller.instance)
-    for flag in flags:
-        b.get_flag(flag)
-        em.trap_if(Trap.CANNOT_ENTER)
-    for flag in flags:
-        b.i32(1)
-        b.set_flag(flag)
+    with entered(em, [enter_flags[instance] for instance in site.enters]):
+        # lift the parameters in the caller, lower them into the callee; then the call itself
+        borrows.begin()
+        args = translate_params(em, site)
+        results = tuple(b.local(core_type) for core_type in site.callee_flat.core.results)
+        em.call_guarded(site.core_func, args, results)
 
-    # lift the parameters in the caller, lower them into the callee; then the call itself
-    args = _params(em, site)
-    results = tuple(b.local(core_type) for core_type in site.callee_flat.core.results)
-    em.call_guarded(site.core_func, args, results)
+        # lift the result in the callee, lower it into the caller
+        flat_results = _result(em, site, results)
+        borrows.returned()
 
-    # lift the result in the callee, lower it into the caller
-    flat_results = _result(em, site, results)
+        # the callee may now free what it returned, but do nothing else
+        if site.post_return is not None:
+            em.set_may_leave(site.callee.instance, 0)
+            em.call_guarded(site.post_return, results, ())
+            em.set_may_leave(site.callee.instance, 1)
 
-    # the callee may now free what it returned, but do nothing else
-    if site.post_return is not None:
-        em.set_may_leave(site.callee.instance, 0)
-        em.call_guarded(site.post_return, results, ())
-        em.set_may_leave(site.callee.instance, 1)
-
-    for flag in flags:
-        b.i32(0)
-        b.set_flag(flag)
+    borrows.end()
     b.get(*flat_results)
     shop.functions.define(symbol, b)
 
 
-def _params(em: Emitter, site: CallSite) -> tuple[Local, ...]:
+@contextmanager
+def entered(em: Emitter, flags: Sequence[FlagId]) -> Iterator[None]:
+    """The instances with these may_enter flags are entered while the block runs. Spec: Store.lift."""
+    for flag in flags:
+        em.b.get_flag(flag)
+        em.trap_if(Trap.CANNOT_ENTER)
+    for flag in flags:
+        em.b.i32(1)
+        em.b.set_flag(flag)
+    yield
+    for flag in flags:
+        em.b.i32(0)
+        em.b.set_flag(flag)
+
+
+def translate_params(em: Emitter, site: CallSite) -> tuple[Local, ...]:
     """Translate the parameters; the locals to call the callee with."""
     # how many flat values there are does not depend on the pointer width
     assert (site.caller_flat.params is None) == (site.callee_flat.params is None)
     if site.callee_flat.params is None:
         return _spilled_params(em, site)
     args = tuple(em.b.local(core_type) for core_type in site.callee_flat.params)
+    moves: list[Move] = []
     start = 0
     for param in site.params:
         end = start + _width(em, param, site.callee)
-        em.translate(param, Flat(site.caller, em.b.params[start:end]), Flat(site.callee, args[start:end]))
+        moves.append((param, Flat(site.caller, em.b.params[start:end]), Flat(site.callee, args[start:end])))
         start = end
+    move_all(em, moves)
     return args
 
 
@@ -76,12 +91,8 @@ def _spilled_params(em: Emitter, site: CallSite) -> tuple[Local, ...]:
     b, tuple_type = em.b, site.params_tuple
     src = _checked(em, tuple_type, site.caller, b.params[0], Trap.PARAMS_MISALIGNED, Trap.PARAMS_OUT_OF_BOUNDS)
     base = b.local(site.callee.pointer)
-    layouts = em.layouts(site.callee)
-    for value in (0, 0, layouts.alignment(tuple_type), layouts.elem_size(tuple_type)):
-        b.const(base.type, value)
-    em.call_realloc_checked(site.callee)
-    b.set(base)
-    em.translate(tuple_type, src, Addr(site.callee, base, 0))
+    allocate(em, site.callee, tuple_type, base)
+    move_all(em, [(tuple_type, src, Addr(site.callee, base, 0))])
     return (base,)
 
 
@@ -91,15 +102,23 @@ def _result(em: Emitter, site: CallSite, results: tuple[Local, ...]) -> tuple[Lo
         return ()
     src: Place = Flat(site.callee, results)
     if site.callee_flat.result is None:
-        src = _checked(em, site.result, site.callee, results[0], Trap.RESULT_MISALIGNED, Trap.RESULT_OUT_OF_BOUNDS)
+        src = checked_result(em, site.result, site.callee, results[0])
+    return result_to_caller(em, site, site.result, src)
+
+
+def result_to_caller(em: Emitter, site: CallSite, type: ValType, src: Place) -> tuple[Local, ...]:
+    """Translate the result at `src` to where the caller's lower wants it; the locals to return."""
     if site.caller_flat.result is None:
-        pointer = em.b.params[-1]
-        dst = _checked(em, site.result, site.caller, pointer, Trap.RESULT_MISALIGNED, Trap.RESULT_OUT_OF_BOUNDS)
-        em.translate(site.result, src, dst)
+        move_all(em, [(type, src, checked_result(em, type, site.caller, em.b.params[-1]))])
         return ()
     flat_results = tuple(em.b.local(core_type) for core_type in site.caller_flat.result)
-    em.translate(site.result, src, Flat(site.caller, flat_results))
+    move_all(em, [(type, src, Flat(site.caller, flat_results))])
     return flat_results
+
+
+def checked_result(em: Emitter, type: ValType, side: Side, pointer: Local) -> Addr:
+    """The place of a result in memory, on either side."""
+    return _checked(em, type, side, pointer, Trap.RESULT_MISALIGNED, Trap.RESULT_OUT_OF_BOUNDS)
 
 
 def _checked(em: Emitter, type: ValType, side: Side, pointer: Local, misaligned: Trap, outside: Trap) -> Addr:

@@ -32,6 +32,13 @@ class Trap(Enum):
     CANNOT_LEAVE = "cannot leave component instance"
     CANNOT_ENTER = "cannot enter component instance"
     UNCAUGHT_EXCEPTION = "uncaught exception"
+    UNKNOWN_HANDLE = "unknown handle index"
+    WRONG_RESOURCE_TYPE = "handle of the wrong resource type"
+    HANDLE_LENT = "handle is lent"
+    HANDLE_NOT_OWNED = "handle is not owned"
+    BORROW_HELD = "borrow still held"
+    HANDLE_TABLE_FULL = "handle table full"
+    BOUNDARY_FULL = "boundary memory full"
 
     @property
     def function_name(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from meldpy.analysis.constants import Constants
 from meldpy.analysis.effects import effects
 from meldpy.analysis.forwards import find_forwards
 from meldpy.analysis.reach import Reach
@@ -18,8 +19,9 @@ def analyse(graph: LinkedGraph, scan: Callable[[CoreModule], CodeFacts]) -> Fact
     code = {module.id: scan(module.module) for module in graph.modules}
     all_spaces = [spaces_of(graph, instance) for instance in graph.core_instances]
     written = written_tables(all_spaces, code)
-    forwards = find_forwards(graph, all_spaces, code, written)
-    reach = Reach(graph, all_spaces, code, forwards)
+    constants = Constants(all_spaces)
+    forwards = find_forwards(graph, all_spaces, code, written, constants)
+    reach = Reach(graph, all_spaces, code, forwards, constants)
     live = reach.run()
     may_throw, may_leave = effects(reach, written)
     return Facts(code, forwards, live, may_throw, may_leave)

@@ -8,10 +8,11 @@ another instance's immutable global with a constant initialiser. Anything else i
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import final
 
 from meldpy.analysis.spaces import Spaces
-from meldpy.model.core import ConstExpr, GlobalType, Op
+from meldpy.model.core import ConstExpr, Op
 from meldpy.model.ids import GlobalId
 
 _BINARY: dict[int, tuple[Callable[[int, int], int], int]] = {
@@ -24,38 +25,42 @@ _BINARY: dict[int, tuple[Callable[[int, int], int], int]] = {
 }
 
 
-def constant(all_spaces: list[Spaces], spaces: Spaces, expr: ConstExpr) -> int | None:
-    """The unsigned value of an integer constant expression of the module in `spaces`, or None if unknown.
+@final
+class Constants:
+    """The values of all immutable integer globals, and with them of expressions.
 
-    i64 results are returned modulo 2^64, i32 results modulo 2^32.
+    Globals are evaluated once each, in the order of instantiation and of their indices: an initialiser refers only to
+    globals before it, so that chains of any length cost one step per global.
     """
-    stack: list[int] = []
-    for op in expr:
-        match op.opcode:
-            case Op.I32_CONST if isinstance(op.operand, int):
-                stack.append(op.operand % (1 << 32))
-            case Op.I64_CONST if isinstance(op.operand, int):
-                stack.append(op.operand % (1 << 64))
-            case Op.GLOBAL_GET if isinstance(op.operand, int):
-                value = global_constant(all_spaces, spaces.global_(op.operand))
-                if value is None:
+
+    def __init__(self, all_spaces: Sequence[Spaces]) -> None:
+        self._globals: dict[GlobalId, int | None] = {}
+        for spaces in all_spaces:
+            for index, defined in enumerate(spaces.module.globals, len(spaces.imported_globals)):
+                value = None if defined.type.mutable else self.value(spaces, defined.init)
+                self._globals[spaces.global_(index)] = value
+
+    def value(self, spaces: Spaces, expr: ConstExpr) -> int | None:
+        """The unsigned value of an integer constant expression of the module in `spaces`, or None if unknown.
+
+        i64 results are returned modulo 2^64, i32 results modulo 2^32.
+        """
+        stack: list[int] = []
+        for op in expr:
+            match op.opcode:
+                case Op.I32_CONST if isinstance(op.operand, int):
+                    stack.append(op.operand % (1 << 32))
+                case Op.I64_CONST if isinstance(op.operand, int):
+                    stack.append(op.operand % (1 << 64))
+                case Op.GLOBAL_GET if isinstance(op.operand, int):
+                    value = self._globals[spaces.global_(op.operand)]
+                    if value is None:
+                        return None
+                    stack.append(value)
+                case opcode if opcode in _BINARY and len(stack) >= 2:
+                    compute, bits = _BINARY[opcode]
+                    right, left = stack.pop(), stack.pop()
+                    stack.append(compute(left, right) % (1 << bits))
+                case _:
                     return None
-                stack.append(value)
-            case opcode if opcode in _BINARY and len(stack) >= 2:
-                compute, bits = _BINARY[opcode]
-                right, left = stack.pop(), stack.pop()
-                stack.append(compute(left, right) % (1 << bits))
-            case _:
-                return None
-    return stack[0] if len(stack) == 1 else None
-
-
-def global_constant(all_spaces: list[Spaces], target: GlobalId) -> int | None:
-    """The value of an immutable integer global with a constant initialiser, or None."""
-    spaces = all_spaces[target.instance]
-    defined = spaces.module.globals[target.index - len(spaces.imported_globals)]
-    type_: GlobalType = defined.type
-    if type_.mutable:
-        return None
-    # Terminates: an initialiser refers only to globals that come earlier, here or in an earlier instance.
-    return constant(all_spaces, spaces, defined.init)
+        return stack[0] if len(stack) == 1 else None

@@ -33,6 +33,9 @@ def effects(reach: Reach, written: frozenset[TableId]) -> tuple[frozenset[FuncId
         if _edges(reach, func, callers):
             throws.append(func)
     _indirect_edges(reach, written, callers)
+    # A jump that is looked through is no caller of anything, yet whoever names it means what is behind it.
+    for jump, target in reach.forwards.items():
+        callers.setdefault(target, []).append(jump)
     leaves: list[_Node] = [node for node in callers if isinstance(node, LowerFunc | BuiltinFunc)]
     return _functions(_backwards(callers, throws)), _functions(_backwards(callers, leaves))
 
@@ -64,10 +67,11 @@ def _indirect_edges(reach: Reach, written: frozenset[TableId], callers: dict[_No
     for table in called:
         owner = reach.all_spaces[table.instance]
         init = owner.module.tables[table.index - len(owner.imported_tables)].init
-        if table in written or init is not None:
+        held = None if table in written or init is not None else _segment_funcs(reach, table)
+        if held is None:
             callers.setdefault(_ANYWHERE, []).append(table)
             continue
-        for func in _segment_funcs(reach, table):
+        for func in held:
             callers.setdefault(func, []).append(table)
     if _ANYWHERE in callers:
         for func in reach.named:
@@ -75,17 +79,21 @@ def _indirect_edges(reach: Reach, written: frozenset[TableId], callers: dict[_No
             callers.setdefault(target, []).append(_ANYWHERE)
 
 
-def _segment_funcs(reach: Reach, table: TableId) -> Iterable[CoreFunc]:
+def _segment_funcs(reach: Reach, table: TableId) -> list[CoreFunc] | None:
+    """What active segments put into `table`; None if an item is computed, so that it may be any function."""
+    found: list[CoreFunc] = []
     for spaces in reach.all_spaces:
         for segment in spaces.module.elements:
             if segment.mode is not SegmentMode.ACTIVE or segment.table is None or spaces.table(segment.table) != table:
                 continue
             for item in segment.items:
-                ops = item if isinstance(item, tuple) else (ConstOp(Op.REF_FUNC, item),)
-                for op in ops:
+                for op in item if isinstance(item, tuple) else (ConstOp(Op.REF_FUNC, item),):
                     if op.opcode == Op.REF_FUNC and isinstance(op.operand, int):
                         func = spaces.func(op.operand)
-                        yield reach.forwards.get(func, func) if isinstance(func, FuncId) else func
+                        found.append(reach.forwards.get(func, func) if isinstance(func, FuncId) else func)
+                    elif op.opcode != Op.REF_NULL:
+                        return None
+    return found
 
 
 def _backwards(callers: Mapping[_Node, list[_Node]], seeds: Iterable[_Node]) -> set[_Node]:

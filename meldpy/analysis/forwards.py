@@ -16,10 +16,11 @@ A table that thread built-ins could reach counts as written. Recognition never l
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import final
 
-from meldpy.analysis.constants import constant
-from meldpy.analysis.spaces import Spaces, flat_types, table_type
-from meldpy.model.core import Bytes, ConstExpr, CoreFuncType, ElementSegment, NumType, Op, SegmentMode
+from meldpy.analysis.constants import Constants
+from meldpy.analysis.spaces import Spaces, table_type
+from meldpy.model.core import Bytes, ConstExpr, CoreFuncType, CoreModule, ElementSegment, NumType, Op, SegmentMode
 from meldpy.model.facts import CodeFacts, RefKind
 from meldpy.model.ids import CoreFuncIndex, CoreInstanceId, FuncId, ModuleId, TableId
 from meldpy.model.linked import AsyncBuiltin, CoreFunc, LinkedGraph
@@ -33,6 +34,7 @@ def find_forwards(
     all_spaces: list[Spaces],
     code: Mapping[ModuleId, CodeFacts],
     written: frozenset[TableId],
+    constants: Constants,
 ) -> dict[FuncId, CoreFunc]:
     """Every function that provably only jumps to one known function, with that function (chains followed).
 
@@ -45,16 +47,16 @@ def find_forwards(
         return {}
     slots: dict[TableId, dict[int, tuple[CoreFunc, CoreFuncType, CoreInstanceId]]] = {}
     for table in {table for table, _, _ in jumps.values()} - written:
-        known = _known_slots(all_spaces, table)
+        known = _known_slots(all_spaces, table, constants)
         if known is not None:
             slots[table] = known
+    starts = _Starts(all_spaces, code)
     direct: dict[FuncId, CoreFunc] = {}
     for jump, (table, slot, type_) in jumps.items():
-        entry = slots.get(table, {}).get(slot)
-        if entry is None:
+        if table not in slots or slot not in slots[table]:
             continue
-        target, target_type, writer = entry
-        if target_type == type_ and not _runs_before(all_spaces, code, jump, writer):
+        target, target_type, writer = slots[table][slot]
+        if target_type == type_ and not starts.may_call(jump, writer):
             direct[jump] = target
     return {jump: end for jump in direct if (end := _follow(direct, jump)) is not None}
 
@@ -81,29 +83,41 @@ def _jumps(
         facts = code[spaces.module_id]
         if RefKind.CALL_INDIRECT not in facts.kinds:
             continue
-        types = flat_types(spaces.module.types)
+        types = _plain_types(spaces.module)
         imported = len(spaces.imported_funcs)
         for i, type_index in enumerate(spaces.module.funcs):
             start, end = facts.spans[i], facts.spans[i + 1]
             kinds = facts.kinds[start:end]
             if sorted(kinds) not in ([RefKind.CALL_INDIRECT], [RefKind.CALL_INDIRECT, RefKind.TYPE]):
                 continue
-            comp = types[type_index].comp
-            if not isinstance(comp, CoreFuncType) or not _plain(comp):
+            own_type = types[type_index]
+            if own_type is None:
                 continue
             entry = spaces.module.code.bodies[facts.bounds[i] : facts.bounds[i + 1]]
-            jump = _parse_jump(entry, len(comp.params))
+            jump = _parse_jump(entry, len(own_type.params))
             if jump is None:
                 continue
             called, table, slot = jump
-            if types[called].comp == comp:
-                found[FuncId(spaces.id, CoreFuncIndex(imported + i))] = (spaces.table(table), slot, comp)
+            if types[called] == own_type:
+                found[FuncId(spaces.id, CoreFuncIndex(imported + i))] = (spaces.table(table), slot, own_type)
     return found
 
 
-def _plain(type_: CoreFuncType) -> bool:
-    """Whether a signature means the same in every module: number types only."""
-    return all(isinstance(t, NumType) for t in type_.params + type_.results)
+def _plain_types(module: CoreModule) -> list[CoreFuncType | None]:
+    """The module's types, those left out (None) that equal fields do not make equal: only number types mean the same
+    in every module, and only a final type without supertypes, alone in its group, is equal to all that look like it.
+    """
+    return [
+        member.comp
+        if len(group.types) == 1
+        and member.final
+        and not member.supertypes
+        and isinstance(member.comp, CoreFuncType)
+        and all(isinstance(t, NumType) for t in member.comp.params + member.comp.results)
+        else None
+        for group in module.types
+        for member in group.types
+    ]
 
 
 def _parse_jump(entry: Bytes, params: int) -> tuple[int, int, int] | None:
@@ -148,7 +162,7 @@ def _uleb(data: bytes, at: int) -> tuple[int, int]:
 
 # --- the slots -------------------------------------------------------------------------------------------------
 def _known_slots(
-    all_spaces: list[Spaces], table: TableId
+    all_spaces: list[Spaces], table: TableId, constants: Constants
 ) -> dict[int, tuple[CoreFunc, CoreFuncType, CoreInstanceId]] | None:
     """Slot → (function, its declared signature, the instance whose segment writes it); None if any doubt remains.
 
@@ -167,7 +181,7 @@ def _known_slots(
             if segment.mode is not SegmentMode.ACTIVE or segment.table not in local:
                 continue
             assert segment.offset is not None
-            offset = constant(all_spaces, spaces, segment.offset)
+            offset = constants.value(spaces, segment.offset)
             if offset is None or offset + len(segment.items) > limits.min:
                 return None
             for slot, entry in enumerate(_entries(spaces, segment), offset):
@@ -180,14 +194,14 @@ def _table_count(spaces: Spaces) -> int:
 
 
 def _entries(spaces: Spaces, segment: ElementSegment) -> Iterator[tuple[CoreFunc, CoreFuncType, CoreInstanceId] | None]:
-    types = flat_types(spaces.module.types)
+    types = _plain_types(spaces.module)
     for item in segment.items:
         index = _named_func(item)
-        comp = None if index is None else types[spaces.func_type(index)].comp
-        if index is None or not isinstance(comp, CoreFuncType) or not _plain(comp):
+        type_ = None if index is None else types[spaces.func_type(index)]
+        if index is None or type_ is None:
             yield None
         else:
-            yield spaces.func(index), comp, spaces.id
+            yield spaces.func(index), type_, spaces.id
 
 
 def _named_func(item: CoreFuncIndex | ConstExpr) -> int | None:
@@ -200,36 +214,51 @@ def _named_func(item: CoreFuncIndex | ConstExpr) -> int | None:
 
 
 # --- start functions -----------------------------------------------------------------------------------------------
-def _runs_before(
-    all_spaces: list[Spaces], code: Mapping[ModuleId, CodeFacts], jump: FuncId, writer: CoreInstanceId
-) -> bool:
-    """Whether a start function that runs before `writer`'s segments may call `jump`.
+@final
+class _Starts:
+    """What each core instance's start function may call, computed once per instance."""
 
-    Only instances from the jump's own on can have got hold of it. Safe side: a start function of theirs that calls
-    through any table or reference, or through a lower, may call anything.
-    """
-    for spaces in all_spaces[jump.instance : writer]:
-        if spaces.module.start is None:
-            continue
-        pending: list[CoreFunc] = [spaces.func(spaces.module.start)]
-        seen: set[CoreFunc] = set()
+    def __init__(self, all_spaces: list[Spaces], code: Mapping[ModuleId, CodeFacts]) -> None:
+        self._all_spaces = all_spaces
+        self._code = code
+        self._known: dict[CoreInstanceId, frozenset[FuncId] | None] = {}
+
+    def may_call(self, jump: FuncId, writer: CoreInstanceId) -> bool:
+        """Whether a start function that runs before `writer`'s segments may call `jump`.
+
+        Only instances from the jump's own on can have got hold of it.
+        """
+        for spaces in self._all_spaces[jump.instance : writer]:
+            if spaces.module.start is None:
+                continue
+            if spaces.id not in self._known:
+                self._known[spaces.id] = self._called(spaces.func(spaces.module.start))
+            called = self._known[spaces.id]
+            if called is None or jump in called:
+                return True
+        return False
+
+    def _called(self, start: CoreFunc) -> frozenset[FuncId] | None:
+        """The functions that `start` may call, itself included; None for "anything".
+
+        Safe side: one that calls through a table or a reference, or that leaves its instance, may call anything.
+        """
+        pending: list[CoreFunc] = [start]
+        seen: set[FuncId] = set()
         while pending:
             at = pending.pop()
-            if at == jump or not isinstance(at, FuncId):
-                return True
+            if not isinstance(at, FuncId):
+                return None
             if at in seen:
                 continue
             seen.add(at)
-            inside = all_spaces[at.instance]
-            facts = code[inside.module_id]
+            inside = self._all_spaces[at.instance]
+            facts = self._code[inside.module_id]
             i = at.index - len(inside.imported_funcs)
-            for kind, index in zip(
-                facts.kinds[facts.spans[i] : facts.spans[i + 1]],
-                facts.indices[facts.spans[i] : facts.spans[i + 1]],
-                strict=True,
-            ):
+            refs = slice(facts.spans[i], facts.spans[i + 1])
+            for kind, index in zip(facts.kinds[refs], facts.indices[refs], strict=True):
                 if kind in (RefKind.CALL_INDIRECT, RefKind.CALL_REF):
-                    return True
+                    return None
                 if kind == RefKind.CALL:
                     pending.append(inside.func(index))
-    return False
+        return frozenset(seen)

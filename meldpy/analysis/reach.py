@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from meldpy.analysis.constants import constant
+from meldpy.analysis.constants import Constants
 from meldpy.analysis.spaces import Spaces, memory_type, table_type
 from meldpy.model.core import ConstExpr, ElementSegment, Op, SegmentMode
 from meldpy.model.facts import CodeFacts, Live, RefKind
@@ -53,11 +53,13 @@ class Reach:
         all_spaces: list[Spaces],
         code: Mapping[ModuleId, CodeFacts],
         forwards: Mapping[FuncId, CoreFunc],
+        constants: Constants,
     ) -> None:
         self.graph = graph
         self.all_spaces = all_spaces
         self.code = code
         self.forwards = forwards
+        self.constants = constants
         self.funcs: set[FuncId] = set()
         self.tables: set[TableId] = set()
         self.memories: set[MemoryId] = set()
@@ -146,7 +148,7 @@ class Reach:
                     self._memory(memory)
 
     def _in_bounds(self, spaces: Spaces, offset: ConstExpr, length: int, size: int) -> bool:
-        at = constant(self.all_spaces, spaces, offset)
+        at = self.constants.value(spaces, offset)
         return at is not None and at + length <= size
 
     # --- edges ----------------------------------------------------------------------------------------------------

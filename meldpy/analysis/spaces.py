@@ -15,8 +15,6 @@ from meldpy.model.core import (
     FuncImportType,
     GlobalType,
     MemoryType,
-    RecGroup,
-    SubType,
     TableType,
     TagType,
 )
@@ -36,7 +34,7 @@ from meldpy.model.ids import (
     TableId,
     TagId,
 )
-from meldpy.model.linked import BuiltinFunc, CoreFunc, CoreInstance, CoreItem, LinkedGraph, LowerFunc
+from meldpy.model.linked import BuiltinFunc, CoreFunc, CoreInstance, LinkedGraph, LowerFunc
 
 
 @final
@@ -122,11 +120,6 @@ def spaces_of(graph: LinkedGraph, instance: CoreInstance) -> Spaces:
     )
 
 
-def flat_types(groups: tuple[RecGroup, ...]) -> list[SubType]:
-    """The type index space of a module: members of all rec groups in order."""
-    return [member for group in groups for member in group.types]
-
-
 def table_type(all_spaces: list[Spaces], table: TableId) -> TableType:
     """The type of a table, from its definition."""
     spaces = all_spaces[table.instance]
@@ -148,6 +141,3 @@ def written_tables(all_spaces: list[Spaces], code: Mapping[ModuleId, CodeFacts])
             pairs = set(zip(facts.kinds, facts.indices, strict=True))
             found.update(spaces.table(index) for kind, index in pairs if kind == RefKind.TABLE_WRITE)
     return frozenset(found)
-
-
-__all__ = ["CoreItem", "Spaces", "flat_types", "memory_type", "spaces_of", "table_type", "written_tables"]

@@ -28,14 +28,10 @@ from meldpy.model.code import (
     GlobalSymbol,
     MemArg,
     MemoryRef,
-    TagRef,
     TypeRef,
 )
 from meldpy.model.core import CoreFuncType, CoreValType, NumType
-from meldpy.model.ids import EmittedId, FlagId, MemoryId, TagId
-
-REFERENCE_SIZE = 10
-"""Bytes that one symbolic reference can take at most (a memarg with memory index and offset takes longest)."""
+from meldpy.model.ids import EmittedId, FlagId, MemoryId
 
 
 @final
@@ -63,24 +59,17 @@ class FuncBuilder:
         self.name = name
         self.type = type
         self.params = tuple(Local(index, param) for index, param in enumerate(type.params))
-        self.body_label = Label(0)
         self._locals: list[CoreValType] = []
         self._free: dict[CoreValType, list[Local]] = {}
         self._chunks: list[Chunk] = []
         self._bytes = bytearray()
         self._depth = 0
-        self._size = 0
 
     def finish(self, id: EmittedId) -> Emitted:
         """The function as built so far; every block must be closed."""
         assert self._depth == 0, f"{self.name}: {self._depth} blocks are open"
         self._flush()
         return Emitted(id, self.name, self.type, tuple(self._locals), tuple(self._chunks))
-
-    @property
-    def size(self) -> int:
-        """An upper bound of the body's size in bytes."""
-        return self._size
 
     # --- locals -----------------------------------------------------------------------------------------------
     def local(self, type: CoreValType) -> Local:
@@ -200,14 +189,6 @@ class FuncBuilder:
         self._put(b"\x10")
         self._ref(FuncRef(func))
 
-    def return_call(self, func: FuncSymbol) -> None:
-        self._put(b"\x12")
-        self._ref(FuncRef(func))
-
-    def throw(self, tag: TagId) -> None:
-        self._put(b"\x08")
-        self._ref(TagRef(tag))
-
     # --- control --------------------------------------------------------------------------------------------------
     @contextmanager
     def block(self, *results: CoreValType) -> Iterator[Label]:
@@ -265,12 +246,10 @@ class FuncBuilder:
 
     def _put(self, data: bytes) -> None:
         self._bytes += data
-        self._size += len(data)
 
     def _ref(self, chunk: Chunk) -> None:
         self._flush()
         self._chunks.append(chunk)
-        self._size += REFERENCE_SIZE
 
     def _flush(self) -> None:
         if self._bytes:

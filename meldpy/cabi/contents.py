@@ -61,8 +61,8 @@ class Contents:
             content |= self.content(type)
         return content
 
-    def resources(self, types: Iterable[ValType]) -> tuple[ResourceId, ...]:
-        """The resource types that handles inside `types` name, each once, in order of first mention."""
+    def resources(self, types: Iterable[ValType], kind: Content = Content.HANDLE) -> tuple[ResourceId, ...]:
+        """The resource types that handles of `kind` inside `types` name, each once, in order of first mention."""
         found: dict[ResourceId, None] = {}
         seen: set[DefinedType] = set()
         stack = list(types)[::-1]
@@ -72,7 +72,7 @@ class Contents:
                 continue
             seen.add(type)
             shape = self._shapes.shape(type)
-            if isinstance(shape, OwnType | BorrowType):
+            if isinstance(shape, OwnType | BorrowType) and self.content(type) & kind:
                 found[shape.resource.id] = None
             stack += self._children(type)[::-1]
         return tuple(found)

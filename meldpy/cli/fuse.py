@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import click
 
 from meldpy.cli.io import read_inputs, refuse_overwriting, refuse_terminal, write_output
 from meldpy.cli.settings import Settings, verbosity
-from meldpy.errors import UsageError
+from meldpy.engine import tools
+from meldpy.errors import FileError, UsageError
 from meldpy.pipeline import FuseOptions, FuseResult
 from meldpy.pipeline import fuse as fuse_inputs
 
@@ -19,6 +21,7 @@ _COUNT = click.IntRange(min=1)
 @click.argument("inputs", nargs=-1, metavar="INPUT...")
 @click.option("-o", "--output", metavar="FILE", help="Where to write; stdout without it, or with `-`.")
 @click.option("-t", "--wat", is_flag=True, help="Write the text format (needs wasm-tools).")
+@click.option("--check", is_flag=True, help="Write nothing; fail unless FILE is what the inputs give.")
 @click.option("--validate/--no-validate", default=True, show_default=True, help="Check inputs and output.")
 @click.option("--strict", is_flag=True, help="Refuse imports left open, except wasi:* and --allow-import.")
 @click.option("--allow-import", multiple=True, metavar="PATTERN", help="With --strict: imports that may stay open.")
@@ -33,9 +36,18 @@ _COUNT = click.IntRange(min=1)
 @click.option("--export", "exports", multiple=True, metavar="NAME", help="Export this too.")
 @click.option("--hide", "hides", multiple=True, metavar="NAME", help="Do not export this.")
 @click.option("--names/--no-names", default=True, show_default=True, help="Keep the name section.")
+@click.option(
+    "--opaque-rep",
+    "opaque_reps",
+    multiple=True,
+    metavar="INTERFACE.RESOURCE",
+    help="Pass this resource's reps as they are, without handle tables.",
+)
 @click.option("--max-instances", default=10_000, type=_COUNT, show_default=True, help="Cap on component instances.")
 @click.option("--max-core-instances", default=10_000, type=_COUNT, show_default=True, help="Cap on core instances.")
-@click.option("--max-definitions", default=5_000_000, type=_COUNT, show_default=True, help="Cap on evaluated definitions.")
+@click.option(
+    "--max-definitions", default=5_000_000, type=_COUNT, show_default=True, help="Cap on evaluated definitions."
+)
 @verbosity
 @click.pass_obj
 def fuse(
@@ -43,6 +55,7 @@ def fuse(
     inputs: tuple[str, ...],
     output: str | None,
     wat: bool,
+    check: bool,
     validate: bool,
     strict: bool,
     allow_import: tuple[str, ...],
@@ -51,6 +64,7 @@ def fuse(
     exports: tuple[str, ...],
     hides: tuple[str, ...],
     names: bool,
+    opaque_reps: tuple[str, ...],
     max_instances: int,
     max_core_instances: int,
     max_definitions: int,
@@ -62,10 +76,10 @@ def fuse(
     """
     if not inputs:
         raise UsageError("there is nothing to fuse", remedy="name at least one component, or `-` for stdin")
+    if check and output in (None, "-"):
+        raise UsageError("--check compares with a file", remedy="name it with -o")
     if wat:
-        from meldpy.engine.tools import print_text, require
-
-        require()
+        tools.require()
     else:
         refuse_terminal(output)
     began = time.perf_counter()
@@ -80,15 +94,33 @@ def fuse(
         hides=hides,
         validate=validate,
         names=names,
+        opaque_reps=opaque_reps,
         max_instances=max_instances,
         max_core_instances=max_core_instances,
         max_definitions=max_definitions,
     )
     result = fuse_inputs(read, options)
-    write_output(output, print_text(result.bytes).encode() if wat else result.bytes)
+    data = tools.print_text(result.bytes).encode() if wat else result.bytes
     for note in result.report.notes:
         settings.note(note)
+    if check:
+        _compare(Path(output or ""), data)
+        settings.say(f"{output} is what the inputs give")
+        return
+    write_output(output, data)
     settings.say(summary(result, output, time.perf_counter() - began))
+
+
+def _compare(output: Path, data: bytes) -> None:
+    """Raise FileError unless the file holds `data`: a committed output that nobody fused again is out of date."""
+    remedy = "fuse again without --check, and commit the result"
+    try:
+        found = output.read_bytes()
+    except OSError as error:
+        raise FileError(f"cannot read {output}: {error.strerror or error}", remedy=remedy) from error
+    if found != data:
+        sizes = f"it has {len(found)} bytes, the inputs give {len(data)}"
+        raise FileError(f"{output} is not what the inputs give", causes=(sizes,), remedy=remedy)
 
 
 def summary(result: FuseResult, output: str | None, seconds: float) -> str:

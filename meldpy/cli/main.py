@@ -13,8 +13,13 @@ from meldpy.cli import terminal
 from meldpy.cli.settings import Settings, verbosity
 from meldpy.errors import FileError, InternalError, LimitError, MeldError, escape
 
-_COMMANDS = ("fuse", "inspect", "run", "validate")
+_COMMANDS = ("fixture", "fuse", "inspect", "run", "validate")
 """Commands, each a function of its name in the module of its name; loaded when they are used."""
+
+_NO_ARGUMENTS: tuple[type[Exception], ...] = (
+    (click.exceptions.NoArgsIsHelpError,) if hasattr(click.exceptions, "NoArgsIsHelpError") else ()
+)
+"""What click raises, in versions that do, for a command line without anything on it; its message is the help."""
 
 _INTERRUPTED = 130
 """The exit code after Ctrl-C, as a shell gives it."""
@@ -99,7 +104,7 @@ def _fail(error: MeldError, settings: Settings) -> int:
 
 def _fail_usage(error: click.ClickException) -> int:
     """What click found wrong with the command line. No command at all: the help is the answer."""
-    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+    if isinstance(error, _NO_ARGUMENTS):
         terminal.message(error.format_message())
         return error.exit_code
     terminal.error(escape(error.format_message()))

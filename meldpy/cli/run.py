@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import click
 
 from meldpy.cli import terminal
 from meldpy.cli.io import read_input
-from meldpy.cli.main import Settings
-from meldpy.errors import UsageError
+from meldpy.cli.settings import verbosity
+from meldpy.errors import UsageError, escape
 from meldpy.model.linked import FuncItem, InstanceItem, OuterItem
 from meldpy.pipeline import FuseInput, FuseOptions, decode, link
 
@@ -20,9 +21,8 @@ from meldpy.pipeline import FuseInput, FuseOptions, decode, link
 @click.option("--invoke", "call", metavar="CALL", help="""Call this export with WAVE arguments: 'f(1, "x")'.""")
 @click.option("--dir", "directories", multiple=True, metavar="HOST[::GUEST]", help="Let the guest see a directory.")
 @click.option("--env", "variables", multiple=True, metavar="NAME[=VALUE]", help="Set (or pass on) a variable.")
-@click.pass_obj
+@verbosity
 def run(
-    settings: Settings,
     file: str,
     arguments: tuple[str, ...],
     call: str | None,
@@ -41,7 +41,7 @@ def run(
     exports = list(_functions(item))
     environment = Environment(
         (item.source, *arguments),
-        dict(_variable(given) for given in variables),
+        dict(pair for given in variables for pair in _variable(given)),
         tuple(_directory(given) for given in directories),
     )
     data = _binary(item)
@@ -52,7 +52,7 @@ def run(
     if outcome.result is not None:
         click.echo(outcome.result)
     if outcome.trap is not None:
-        terminal.error(f"the guest trapped\n{outcome.trap}")
+        terminal.error("the guest trapped\n" + "\n".join(escape(line) for line in outcome.trap.splitlines()))
     return outcome.exit_code
 
 
@@ -105,11 +105,13 @@ def _find(exports: list[tuple[str, ...]], name: str) -> tuple[str, ...]:
     raise UsageError(f"the component exports no function {name!r}", remedy=f"it exports {listed}")
 
 
-def _variable(given: str) -> tuple[str, str]:
-    import os
-
+def _variable(given: str) -> Iterator[tuple[str, str]]:
+    """`NAME=VALUE`, or a bare NAME for the host's value; one that the host does not have is left out."""
     name, equals, value = given.partition("=")
-    return name, value if equals else os.environ.get(name, "")
+    if equals:
+        yield name, value
+    elif name in os.environ:
+        yield name, os.environ[name]
 
 
 def _directory(given: str) -> tuple[str, str]:

@@ -9,6 +9,7 @@ feature, then compiles; on a wheel that is laid out otherwise the feature stays 
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 from dataclasses import dataclass
 from functools import cache
@@ -168,3 +169,8 @@ def _accepts(engine: wasmtime.Engine | None, probe: str) -> bool:
     except wasmtime.WasmtimeError:
         return False
     return True
+
+
+# Engines must go before the binding's modules are torn down, which they need for it.
+atexit.register(plain_engine.cache_clear)
+atexit.register(full_engine.cache_clear)

@@ -16,6 +16,7 @@ from wasmtime import component
 from meldpy.engine.config import base_config, full_engine
 from meldpy.engine.values import to_text, to_value
 from meldpy.engine.wave import parse_call
+from meldpy.engine.words import causes_of
 from meldpy.errors import EngineError, UsageError
 
 TRAP_CODE = 134
@@ -63,13 +64,12 @@ def invoke(data: bytes, path: Sequence[str], call: str, environment: Environment
         return running
     store, instance = running
     func = _lookup(store, instance, path)
-    type_ = func.type(store)
+    params, result = _type(store, func, path[-1])
     _, trees = parse_call(call)
     trees = () if trees is None else trees
-    if len(trees) != len(type_.params):
-        raise UsageError(f"{path[-1]} takes {len(type_.params)} arguments, {len(trees)} were given")
-    arguments = [to_value(tree, of) for tree, (_, of) in zip(trees, type_.params, strict=True)]
-    result = type_.result
+    if len(trees) != len(params):
+        raise UsageError(f"{path[-1]} takes {len(params)} arguments, {len(trees)} were given")
+    arguments = [to_value(tree, of) for tree, (_, of) in zip(trees, params, strict=True)]
     return _call(store, func, arguments, lambda v: Outcome(0, None if result is None else to_text(v, result)))
 
 
@@ -87,7 +87,7 @@ def _instantiate(data: bytes, environment: Environment) -> tuple[wasmtime.Store,
     except wasmtime.WasmtimeError as error:
         if _is_trap(error):
             return Outcome(TRAP_CODE, trap=str(error))
-        raise EngineError("the component cannot be instantiated", causes=_lines(error)) from error
+        raise EngineError("the component cannot be instantiated", causes=causes_of(error)) from error
 
 
 def _compile(data: bytes) -> tuple[wasmtime.Engine, component.Component]:
@@ -100,7 +100,7 @@ def _compile(data: bytes) -> tuple[wasmtime.Engine, component.Component]:
     try:
         return engine, component.Component(engine, data)
     except wasmtime.WasmtimeError as error:
-        raise EngineError("the component cannot be compiled", causes=_lines(error)) from error
+        raise EngineError("the component cannot be compiled", causes=causes_of(error)) from error
 
 
 def _wasi(environment: Environment) -> wasmtime.WasiConfig:
@@ -133,6 +133,19 @@ def _lookup(store: wasmtime.Store, instance: component.Instance, path: Sequence[
     return func
 
 
+def _type(
+    store: wasmtime.Store, func: component.Func, name: str
+) -> tuple[list[tuple[str, component.ValType]], component.ValType | None]:
+    """The parameters and the result, as the binding has them."""
+    try:
+        type_ = func.type(store)
+        return type_.params, type_.result
+    except TypeError as error:
+        # The binding lags behind the engine: it has no values for, say, fixed-length lists and maps.
+        reason = f"the embedded engine's binding cannot pass the parameters or results of {name}"
+        raise EngineError(reason, causes=(str(error),)) from error
+
+
 def _call(store: wasmtime.Store, func: component.Func, arguments: Sequence[object], finish: _Finish) -> Outcome:
     try:
         value = func(store, *arguments)
@@ -152,7 +165,3 @@ def _succeeded(value: object) -> bool:
 
 def _is_trap(error: wasmtime.WasmtimeError) -> bool:
     return "wasm trap" in str(error) or "wasm backtrace" in str(error)
-
-
-def _lines(error: Exception) -> tuple[str, ...]:
-    return tuple(line.strip() for line in str(error).splitlines() if line.strip())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from meldpy.engine.words import causes_of
 from meldpy.errors import DecodeError, Location
 
 
@@ -16,6 +17,8 @@ def assemble(data: bytes, source: str) -> bytes:
     """The binary of a component or module in text format. Raises DecodeError with the parser's words and place."""
     import wasmtime
 
+    if not data.strip():
+        raise DecodeError("the input is empty", Location(source), remedy="give a WebAssembly component")
     # Older scripts number component index spaces the way wasmtime's parser accepts only on request.
     os.environ.setdefault("WAST_STRICT_COMPONENT_INDICES", "0")
     try:
@@ -24,6 +27,6 @@ def assemble(data: bytes, source: str) -> bytes:
         raise DecodeError(
             "the input is neither a WebAssembly binary nor valid text",
             Location(source),
-            causes=tuple(line.strip() for line in str(error).splitlines() if line.strip()),
+            causes=causes_of(error),
             remedy="give a .wasm component, or fix the text at the place shown",
         ) from error

@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 
+from meldpy.engine.words import causes_in
 from meldpy.errors import EngineError
 
 _TIMEOUT = 60
@@ -33,8 +34,7 @@ def validation_message(data: bytes) -> list[str]:
         return []
     if done.returncode == 0:
         return []
-    text = done.stderr.decode("utf-8", "replace")
-    return [line.strip() for line in text.splitlines() if line.strip()]
+    return [cause.removeprefix("error: ") for cause in causes_in(done.stderr.decode("utf-8", "replace"))]
 
 
 def require() -> None:
@@ -54,6 +54,5 @@ def print_text(data: bytes) -> str:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise EngineError("wasm-tools print could not be run", causes=(str(error),)) from error
     if done.returncode != 0:
-        words = done.stderr.decode("utf-8", "replace").splitlines()
-        raise EngineError("wasm-tools print failed", causes=tuple(line for line in words if line.strip()))
+        raise EngineError("wasm-tools print failed", causes=causes_in(done.stderr.decode("utf-8", "replace")))
     return done.stdout.decode("utf-8")

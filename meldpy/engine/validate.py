@@ -2,22 +2,28 @@
 
 There is no component validator in the embedded engine but compiling. Small components are compiled as they are.
 Large ones are checked in two halves that cover the same: each core module by the engine's module validator, and a
-skeleton (see `skeleton`) by compiling. Which features are needed is not known beforehand, so the plain engine is
-asked first and the one with gated features only when it refuses.
+skeleton (see `skeleton`) by compiling. The halves only ever say yes: a refusal is repeated on the whole component, so
+that the engine's words and offsets are about the file.
+
+Which features are needed is not known beforehand, so the plain engine is asked first and the one with gated features
+only when it refuses. A component that uses a gated feature this wasmtime cannot be given is checked as far as
+possible: its core modules by the engine, the rest by decoding and resolving it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import final
 
 import wasmtime
 from wasmtime import component
 
 from meldpy.engine import tools
-from meldpy.engine.config import full_engine, plain_engine
-from meldpy.errors import Location, ValidationError
+from meldpy.engine.config import FullEngine, full_engine, plain_engine
+from meldpy.engine.gated import gated_features
+from meldpy.engine.words import causes_of, offset_in
+from meldpy.errors import EngineError, Location, ValidationError
+from meldpy.model.component import Component
 
 SMALL = 64 * 1024
 """Bytes up to which a component is compiled whole: below this, building a skeleton costs more than it saves."""
@@ -26,50 +32,87 @@ SMALL = 64 * 1024
 @final
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A component to check: its bytes, and, for large ones, its skeleton and its core modules with their offsets."""
+    """A component to check: bytes, model, core modules with their offsets in the bytes, and, if large, its skeleton."""
 
     source: str
-    data: bytes
-    skeleton: bytes | None = None
-    modules: tuple[tuple[int, bytes], ...] = ()
+    data: bytes = field(repr=False)
+    component: Component = field(repr=False)
+    modules: tuple[tuple[int, bytes], ...] = field(repr=False)
+    skeleton: bytes | None = field(default=None, repr=False)
 
 
 def validate(subject: Subject) -> tuple[str, ...]:
     """Raise ValidationError, with the engine's words, if `subject` is invalid. Returns notes for `-v`."""
-    refused = _refusal(subject, plain_engine())
-    if refused is None:
+    if _accepts(subject, plain_engine()):
         return ()
     full = full_engine()
-    refused = _refusal(subject, full.engine)
+    if _accepts(subject, full.engine):
+        return ()
+    refused = _refused_module(subject, full.engine) or _refusal(subject, full.engine)
     if refused is None:
         return ()
-    where, words = refused
-    causes = [line.strip() for line in words.splitlines() if line.strip()]
-    causes += [f"wasm-tools: {line}" for line in tools.validation_message(subject.data)]
-    if full.missing:
-        causes.append(f"note: this wasmtime has no support for {', '.join(full.missing)}")
-    raise ValidationError(
-        "the component is invalid",
-        Location(subject.source, where),
-        causes=tuple(causes),
-        remedy="rebuild the input with the tool that made it; `wasm-tools validate` gives details",
-    )
+    lacking = gated_features(subject.component) & set(full.missing)
+    if lacking and _refused_module(subject, full.engine) is None:
+        return (_lacking_note(subject, lacking),)
+    where, causes = refused
+    if _is_compile_failure(causes) and _refused_module(subject, full.engine) is None:
+        raise EngineError(
+            "the embedded engine cannot compile this component, though it finds nothing invalid in it",
+            Location(subject.source, where),
+            causes=causes,
+            remedy="check it with `wasm-tools validate`, and fuse with --no-validate if that is content",
+        )
+    raise _invalid(subject, where, causes, full)
 
 
-def _refusal(subject: Subject, engine: wasmtime.Engine) -> tuple[int | None, str] | None:
-    """(offset, the engine's words), or None if it accepts."""
-    whole = subject.data if subject.skeleton is None else subject.skeleton
-    for offset, module in _modules(subject):
-        try:
-            wasmtime.Module.validate(engine, module)
-        except wasmtime.WasmtimeError as error:
-            return offset, str(error)
+def _accepts(subject: Subject, engine: wasmtime.Engine) -> bool:
+    if subject.skeleton is None:
+        return _compile(subject.data, engine) is None
+    return _refused_module(subject, engine) is None and _compile(subject.skeleton, engine) is None
+
+
+def _compile(data: bytes, engine: wasmtime.Engine) -> wasmtime.WasmtimeError | None:
     try:
-        component.Component(engine, whole)
+        component.Component(engine, data)
     except wasmtime.WasmtimeError as error:
-        return None, str(error)
+        return error
     return None
 
 
-def _modules(subject: Subject) -> Iterable[tuple[int, bytes]]:
-    return subject.modules if subject.skeleton is not None else ()
+def _refusal(subject: Subject, engine: wasmtime.Engine) -> tuple[int | None, tuple[str, ...]] | None:
+    """The engine's words against the whole component; None if it accepts after all."""
+    error = _compile(subject.data, engine)
+    return None if error is None else offset_in(causes_of(error))
+
+
+def _refused_module(subject: Subject, engine: wasmtime.Engine) -> tuple[int | None, tuple[str, ...]] | None:
+    """Where in the file the engine refuses a core module, and its words; None if it accepts all."""
+    for offset, module in subject.modules:
+        try:
+            wasmtime.Module.validate(engine, module)
+        except wasmtime.WasmtimeError as error:
+            inside, causes = offset_in(causes_of(error))
+            return offset if inside is None else offset + inside, causes
+    return None
+
+
+def _is_compile_failure(causes: tuple[str, ...]) -> bool:
+    """Whether the engine failed in translating a function: bodies of core modules are valid, so one of its adapters."""
+    return any(cause.startswith("failed to compile: wasm[") for cause in causes)
+
+
+def _lacking_note(subject: Subject, lacking: set[str] | frozenset[str]) -> str:
+    features = ", ".join(sorted(lacking))
+    return f"{subject.source}: this wasmtime has no support for {features}; only core modules were checked by it"
+
+
+def _invalid(subject: Subject, where: int | None, causes: tuple[str, ...], full: FullEngine) -> ValidationError:
+    causes += tuple(f"wasm-tools: {line}" for line in tools.validation_message(subject.data))
+    if full.missing:
+        causes += (f"note: this wasmtime has no support for {', '.join(full.missing)}",)
+    return ValidationError(
+        "the component is invalid",
+        Location(subject.source, where),
+        causes=causes,
+        remedy="rebuild the input with the tool that made it; `wasm-tools validate` gives details",
+    )

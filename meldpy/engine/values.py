@@ -96,10 +96,8 @@ def _flags(tree: Braces, type_: wt.FlagsType) -> set[str]:
 def _variant(tree: Tree, type_: wt.VariantType | wt.OptionType | wt.ResultType) -> Any:
     """A case with its payload. `some(x)` and `ok(x)` may be written as `x`, as WAVE has it."""
     cases = dict(type_._cases())
-    names = {"error": "err"} if isinstance(type_, wt.ResultType) else {}
     for case, of in cases.items():
-        written = names.get(case, case)
-        if isinstance(tree, Name) and tree.label == written and (tree.payload is None) == (of is None):
+        if isinstance(tree, Name) and tree.label == case and (tree.payload is None) == (of is None):
             payload = None if of is None or tree.payload is None else to_value(tree.payload, of)
             return wt.Variant(case, payload) if type_._tagged() else payload
     implied = {wt.OptionType: "some", wt.ResultType: "ok"}.get(type(type_))
@@ -183,7 +181,7 @@ def _variant_text(value: Any, type_: wt.VariantType | wt.OptionType | wt.ResultT
         value = value.payload
     else:
         case, of = next((c, o) for c, o in cases if _is_case(value, o))
-    label = "err" if isinstance(type_, wt.ResultType) and case == "error" else _label(case)
+    label = _label(case) if isinstance(type_, wt.VariantType) else case
     return label if of is None else f"{label}({to_text(value, of)})"
 
 

@@ -90,8 +90,8 @@ class Layout:
                 return self._emitted[emitted]
             case OuterLowerFunc(lower):
                 return self._hosts.lowers[lower]
-            case OuterBuiltinFunc(builtin):
-                return self._hosts.builtins[builtin]
+            case OuterBuiltinFunc():
+                return self._hosts.builtins[symbol]
 
     # --- what others ask ----------------------------------------------------------------------------------------
     def func(self, symbol: CoreFunc | FuncSymbol) -> int:
@@ -113,8 +113,8 @@ class Layout:
                 return self._emitted_types[emitted]
             case OuterLowerFunc(lower):
                 return self.host_types[self._hosts.lowers[lower]]
-            case OuterBuiltinFunc(builtin):
-                return self.host_types[self._hosts.builtins[builtin]]
+            case OuterBuiltinFunc():
+                return self.host_types[self._hosts.builtins[target]]
 
     def memory(self, memory: MemoryId) -> int:
         return _kept(self.memories, memory)

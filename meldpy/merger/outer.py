@@ -11,9 +11,9 @@ from typing import TypeAlias, final
 
 from meldpy.errors import InternalError
 from meldpy.merger.units import Symbols
-from meldpy.model.code import Adapted, OuterBuiltin, OuterLower
+from meldpy.model.code import Adapted, OuterBuiltin, OuterBuiltinFunc, OuterLower
 from meldpy.model.core import CoreFuncType
-from meldpy.model.ids import BuiltinId, ImportFuncId, LowerId
+from meldpy.model.ids import ImportFuncId, LowerId
 from meldpy.model.linked import ImportFunc, LinkedGraph
 
 
@@ -46,7 +46,7 @@ class HostImports:
 
     imports: tuple[HostImport, ...]
     lowers: dict[LowerId, int]
-    builtins: dict[BuiltinId, int]
+    builtins: dict[OuterBuiltinFunc, int]
 
 
 def host_type(item: HostImport) -> CoreFuncType:
@@ -57,7 +57,7 @@ def host_imports(graph: LinkedGraph, adapted: Adapted, symbols: Symbols) -> Host
     imports: list[HostImport] = []
     known: dict[Hashable, int] = {}
     lowers: dict[LowerId, int] = {}
-    builtins: dict[BuiltinId, int] = {}
+    builtins: dict[OuterBuiltinFunc, int] = {}
 
     def number(key: Hashable, item: HostImport) -> int:
         if key not in known:
@@ -76,7 +76,8 @@ def host_imports(graph: LinkedGraph, adapted: Adapted, symbols: Symbols) -> Host
     for builtin in adapted.outer_builtins:
         key = (builtin.op, builtin.resource, builtin.core_type)
         name = graph.resources[builtin.resource].name
-        builtins[builtin.builtin] = number(key, HostBuiltin(builtin, "canon", f"resource.{builtin.op} {name}"))
+        symbol = OuterBuiltinFunc(builtin.op, builtin.resource)
+        builtins[symbol] = number(key, HostBuiltin(builtin, "canon", f"resource.{builtin.op} {name}"))
     return HostImports(tuple(imports), lowers, builtins)
 
 

@@ -6,6 +6,7 @@ wit-component's shim by the jump's target, a lower or built-in by the function t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias, final
@@ -208,11 +209,11 @@ def _own(imported: Sequence[object], defined: Sequence[object]) -> range:
 
 def _with_unique_labels(units: list[Unit]) -> list[Unit]:
     """Labels are for readers only, but two instances of one module should not look alike."""
-    seen: dict[str, int] = {}
+    seen: Counter[str] = Counter()
     result: list[Unit] = []
     for unit in units:
-        count = seen.get(unit.label, 0) + 1
-        seen[unit.label] = count
+        seen[unit.label] += 1
+        count = seen[unit.label]
         result.append(unit if count == 1 else _relabelled(unit, f"{unit.label} #{count}"))
     return result
 

@@ -27,7 +27,7 @@ from meldpy.model.ids import (
     TableId,
     TagId,
 )
-from meldpy.model.linked import Module
+from meldpy.model.linked import Module, ResourceOp
 
 
 # --- functions by symbol ------------------------------------------------------------------------------------
@@ -50,9 +50,10 @@ class OuterLowerFunc:
 @final
 @dataclass(frozen=True, slots=True)
 class OuterBuiltinFunc:
-    """The core import of the main module that the outer component satisfies with a canon resource built-in."""
+    """The core import of the main module that the outer component satisfies with `canon resource.<op> resource`."""
 
-    builtin: BuiltinId
+    op: ResourceOp
+    resource: ResourceId
 
 
 FuncSymbol: TypeAlias = "FuncId | EmittedFunc | OuterLowerFunc | OuterBuiltinFunc"
@@ -205,10 +206,9 @@ class OuterLower:
 @final
 @dataclass(frozen=True, slots=True)
 class OuterBuiltin:
-    """An outer canon resource built-in (`op` as in linked.ResourceBuiltin)."""
+    """An outer canon resource built-in, whether a guest asked for it or only emitted code calls it."""
 
-    builtin: BuiltinId
-    op: str
+    op: ResourceOp
     resource: ResourceId
     core_type: CoreFuncType
 
@@ -228,8 +228,9 @@ class Adapted:
     """What `adapt` adds to a LinkedGraph.
 
     lowers, builtins: the function that implements each live lower and built-in (what a core import bound to a
-    LowerFunc or BuiltinFunc really gets). outer_*: in a deterministic order; a lower or built-in appears in
-    `outer_lowers`/`outer_builtins` exactly if some symbol OuterLowerFunc/OuterBuiltinFunc names it.
+    LowerFunc or BuiltinFunc really gets). outer_*: in a deterministic order; a lower or built-in appears once in
+    `outer_lowers`/`outer_builtins` exactly if some symbol OuterLowerFunc/OuterBuiltinFunc names it. opaque_reps: the
+    resource types declared so for which it took effect.
     """
 
     functions: tuple[Emitted, ...]
@@ -242,3 +243,4 @@ class Adapted:
     outer_lowers: tuple[OuterLower, ...]
     outer_builtins: tuple[OuterBuiltin, ...]
     outer_resources: tuple[OuterResource, ...]
+    opaque_reps: frozenset[ResourceId] = frozenset()

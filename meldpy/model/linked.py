@@ -194,7 +194,9 @@ class Instance:
 class Resource:
     """One resource type. `definer`: the instance whose definition minted it; None: the outer component imports it.
 
-    `dtor` is set only with a definer. `name`: what it was first exported or imported as, for messages only.
+    `dtor` is set only with a definer. `name`: what it was first exported or imported as, for messages only. `aliases`:
+    every name it is exported or imported by, `interface.name` inside an instance, in order of first mention; for users
+    to point at it.
     """
 
     id: ResourceId
@@ -202,6 +204,7 @@ class Resource:
     dtor: CoreFunc | None
     name: str
     location: Location
+    aliases: tuple[str, ...] = ()
 
 
 # --- the outer boundary -------------------------------------------------------------------------------------

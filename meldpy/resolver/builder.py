@@ -7,7 +7,7 @@ means. Nested instantiation can multiply without bound, so whatever multiplies i
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import final
 
 from meldpy.errors import DecodeError, LimitError, Location
@@ -61,6 +61,7 @@ class _ResourceDraft:
     dtor: CoreFunc | None
     name: str | None
     location: Location
+    aliases: dict[str, None] = field(default_factory=dict)
 
 
 @final
@@ -138,6 +139,10 @@ class Builder:
         if draft.name is None:
             draft.name = name
 
+    def alias_resource(self, resource: ResourceId, name: str) -> None:
+        """Remembers a name that a resource type is exported or imported by: `interface.name` inside an instance."""
+        self._resources[resource].aliases.setdefault(name)
+
     def lift(self, make: Callable[[LiftId], Lift]) -> LiftId:
         minted = LiftId(len(self.lifts))
         self.lifts.append(make(minted))
@@ -185,7 +190,9 @@ class Builder:
             instances=tuple(self.instances),
             core_instances=tuple(self.core_instances),
             resources=tuple(
-                Resource(ResourceId(i), d.definer, d.dtor, self.resource_name(ResourceId(i)), d.location)
+                Resource(
+                    ResourceId(i), d.definer, d.dtor, self.resource_name(ResourceId(i)), d.location, tuple(d.aliases)
+                )
                 for i, d in enumerate(self._resources)
             ),
             lifts=tuple(self.lifts),

@@ -286,8 +286,14 @@ class Frame:
         return TypeValue(self.types.nodes.alias(item.type), bound_resource=True)
 
     def _name_resources(self, item: Item, name: str) -> None:
-        if isinstance(item, TypeValue) and isinstance(item.type, ResourceType):
-            self.builder.name_resource(item.type.id, name)
+        match item:
+            case TypeValue(type=ResourceType() as resource):
+                self.builder.name_resource(resource.id, name)
+                self.builder.alias_resource(resource.id, name)
+            case InstanceValue(exports=exports):
+                for inner, (_, value) in exports.items():
+                    if isinstance(value, TypeValue) and isinstance(value.type, ResourceType):
+                        self.builder.alias_resource(value.type.id, f"{name}.{inner}")
 
 
 def declared_type(declared: TypeExtern, item: TypeValue, name: ExternName) -> TypeValue:

@@ -23,6 +23,7 @@ from meldpy.model.extern import (
     ValueExtern,
 )
 from meldpy.model.linked import FuncItem, ImportFunc, InstanceItem, OuterExport, OuterItem, TypeItem
+from meldpy.model.valtype import ResourceType
 from meldpy.resolver.builder import Builder
 from meldpy.resolver.scope import ComponentScope
 from meldpy.resolver.types import TypeEvaluator
@@ -81,6 +82,8 @@ def _imported(type_: ExternType, number: int, path: tuple[str, ...], builder: Bu
         case FuncType():
             return FuncValue(ImportFunc(builder.import_func(number, path, type_)), type_)
         case TypeExtern():
+            if isinstance(type_.type, ResourceType):
+                builder.alias_resource(type_.type.id, ".".join((builder.imports[number].name.name, *path)))
             return TypeValue(type_.type, type_.bound_resource)
         case InstanceType():
             exports: dict[str, NamedItem] = {

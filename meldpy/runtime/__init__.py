@@ -2,7 +2,8 @@
 
 What needs loops over guest memory is written here, once, instead of being emitted instruction by instruction:
 the lifting and lowering of strings (`string_source.wat`, `strings.wat`). So is what needs a state of its own: the
-handle tables (`handles.wat`, with `handles.py` for what emitted code says to it). A module of the library is bound to
+handle tables (`handles.wat`, with `handles.py` for what emitted code says to it), and the memory in which values wait
+at the outer edge (`boundary.wat`). A module of the library is bound to
 its memories and functions by `adapt` (`RuntimeInstance`) and merged like any core module; functions that nothing
 reaches are dropped by the merger. Assembling the text is the pipeline's affair, on demand.
 
@@ -27,6 +28,7 @@ from typing import final
 from meldpy.runtime.handles import HANDLES, MAX_RESOURCE_TYPES, MAX_TABLES, resource_tag, table_address
 
 __all__ = [
+    "BOUNDARY",
     "HANDLES",
     "MAX_RESOURCE_TYPES",
     "MAX_TABLES",
@@ -37,6 +39,9 @@ __all__ = [
     "strings",
     "table_address",
 ]
+
+BOUNDARY = "boundary"
+"""The name of the boundary memory's module. It must be instantiated once, since it is one stack."""
 
 _WASM_PAGE_LOG2 = 16
 
@@ -92,6 +97,7 @@ class _Library(Mapping[str, str]):
             for destination in widths:
                 self._modules[strings(source, destination)] = ("strings.wat", {"S": source, "D": destination})
         self._modules[HANDLES] = ("handles.wat", {})
+        self._modules[BOUNDARY] = ("boundary.wat", {})
 
     def __getitem__(self, name: str) -> str:
         file, shapes = self._modules[name]

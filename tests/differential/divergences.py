@@ -103,6 +103,12 @@ def enter_trapped_in_fused_only(difference: Difference) -> bool:
 
 
 @predicate
+def destructor_trapped_in_fused_only(difference: Difference) -> bool:
+    """The composition ran a destructor in an instance that was running already."""
+    return difference.where == "(destructor)" and difference.fused == ("trap", "cannot enter component instance")
+
+
+@predicate
 def string_limit_in_fused_only(difference: Difference) -> bool:
     """The composition passed a string that is longer than the spec allows."""
     return _returned_but_trapped(difference, "string too long")
@@ -132,6 +138,35 @@ def enter_trapped_in_composition_only(difference: Difference) -> bool:
 def no_difference(difference: Difference) -> bool:
     """Both forms agree, against the spec; see `witness`."""
     return False
+
+
+@predicate
+def shrunk_with_alignment_two_in_composition(difference: Difference) -> bool:
+    """Calls of realloc as (old, old size, align, new size): halving a block, the composition asks for alignment 2."""
+    composed, fused = difference.composed, difference.fused
+    if difference.aspect != "realloc calls" or not isinstance(composed, list) or not isinstance(fused, list):
+        return False
+    differing = [(a, b) for a, b in zip(composed, fused, strict=False) if a != b]
+    return len(composed) == len(fused) and all(
+        a == (b[0], b[1], 2, b[3]) and b[2] == 1 and b[3] * 2 == b[1] for a, b in differing
+    )
+
+
+@predicate
+def tagged_by_bit_31_in_composition(difference: Difference) -> bool:
+    """A latin1+utf16 length in a 64-bit memory, utf16 according to both."""
+    composed, fused = difference.composed, difference.fused
+    if not isinstance(composed, int) or not isinstance(fused, int):
+        return False
+    tagged = difference.aspect == "tagged length in a 64-bit memory" and composed >> 31 == 1 and fused >> 63 == 1
+    return tagged and composed ^ 1 << 31 == fused ^ 1 << 63
+
+
+@predicate
+def fixed_list_not_compiled_in_composition(difference: Difference) -> bool:
+    """The engine's own adapter does not validate; `composed` is what it says, `fused` the trap, if any."""
+    refused = "Invalid input WebAssembly code" in str(difference.composed) and difference.fused is None
+    return difference.where == "(compile)" and refused
 
 
 def _returned_but_trapped(difference: Difference, kind: str) -> bool:

@@ -187,3 +187,38 @@ def test_string_over_the_limit(divergences: Divergences) -> None:
 @pytest.mark.deep
 def test_list_over_the_limit(divergences: Divergences) -> None:
     assert over_the_limit("(list u8)", divergences) == "list too long"
+
+
+GOOD_THEN_BAD_STRING = """
+(component
+  (component $provider
+    (core module $m
+      (memory (export "memory") 1)
+      (func (export "realloc") (param i32 i32 i32 i32) (result i32) unreachable)
+      (func (export "f") (param i32 i32 i32 i32)))
+    (core instance $i (instantiate $m))
+    (func (export "f") (param "a" string) (param "b" string)
+      (canon lift (core func $i "f") (memory (core memory $i "memory")) (realloc (core func $i "realloc")))))
+  (component $consumer
+    (import "f" (func $f (param "a" string) (param "b" string)))
+    (core module $libc (memory (export "memory") 1) (data (i32.const 0) "good\\ff"))
+    (core instance $libc (instantiate $libc))
+    (core func $f (canon lower (func $f) (memory (core memory $libc "memory"))))
+    (core module $m
+      (import "" "f" (func $f (param i32 i32 i32 i32)))
+      (func (export "run") (call $f (i32.const 0) (i32.const 4) (i32.const 4) (i32.const 1))))
+    (core instance $i (instantiate $m (with "" (instance (export "f" (func $f))))))
+    (func (export "run") (canon lift (core func $i "run"))))
+  (instance $p (instantiate $provider))
+  (instance $c (instantiate $consumer (with "f" (func $p "f"))))
+  (export "run" (func $c "run")))
+"""
+
+
+def test_a_realloc_that_traps_comes_before_a_later_bad_argument(divergences: Divergences) -> None:
+    composed = bytes(wat2wasm(GOOD_THEN_BAD_STRING))
+    observed = check(composed, meldpy.fuse([composed]).bytes, [Call("run")], divergences=divergences)
+    outcome = observed.steps[-1].outcome
+    assert isinstance(outcome, Trap)
+    assert "utf8" not in outcome.kind, "the spec would have found the bad string first"
+    divergences.witness("values-cross-one-by-one")

@@ -1,95 +1,85 @@
-"""Every fixture, fused from separate inputs and from a composed one, behaves as the composition does."""
+"""Every fixture has the stage that it claims, in each input form, and no better one (`meldpy.fixture.prove`).
+
+Beyond its stage, a fixture at runtime that is committed runs the same under other configurations of the engine, from
+inputs in another order, and when it is fused a second time.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import pytest
 from wasmtime import Config
 
 import meldpy
-from tests.differential.divergences import Divergences
-from tests.support.fixtures import Fixture, all_fixtures, load
-from tests.support.harness import Observed, assert_like, concurrency_off, default, observe, pooling
-from tests.support.shape import assert_fused_shape
-
-FIXTURES = [
-    pytest.param(fixture, id=fixture.name, marks=[pytest.mark.toolchain] if fixture.needs_build else [])
-    for fixture in all_fixtures()
-]
-SMALL = [param for param in FIXTURES if not param.marks]
-
-MakeConfig = Callable[[], Config]
+from meldpy.fixture import Fixture, Form, Stage, table
+from meldpy.fixture.compare import compare
+from meldpy.fixture.files import components, composed
+from meldpy.fixture.prove import fuse, show_stage
+from meldpy.fixture.scenario import check_scenario, run_scenario, same
+from meldpy.fixture.shape import shape_faults
+from tests.support.fixtures import ROOT, all_fixtures, observe_under
+from tests.support.harness import concurrency_off, pooling
 
 
-@cache
-def composition(name: str, make_config: MakeConfig) -> Observed:
-    """What a fixture's composition does under one configuration of the engine: large ones take long to compile."""
-    fixture = load(name)
-    return observe(fixture.composed(), fixture.calls(), config=make_config())
+def items(*, form: Form | None = None) -> Iterator[object]:
+    """Parameters: each fixture in each of its input forms."""
+    for fixture in all_fixtures():
+        marks = [pytest.mark.toolchain] if fixture.needs_build else []
+        for each in fixture.forms:
+            if form is None or each is form:
+                yield pytest.param(fixture, each, id=f"{fixture.name}-{fixture.stage.value}-{each.value}", marks=marks)
 
 
-def check(fixture: Fixture, fused: bytes, make_config: MakeConfig, divergences: Divergences) -> None:
-    assert_fused_shape(fused)
-    observed = observe(fused, fixture.calls(), config=make_config())
-    assert_like(composition(fixture.name, make_config), observed, divergences)
+AT_RUNTIME = [f for f in all_fixtures() if f.stage is Stage.RUNTIME and not f.needs_build]
+SMALL = [pytest.param(fixture, id=fixture.name) for fixture in AT_RUNTIME]
+ON_PLAIN_ENGINES = [param for param in SMALL if "gated" not in param.values[0].covers.topology]
+SEPARATE = [pytest.param(fixture, id=fixture.name) for fixture in AT_RUNTIME if Form.SEPARATE in fixture.forms]
 
 
-def fuse_separate(fixture: Fixture, directory: Path, *, backwards: bool = False) -> bytes:
-    paths = []
-    for name, data in fixture.components().items():
-        paths.append(directory / f"{name}.wasm")
-        paths[-1].write_bytes(data)
-    options = meldpy.FuseOptions(links=fixture.links)
-    return meldpy.fuse(paths[::-1] if backwards else paths, options).bytes
-
-
-@pytest.mark.parametrize("fixture", FIXTURES)
-def test_composition_does_what_the_fixture_says(fixture: Fixture) -> None:
-    fixture.check_expectations(composition(fixture.name, default))
-
-
-@pytest.mark.parametrize("fixture", FIXTURES)
-def test_composed_input_fuses_to_the_same(fixture: Fixture, divergences: Divergences) -> None:
-    check(fixture, meldpy.fuse([fixture.composed()]).bytes, default, divergences)
-
-
-@pytest.mark.parametrize("fixture", FIXTURES)
-def test_separate_inputs_fuse_to_the_same(fixture: Fixture, divergences: Divergences, tmp_path: Path) -> None:
-    check(fixture, fuse_separate(fixture, tmp_path), default, divergences)
+@pytest.mark.parametrize(("fixture", "form"), list(items()))
+def test_fixture_has_its_stage(fixture: Fixture, form: Form) -> None:
+    show_stage(fixture, form)
 
 
 @pytest.mark.parametrize("make_config", [pooling, concurrency_off])
-@pytest.mark.parametrize("fixture", SMALL)
-def test_other_engine_configurations_show_the_same(
-    fixture: Fixture, make_config: MakeConfig, divergences: Divergences
-) -> None:
-    check(fixture, meldpy.fuse([fixture.composed()]).bytes, make_config, divergences)
+@pytest.mark.parametrize("fixture", ON_PLAIN_ENGINES)
+def test_other_engine_configurations_show_the_same(fixture: Fixture, make_config: Callable[[], Config]) -> None:
+    composition = observe_under(fixture, composed(fixture), make_config())
+    fused = observe_under(fixture, fuse(fixture, fixture.forms[0]).bytes, make_config())
+    assert not compare(composition, fused, same)
+    check_scenario(fixture, fused)
 
 
-@pytest.mark.parametrize("fixture", SMALL)
-def test_order_of_inputs_does_not_matter(fixture: Fixture, tmp_path: Path) -> None:
-    forward = observe(fuse_separate(fixture, tmp_path), fixture.calls())
-    backward = observe(fuse_separate(fixture, tmp_path, backwards=True), fixture.calls())
+@pytest.mark.parametrize("fixture", SEPARATE)
+def test_order_of_inputs_does_not_matter(fixture: Fixture) -> None:
+    forward = run_scenario(fixture, fuse(fixture, Form.SEPARATE).bytes)
+    backward = run_scenario(fixture, fuse(fixture, Form.SEPARATE, backwards=True).bytes)
     assert forward.world == backward.world
-    fixture.check_expectations(forward)
-    fixture.check_expectations(backward)
+    check_scenario(fixture, backward)
 
 
 @pytest.mark.parametrize("fixture", SMALL)
-def test_fused_output_fuses_again(fixture: Fixture, divergences: Divergences, tmp_path: Path) -> None:
-    once = fuse_separate(fixture, tmp_path)
-    check(fixture, meldpy.fuse([once]).bytes, default, divergences)
+def test_fused_output_fuses_again(fixture: Fixture) -> None:
+    once = fuse(fixture, fixture.forms[0]).bytes
+    twice = meldpy.fuse([once]).bytes
+    assert not shape_faults(twice)
+    assert not compare(run_scenario(fixture, once), run_scenario(fixture, twice), same)
 
 
 @pytest.mark.parametrize("fixture", SMALL)
-def test_same_inputs_same_bytes(fixture: Fixture, tmp_path: Path) -> None:
-    assert fuse_separate(fixture, tmp_path) == fuse_separate(fixture, tmp_path)
+def test_same_inputs_same_bytes(fixture: Fixture) -> None:
+    assert fuse(fixture, fixture.forms[0]).bytes == fuse(fixture, fixture.forms[0]).bytes
 
 
 @pytest.mark.parametrize("fixture", [fixture for fixture in all_fixtures() if fixture.links])
 def test_ambiguous_inputs_are_not_guessed(fixture: Fixture) -> None:
     with pytest.raises(meldpy.LinkError):
-        meldpy.fuse(list(fixture.components().values()))
+        meldpy.fuse(list(components(fixture).values()))
+
+
+def test_the_table_of_fixtures_is_current() -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert table.with_table(readme, table.markdown(all_fixtures()), "README.md") == readme, (
+        "`meld fixture list --update fixtures/README.md` writes it"
+    )

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from wasmtime import wat2wasm
 
+from meldpy.fixture.files import components, composed
 from tests.differential.divergences import Divergence, Divergences, load
 from tests.differential.trap_kinds import ENGINE_TEXTS, same_trap, trap_kind
 from tests.support import fixtures
@@ -14,6 +15,7 @@ from tests.support.compose import ComposeError, Wire, compose
 from tests.support.harness import Call, Difference, Guest, Observed, Returned, Trap, check, compare, observe
 from tests.support.shape import assert_fused_shape, scan
 from tests.support.values import Plain, same
+from tests.support.wasi import WasiInput
 
 CALLS_HOST = """
 (component
@@ -104,14 +106,15 @@ def test_a_host_function_may_call_back_in() -> None:
 
 
 def test_output_of_a_command_is_captured_and_compared() -> None:
-    printer = fixtures.load("printer")
-    calls = printer.calls()[:2]
-    observed = observe(printer.composed(), calls)
+    printer = composed(fixtures.load("printer"))
+    run = "wasi:cli/run@0.2.12#run"
+    calls = [Call(run, (), WasiInput(["a", "b"], {"GREETING": "Good day"})), Call(run, (), WasiInput())]
+    observed = observe(printer, calls)
     assert [step.stdout.splitlines()[0] for step in observed.steps[1::2]] == [
         b"Good day, 2 argument(s)",
         b"no greeting, 0 argument(s)",
     ]
-    other = observe(printer.composed(), [calls[0], Call(calls[1].func, (), calls[0].wasi)])
+    other = observe(printer, [calls[0], Call(calls[1].func, (), calls[0].wasi)])
     assert [difference.aspect for difference in compare(observed, other)] == ["stdout"]
 
 
@@ -188,7 +191,7 @@ def test_values_are_compared_as_the_spec_sees_them() -> None:
 
 def test_shape_of_a_composition_is_refused() -> None:
     with pytest.raises(AssertionError, match="nested components"):
-        assert_fused_shape(fixtures.load("hello").composed())
+        assert_fused_shape(composed(fixtures.load("hello")))
 
 
 def test_shape_of_two_modules_with_code_is_refused() -> None:
@@ -225,7 +228,7 @@ def test_composer_refuses_two_children_with_open_imports() -> None:
 
 
 def test_composer_refuses_a_wire_between_sorts() -> None:
-    hello = fixtures.load("hello").components()
+    hello = components(fixtures.load("hello"))
     greeting = "demo:hello/greeting@1.0.0"
     with pytest.raises(ComposeError, match="different sorts"):
         compose(

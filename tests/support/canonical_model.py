@@ -16,12 +16,14 @@ from typing import Any
 
 from meldpy.model.core import NumType
 from meldpy.model.valtype import (
+    BorrowType,
     DefinedType,
     EnumType,
     FlagsType,
     ListType,
     MapType,
     OptionType,
+    OwnType,
     PrimValType,
     RecordType,
     ResultType,
@@ -63,6 +65,9 @@ def parts(type: ValType) -> tuple[str, Any]:
             return "list", DefinedType(TupleType((key, value)))
         case ListType(element, None):
             return "list", element
+        case OwnType() | BorrowType():
+            # an index in core values and in memory; what it means is not this model's affair
+            return "prim", PrimValType.U32
         case ListType(element, length):
             return "array", (element, length)
     raise AssertionError(type)

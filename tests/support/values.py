@@ -5,21 +5,21 @@ list or tuple; a dict for a record; the case's name, or {name: payload}, for a v
 result ("ok", "err"); a list of names for flags. list<u8> may be given as a str.
 
 wasmtime-py leaves variants untagged where it thinks that Python's types tell the cases apart, and then mistakes a
-bool for an integer; `tagged_variants` switches that off while calls are made. It takes any int for a u8, too: the
-range check is here.
+bool for an integer; the observer switches that off while calls are made. It takes any int for a u8, too: the range
+check is here.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TypeAlias
-from unittest.mock import patch
 
-from wasmtime import Engine
 from wasmtime import component as wc
-from wasmtime.component import _types as wasmtime_types
+
+from meldpy.engine.observe import tagged_variants
+from meldpy.engine.worldtext import Cases, cases, show, world
+
+__all__ = ["Plain", "PlainCodec", "ValueMismatch", "from_host", "same", "show", "tagged_variants", "to_host", "world"]
 
 Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain]"
 
@@ -28,18 +28,9 @@ _BITS: dict[type[wc.ValType], tuple[int, bool]] = {
     wc.S8: (8, True), wc.S16: (16, True), wc.S32: (32, True), wc.S64: (64, True),
 }  # fmt: skip
 
-Cases: TypeAlias = "dict[str, wc.ValType | None]"
-
 
 class ValueMismatch(Exception):
     """A plain value does not fit the type it is meant for."""
-
-
-@contextmanager
-def tagged_variants() -> Iterator[None]:
-    """wasmtime-py gives and takes every variant, option and result as a `Variant` meanwhile."""
-    with patch.object(wasmtime_types.VariantLikeType, "_tagged", lambda self: True):
-        yield
 
 
 def to_host(ty: wc.ValType, value: Plain) -> object:
@@ -101,17 +92,6 @@ def from_host(ty: wc.ValType, value: object) -> Plain:
     raise ValueMismatch(f"{value!r} for {show(ty)} has no plain form")
 
 
-def cases(ty: wc.VariantType | wc.OptionType | wc.ResultType) -> Cases:
-    """Case name -> payload type, in order."""
-    match ty:
-        case wc.VariantType():
-            return dict(ty.cases)
-        case wc.OptionType():
-            return {"none": None, "some": ty.payload}
-        case wc.ResultType():
-            return {"ok": ty.ok, "err": ty.err}
-
-
 def same(left: Plain, right: Plain) -> bool:
     """Equality in which any NaN equals any NaN, 0.0 differs from -0.0, and true from 1."""
     if isinstance(left, float) and isinstance(right, float):
@@ -125,50 +105,17 @@ def same(left: Plain, right: Plain) -> bool:
     return type(left) is type(right) and left == right
 
 
-def show(ty: wc.ValType | None) -> str:
-    """`ty` in WIT-like words, structure included, so that equal texts mean equal types (resources aside)."""
-    match ty:
-        case None:
-            return "_"
-        case wc.ListType():
-            return f"list<{show(ty.element)}>"
-        case wc.TupleType():
-            return f"tuple<{', '.join(map(show, ty.elements))}>"
-        case wc.RecordType():
-            return f"record{{{', '.join(f'{name}: {show(field)}' for name, field in ty.fields)}}}"
-        case wc.FlagsType():
-            return f"flags{{{', '.join(ty.names)}}}"
-        case wc.EnumType():
-            return f"enum{{{', '.join(ty.names)}}}"
-        case wc.VariantType():
-            return f"variant{{{', '.join(f'{name}({show(payload)})' for name, payload in cases(ty).items())}}}"
-        case wc.OptionType():
-            return f"option<{show(ty.payload)}>"
-        case wc.ResultType():
-            return f"result<{show(ty.ok)}, {show(ty.err)}>"
-    return type(ty).__name__.removesuffix("Type").lower()
+class PlainCodec:
+    """The plain form for the observer; handles have none."""
 
+    def to_host(self, ty: wc.ValType, value: object) -> object:
+        return to_host(ty, value)  # type: ignore[arg-type]
 
-def world(engine: Engine, component: wc.Component) -> dict[str, str]:
-    """What a component imports and exports: "import NAME" or "export NAME", with #ITEM inside instances -> type."""
-    ty = component.type
-    found: dict[str, str] = {}
-    for direction, items in (("import", ty.imports(engine)), ("export", ty.exports(engine))):
-        for name, item in items.items():
-            _describe(engine, f"{direction} {name}", item.ty, found)
-    return found
+    def from_host(self, ty: wc.ValType, value: object) -> Plain:
+        return from_host(ty, value)
 
+    def fresh(self) -> None:
+        """Nothing is kept."""
 
-def _describe(engine: Engine, name: str, item: wasmtime_types.ComponentItem, found: dict[str, str]) -> None:
-    match item:
-        case wc.ComponentInstanceType():
-            found[name] = "instance"
-            for inner, extern in item.exports(engine).items():
-                _describe(engine, f"{name}#{inner}", extern.ty, found)
-        case wc.FuncType():
-            params = ", ".join(f"{param}: {show(ty)}" for param, ty in item.params)
-            found[name] = f"func({params}) -> {show(item.result)}"
-        case wc.ValType():
-            found[name] = f"type {show(item)}"
-        case _:
-            found[name] = type(item).__name__
+    def kept(self, name: object) -> wc.ResourceAny:
+        raise ValueMismatch(f"no handle {name} is kept")

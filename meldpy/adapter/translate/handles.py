@@ -1,8 +1,13 @@
-"""Values that live in a handle table: own, borrow, and what async adds.
+"""Handles: from the lifting side's table to the lowering side's, by way of the rep.
 
-Crossing between two fused instances needs their handle tables, which are not built yet: `refusals` refuses every
-call site whose type contains one before anything is emitted, so no such value can arrive here. The bridging
-trampoline takes this module's place in the recursion; the rest of the adapter need not change for it.
+An own handle moves: it leaves one table and enters the other. A borrow is lent for the duration of the call, and what
+arrives is the rep if the lowering instance defines the resource type, else a handle in the call's scope. Whether it
+does is a question of identity. If a side is the outer component, its table is the engine's: handles of resource types
+that it imports are passed on as they are (they are the reps of inner entries), and those of resource types defined
+inside are made and unmade by its built-ins. The engine already does what an outer borrow needs but for dropping it.
+
+Spec: CanonicalABI.md `lift_own`, `lift_borrow`, `lower_own`, `lower_borrow`. Streams, futures and error contexts were
+refused (`refusals`).
 """
 
 from __future__ import annotations
@@ -11,7 +16,9 @@ from typing import TypeAlias
 
 from meldpy.adapter.emitter import Emitter
 from meldpy.adapter.places import Place
+from meldpy.adapter.translate.scalars import read_word, written_word
 from meldpy.errors import InternalError
+from meldpy.model.ids import InstanceId, ResourceId
 from meldpy.model.valtype import BorrowType, FutureType, OwnType, PrimValType, ResourceType, StreamType, ValType
 
 HandleType: TypeAlias = (
@@ -21,5 +28,67 @@ HandleType: TypeAlias = (
 
 
 def translate_handle(em: Emitter, type: HandleType, src: Place, dst: Place) -> None:
-    """Never reached: see above."""
-    raise InternalError(f"a handle crosses in {em.b.name}, which should have been refused")
+    """One handle; whoever lends a borrow is remembered outside this function."""
+    match type:
+        case OwnType(resource):
+            _move(em, resource.id, src, dst)
+        case BorrowType(resource):
+            _lend(em, resource.id, src, dst, remember=True)
+        case _:
+            raise InternalError(f"an async value crosses in {em.b.name}, which should have been refused")
+
+
+def translate_flat_borrow(em: Emitter, type: BorrowType[ResourceType], src: Place, dst: Place) -> None:
+    """A borrow whose lender is a local that the caller of this function keeps (`lending`)."""
+    _lend(em, type.resource.id, src, dst, remember=False)
+
+
+# --- inside -----------------------------------------------------------------------------------------------------
+def _move(em: Emitter, resource: ResourceId, src: Place, dst: Place) -> None:
+    b, handles = em.b, em.shop.handles
+    defined_inside = handles.definer(resource) is not None
+    with written_word(em, dst):
+        entered = _name_entry(em, resource, dst.side.instance)
+        taken = _name_entry(em, resource, src.side.instance)
+        read_word(em, src)
+        # to the rep …
+        if taken:
+            b.call(handles.func("take-own"))
+        elif src.side.instance == handles.outer and defined_inside:
+            b.call(handles.returned_by_host(resource))
+        # … and from it
+        if entered:
+            b.call(handles.func("new-own"))
+        elif dst.side.instance == handles.outer and defined_inside:
+            b.call(handles.outer_builtin("new", resource))
+
+
+def _lend(em: Emitter, resource: ResourceId, src: Place, dst: Place, *, remember: bool) -> None:
+    b, handles = em.b, em.shop.handles
+    as_handle = handles.arrives_as_handle(resource, dst.side.instance)
+    with written_word(em, dst):
+        if as_handle:
+            _name_entry(em, resource, dst.side.instance)
+        lent = _name_entry(em, resource, src.side.instance)
+        read_word(em, src)
+        # to the rep …
+        if lent:
+            b.call(handles.func("lend-pushed" if remember else "lend"))
+        elif src.side.instance == handles.outer and handles.definer(resource) is None and remember:
+            b.i32(resource)
+            b.call(handles.boundary("keep"))
+        # … and from it
+        if as_handle:
+            assert em.scope is not None, "plan_lending: a borrow that arrives as a handle has a scope"
+            b.get(em.scope)
+            b.call(handles.func("lower-borrow"))
+
+
+def _name_entry(em: Emitter, resource: ResourceId, instance: InstanceId) -> bool:
+    """Push what names an entry of the instance's table but the index; False if its table is not ours."""
+    handles = em.shop.handles
+    if not handles.has_table(instance) or handles.is_opaque(resource):
+        return False
+    em.b.i32(handles.table(instance))
+    em.b.i32(handles.tag(resource))
+    return True

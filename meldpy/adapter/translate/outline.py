@@ -7,8 +7,8 @@ inlines small parts again, and fewer of them if it has very many, so no function
 counts and body sizes that engines have.
 
 A helper takes a flat source as parameters or an address; it returns a flat destination as results or takes its
-address. Helpers are written after the function that first needed one, not inside it, so the depth of recursion here
-does not grow with the depth of types.
+address. If borrows inside become handles, it takes their scope last. Helpers are written after the function that first
+needed one, not inside it, so the depth of recursion here does not grow with the depth of types.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from typing import TypeAlias, assert_never
 from meldpy.adapter.emitter import INLINE_COST, Emitter, Workshop
 from meldpy.adapter.places import Addr, Flat, Place
 from meldpy.adapter.translate.copying import push_address
-from meldpy.asm import FuncBuilder, Local
+from meldpy.asm import I32, FuncBuilder, Local
+from meldpy.cabi import Content
 from meldpy.model.code import EmittedFunc
 from meldpy.model.core import CoreFuncType, NumType
 from meldpy.model.valtype import (
@@ -64,18 +65,21 @@ def wants_outline(em: Emitter, type: DefinedType) -> bool:
 
 def call_outlined(em: Emitter, type: DefinedType, src: Place, dst: Place, here: TranslateHere) -> None:
     """Call the helper for a type between two places of these kinds and sides; have it written if it is new."""
-    helper = _helper(em.shop, type, src, dst, here)
+    helper = _helper(em, type, src, dst, here)
     match src:
         case Flat(_, locals):
             em.b.get(*locals)
         case Addr():
             push_address(em, src)
+    scope = _scope(em, type)
     match dst:
         case Flat(_, locals):
+            em.b.get(*scope)
             em.b.call(helper)
             em.b.set(*locals)
         case Addr():
             push_address(em, dst)
+            em.b.get(*scope)
             em.b.call(helper)
 
 
@@ -97,24 +101,41 @@ def _compute(shop: Workshop, type: DefinedType) -> int:
             assert_never(other)
 
 
-def _helper(shop: Workshop, type: DefinedType, src: Place, dst: Place, here: TranslateHere) -> EmittedFunc:
-    key = (shop.abi.keys.key(type), isinstance(src, Flat), src.side, isinstance(dst, Flat), dst.side)
+def _scope(em: Emitter, type: DefinedType) -> tuple[Local, ...]:
+    """The local of the scope, if the helper for `type` needs it."""
+    return () if em.scope is None or not em.shop.abi.contents.content(type) & Content.BORROW else (em.scope,)
+
+
+def _helper(em: Emitter, type: DefinedType, src: Place, dst: Place, here: TranslateHere) -> EmittedFunc:
+    shop, scoped = em.shop, bool(_scope(em, type))
+    key = (shop.abi.keys.key(type), isinstance(src, Flat), src.side, isinstance(dst, Flat), dst.side, scoped)
     helper = shop.outlined.get(key)
     if helper is None:
         helper = shop.outlined[key] = shop.functions.reserve()
-        shop.pending.append(lambda: _write(shop, helper, type, src, dst, here))
+        shop.pending.append(lambda: _write(shop, helper, type, src, dst, here, scoped=scoped))
     return helper
 
 
-def _write(shop: Workshop, helper: EmittedFunc, type: DefinedType, src: Place, dst: Place, here: TranslateHere) -> None:
+def _write(
+    shop: Workshop,
+    helper: EmittedFunc,
+    type: DefinedType,
+    src: Place,
+    dst: Place,
+    here: TranslateHere,
+    *,
+    scoped: bool,
+) -> None:
     src_types = _core_types(src)
     dst_types = _core_types(dst)
     name = f"translate {_word(type)} from {shop.labels[src.side.instance]} to {shop.labels[dst.side.instance]}"
+    scope_types = (I32,) if scoped else ()
     if isinstance(dst, Flat):
-        b = FuncBuilder(name, CoreFuncType(src_types, dst_types))
+        b = FuncBuilder(name, CoreFuncType((*src_types, *scope_types), dst_types))
     else:
-        b = FuncBuilder(name, CoreFuncType((*src_types, *dst_types), ()))
+        b = FuncBuilder(name, CoreFuncType((*src_types, *dst_types, *scope_types), ()))
     em = Emitter(shop, b)
+    em.scope = b.params[-1] if scoped else None
     em.inline_cost = INLINE_COST if cost(shop, type) <= BODY_COST else CROWDED_COST
 
     source = _inner_place(src, b.params[: len(src_types)])
@@ -123,7 +144,7 @@ def _write(shop: Workshop, helper: EmittedFunc, type: DefinedType, src: Place, d
         here(em, type, source, Flat(dst.side, results))
         b.get(*results)
     else:
-        here(em, type, source, _inner_place(dst, b.params[len(src_types) :]))
+        here(em, type, source, _inner_place(dst, b.params[len(src_types) : len(src_types) + 1]))
     shop.functions.define(helper, b)
 
 

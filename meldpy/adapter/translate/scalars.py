@@ -92,6 +92,18 @@ def written_unsigned(em: Emitter, size: int, dst: Addr) -> Iterator[None]:
         yield
 
 
+def read_word(em: Emitter, src: Place) -> None:
+    """Push an i32: a handle, from wherever it is."""
+    _read(em, _UNSIGNED[4], src)
+
+
+@contextmanager
+def written_word(em: Emitter, dst: Place) -> Iterator[None]:
+    """Put the i32 that the block pushes where a handle goes."""
+    with _written(em, _UNSIGNED[4], dst):
+        yield
+
+
 # --- inside -----------------------------------------------------------------------------------------------------
 def _read(em: Emitter, scalar: Scalar, src: Place) -> None:
     match src:

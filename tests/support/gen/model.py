@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from tests.support.gen.guests import PAGE, TOP
 from tests.support.gen.layout import (
     MAX_FLAT_PARAMS,
     alignment,
@@ -36,6 +37,9 @@ from tests.support.gen.types import STRING, Flags, Prim, TupleOf, Type
 Value = Any
 MAX_BYTE_LENGTH: Final = (1 << 28) - 1
 """Of strings and of lists."""
+
+GUEST_TRAP: Final = "wasm `unreachable` instruction executed"
+"""A guest's own doing: its realloc is out of memory, or its log is full."""
 
 NAN_BITS: Final = {"f32": (0x7F80_0000, 0x7FFF_FFFF), "f64": (0x7FF0_0000_0000_0000, 0x7FFF_FFFF_FFFF_FFFF)}
 
@@ -73,22 +77,31 @@ class Flat:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """How realloc behaves. fail_at: the call (from 1) that returns `fail_value`; moves: shrinking moves the block."""
+    """How realloc behaves. fail_at: the call (from 1) that returns `fail_value`; moves: shrinking moves the block.
+
+    grows_at: the call (from 1) that grows the memory by a page and goes on there.
+    """
 
     fail_at: int = 0
     fail_value: int = 0
     moves: bool = False
+    grows_at: int = 0
 
 
 @dataclass(slots=True)
 class Side:
-    """One guest. heap: where its realloc starts; log: every realloc call as (old, old size, align, new size, result)."""
+    """One guest.
+
+    heap: where its realloc starts; quirks: lowers as the engine that runs compositions does, see divergences.toml;
+    log: every realloc call as (old, old size, align, new size, result); nans: where any NaN of that type is right.
+    """
 
     wide: bool
     encoding: str
     data: bytearray
     heap: int
     script: Script = Script()
+    quirks: bool = False
     known: bytearray = field(default_factory=bytearray)
     log: list[tuple[int, ...]] = field(default_factory=list)
     nans: list[tuple[int, str]] = field(default_factory=list)
@@ -108,13 +121,17 @@ class Side:
         return result
 
     def _answer(self, old: int, old_size: int, align: int, new_size: int) -> int:
+        if len(self.log) + 1 == self.script.grows_at:
+            self.heap = len(self.data)
+            self.data += bytes(PAGE)
+            self.known += b"\xff" * PAGE
         if len(self.log) + 1 == self.script.fail_at:
             return self.script.fail_value
         if old_size and new_size <= old_size and not self.script.moves:
             return old
         result = up(self.heap, align)
-        if result + new_size > len(self.data):
-            raise Trapped("wasm `unreachable` instruction executed")
+        if result + new_size > len(self.data) - TOP:
+            raise Trapped(GUEST_TRAP)
         self.heap = result + new_size
         return result
 
@@ -151,7 +168,7 @@ class Side:
         return [self.load(element, at + i * stride) for i in range(length)]
 
     def _load_string(self, at: int, tagged: int) -> Text:
-        tag = 1 << (8 * pointer_size(self.wide) - 1)
+        tag = self._tag()
         form, units = self.encoding, tagged
         if form == "latin1+utf16":
             form, units = ("tagged", tagged ^ tag) if tagged & tag else ("latin1", tagged)
@@ -278,8 +295,7 @@ class Side:
 
     def _store_tagged(self, value: Text) -> tuple[int, bytes, int]:
         """Into latin1+utf16: (pointer, bytes, tagged code units)."""
-        units = value.units
-        tag = 1 << (8 * pointer_size(self.wide) - 1)
+        units, tag = value.units, self._tag()
         narrow = all(ord(c) < 256 for c in value.text)
         encoded = value.text.encode("latin-1" if narrow else "utf-16-le")
         length = len(encoded) if narrow else len(encoded) // 2 | tag
@@ -288,13 +304,16 @@ class Side:
         if value.form == "tagged":
             at = self._block(0, 0, 2, 2 * units)
             if narrow:
-                at = self._block(at, 2 * units, 1, len(encoded))
+                at = self._block(at, 2 * units, 2 if self.quirks else 1, len(encoded))
             return at, encoded, length
         at = self._block(0, 0, 2, units)
         if narrow:
             return self._shrunk(at, units, 2, len(encoded)), encoded, length
         at = self._block(at, units, 2, 2 * units)
         return self._shrunk(at, 2 * units, 2, len(encoded)), encoded, length
+
+    def _tag(self) -> int:
+        return 1 << (31 if self.quirks else 8 * pointer_size(self.wide) - 1)
 
     def _block(self, old: int, old_size: int, align: int, new_size: int) -> int:
         at = self.realloc(old, old_size, align, new_size)

@@ -109,8 +109,26 @@ def spine(rng: Random, depth: int) -> Type:
 
 def random_params(rng: Random) -> tuple[Type, ...]:
     """Parameter types: none, few, or so many that they travel through memory."""
-    count = rng.choice((0, 1, 1, 1, 1, 2, 2, 3, 5, 17))
-    return tuple(random_type(rng, 0 if count == 17 else None) for _ in range(count))
+    count = rng.choice((0, 1, 1, 1, 1, 2, 2, 3, 5, 16, 17))
+    return tuple(random_type(rng, 0 if count >= 16 else None) for _ in range(count))
+
+
+def type_of_each_kind(rng: Random) -> list[Type]:
+    """One type for each kind, that kind outermost."""
+    leaf = _leaf(rng)
+    return [
+        *PRIMS,
+        Enum(rng.choice(ENUM_COUNTS)),
+        Flags(rng.choice(FLAG_COUNTS)),
+        ListOf(leaf),
+        Fixed(_leaf(rng), rng.choice(FIXED_LENGTHS)),
+        MapOf(rng.choice(KEYS), _leaf(rng)),
+        Record((_leaf(rng), leaf)),
+        TupleOf((_leaf(rng),)),
+        Variant((leaf, None, _leaf(rng), _leaf(rng))),
+        Option(_leaf(rng)),
+        Result(_leaf(rng), leaf),
+    ]
 
 
 def types() -> st.SearchStrategy[Type]:
@@ -196,6 +214,11 @@ def kinds(type: Type) -> frozenset[str]:
     return frozenset({own}).union(*map(kinds, parts(type)))
 
 
+def has_pointer(type: Type) -> bool:
+    """Whether values of it lie in memory wherever they are: strings, lists, maps."""
+    return bool(kinds(type) & {"string", "listof", "mapof"})
+
+
 def depth(type: Type) -> int:
     return 1 + max(map(depth, parts(type)), default=0)
 
@@ -204,6 +227,32 @@ def weight(type: Type) -> int:
     """How many nodes the type has with its fixed-length lists unrolled."""
     below = sum(map(weight, parts(type)))
     return 1 + (below * type.length if isinstance(type, Fixed) else below)
+
+
+def show(type: Type | None) -> str:
+    """Short text for reports."""
+    match type:
+        case None:
+            return "_"
+        case Prim(name):
+            return name
+        case Enum(count) | Flags(count):
+            return f"{_word(type)}{count}"
+        case Fixed(element, length):
+            return f"list<{show(element)};{length}>"
+        case ListOf(element):
+            return f"list<{show(element)}>"
+        case Variant(cases):
+            written = [show(case) for case in cases]
+            short = written if len(written) < 20 else [*written[:10], f"...{len(written)}"]
+            return f"variant<{','.join(short)}>"
+        case Result(ok, error):
+            return f"result<{show(ok)},{show(error)}>"
+    return f"{_word(type)}<{','.join(map(show, parts(type)))}>"
+
+
+def _word(type: Type) -> str:
+    return type.__class__.__name__.lower().removesuffix("of")
 
 
 def _labels(prefix: str, count: int) -> str:

@@ -22,6 +22,7 @@ FLOATS: Final = {
 }  # fmt: skip
 LENGTHS: Final = (0, 0, 1, 1, 2, 2, 3, 4)
 LONG_LENGTHS: Final = (7, 8, 9, 15, 16, 17, 31, 33)
+VERY_LONG: Final = (63, 64, 65, 257, 1000)
 MOST_BYTES: Final = 1200
 """About how many bytes of a guest's memory one value may take."""
 
@@ -72,7 +73,7 @@ def random_value(type: Type, rng: Random, budget: Budget | None = None) -> Any:
         payload = cases[case]
         return case, None if payload is None else random_value(payload, rng, budget)
     assert element is not None
-    wanted = rng.choice(LONG_LENGTHS if rng.randrange(6) == 0 else LENGTHS)
+    wanted = rng.choice(rng.choice((*[LENGTHS] * 5, LONG_LENGTHS, LONG_LENGTHS, VERY_LONG)))
     count = budget.take(wanted, size(element, True))
     return [random_value(element, rng, budget) for _ in range(count)]
 

@@ -31,7 +31,6 @@ from meldpy.model.linked import (
     TypeItem,
 )
 from meldpy.model.valtype import (
-    BorrowType,
     DefinedType,
     FutureType,
     ListType,
@@ -48,7 +47,7 @@ from tests.support.link_emitted import I32, Guest, Trapped
 CALLER_I, CALLEE_I = InstanceId(1), InstanceId(2)
 PLACE = Location("there", 7)
 THING = ResourceType(ResourceId(0))
-OWN, BORROW = DefinedType(OwnType(THING)), DefinedType(BorrowType(THING))
+OWN = DefinedType(OwnType(THING))
 DTOR = func_of(CALLEE, CoreFuncIndex(5))
 
 
@@ -122,22 +121,6 @@ def test_an_exported_async_lift_is_refused_even_if_nothing_calls_it() -> None:
 
 
 # --- resources --------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("type", [OWN, BORROW, DefinedType(ListType(OWN))])
-def test_a_handle_at_a_call_site_is_refused(type: ValType) -> None:
-    graph = replace(Crossing([type]).graph(), resources=without_call().resources)
-    error = refused(graph)
-    assert error.feature == "handles that cross between fused instances"
-    assert "thing" in error.reason
-    assert error.remedy is not None
-
-
-def test_two_users_of_resources_are_refused() -> None:
-    error = refused(without_call(builtins=(builtin(0, CALLER_I, "drop"), builtin(1, CALLEE_I, "new"))))
-    assert "caller" in error.reason
-    assert "callee" in error.reason
-    refused(without_call(builtins=(builtin(0, CALLER_I, "drop"),), lowers=(host_lower(0, CALLEE_I, OWN),)))
-
-
 def test_one_user_gets_the_engines_built_ins_and_destructor() -> None:
     ops = ("new", "rep", "drop")
     graph = without_call(
@@ -145,7 +128,7 @@ def test_one_user_gets_the_engines_built_ins_and_destructor() -> None:
         lowers=(host_lower(0, CALLEE_I, OWN), host_lower(1, CALLER_I, P.U8)),
     )
     result = adapted(graph)
-    assert [result.builtins[BuiltinId(i)] for i in range(3)] == [OuterBuiltinFunc(BuiltinId(i)) for i in range(3)]
+    assert [result.builtins[BuiltinId(i)] for i in range(3)] == [OuterBuiltinFunc(op, ResourceId(0)) for op in ops]
     assert [b.op for b in result.outer_builtins] == list(ops)
     assert [b.core_type.results for b in result.outer_builtins] == [(I32,), (I32,), ()]
     assert [(r.resource, r.dtor) for r in result.outer_resources] == [(0, DTOR)]
@@ -173,12 +156,12 @@ def test_new_and_drop_check_may_leave_and_rep_does_not() -> None:
         return replace(graph, builtins=builtins, resources=without_call().resources)
 
     c = Crossing([DefinedType(ListType(P.U8))], may_leave=frozenset([func_of(CALLEE, REALLOC)]), edit=edit)
-    for i in range(3):
-        type = CoreFuncType((I32,), (I32,) if i < 2 else ())
-        c.guests[OuterBuiltinFunc(BuiltinId(i))] = Guest(type, (lambda x: x) if i < 2 else lambda _: None)
+    for op in ("new", "rep", "drop"):
+        type = CoreFuncType((I32,), () if op == "drop" else (I32,))
+        c.guests[OuterBuiltinFunc(op, ResourceId(0))] = Guest(type, (lambda _: None) if op == "drop" else lambda x: x)
     c.build()
     new, rep, drop = (c.linked.adapted.builtins[BuiltinId(i)] for i in range(3))
-    assert rep == OuterBuiltinFunc(BuiltinId(1))
+    assert rep == OuterBuiltinFunc("rep", ResourceId(0))
     assert c.linked.call(new, 5) == [5]
     assert c.linked.call(drop, 5) == []
 
@@ -207,7 +190,7 @@ def test_a_lift_of_a_lower_or_a_built_in_is_what_implements_it() -> None:
     assert adapted(of_lower).outer_lifts[0].core_func == OuterLowerFunc(LowerId(0))
     rep_type = FuncType((("h", P.U32),), P.U32)
     of_builtin = replace(graph, lifts=(replace(lift, core_func=BuiltinFunc(BuiltinId(0)), type=rep_type),))
-    assert adapted(of_builtin).outer_lifts[0].core_func == OuterBuiltinFunc(BuiltinId(0))
+    assert adapted(of_builtin).outer_lifts[0].core_func == OuterBuiltinFunc("rep", ResourceId(0))
 
 
 def test_a_chain_of_call_sites_calls_through_reserved_symbols() -> None:

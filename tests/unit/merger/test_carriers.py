@@ -180,10 +180,8 @@ def test_resource_builtins_are_imported_once_each() -> None:
     graph.export("f", graph.instance(module, *(BuiltinFunc(id_) for id_ in ids))["f"])
     adapted = replace(
         graph.adapted(),
-        builtins={id_: OuterBuiltinFunc(id_) for id_ in ids},
-        outer_builtins=tuple(
-            OuterBuiltin(id_, op, ResourceId(resource), drop) for id_, (op, resource) in zip(ids, ops, strict=True)
-        ),
+        builtins={id_: OuterBuiltinFunc(op, ResourceId(r)) for id_, (op, r) in zip(ids, ops, strict=True)},
+        outer_builtins=tuple(OuterBuiltin(op, ResourceId(r), drop) for op, r in ops[:2]),
     )
     fused = merge(graph.graph(), graph.everything_live(), adapted, reindex, scan_module, MergeOptions("0"))
     assert fused.boundary.main_imports == (BoundBuiltin("drop", ResourceId(0)), BoundBuiltin("drop", ResourceId(1)))

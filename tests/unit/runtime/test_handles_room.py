@@ -6,7 +6,7 @@ import pytest
 
 from meldpy import runtime
 from tests.support.handle_harness import Handles
-from tests.support.handle_model import FULL
+from tests.support.handle_model import FULL, UNKNOWN
 
 TABLE, OTHER = (runtime.table_address(number) for number in (0, 1))
 TYPE, FOREIGN = (runtime.resource_tag(number) for number in (0, 1))
@@ -73,6 +73,14 @@ def test_a_table_that_grows_alone_takes_the_room_of_its_rows() -> None:
     assert handles.count("fill", TABLE, TYPE, 100_000) == 100_000
     assert handles.count("pages") == 3 + 2**17 * 16 // 65536
     assert [handles.call("rep", TABLE, TYPE, index) for index in (1, 50_000, 100_000)] == [100_000, 50_001, 1]
+
+
+@pytest.mark.parametrize("export", ["rep", "take-own", "drop", "lend", "lend-pushed"])
+def test_the_index_behind_a_table_at_the_end_of_the_memory_is_unknown(export: str) -> None:
+    handles = Handles(DRIVERS)
+    assert handles.count("fill", TABLE, TYPE, 4095) == 4095
+    assert handles.count("pages") == 4
+    assert handles.trap_of(export, TABLE, TYPE, 4096) == UNKNOWN
 
 
 def test_tables_that_grow_together_keep_their_handles_apart() -> None:

@@ -1,0 +1,76 @@
+"""Traps by kind: one vocabulary for what the engine says and what the names of our trap functions say.
+
+A kind is the name of our trap function (without `trap: `) if that is what trapped, else the engine's own text for the
+cause. The engine tells fewer cases apart than we do: it knows one sort of misaligned pointer, and a realloc result out
+of bounds is a string or list out of bounds to it. `ENGINE_TEXTS` lists, for each of our kinds, the engine texts of the
+same trap: those of adapters, and those of the calls between host and guest, which word them differently.
+"""
+
+from __future__ import annotations
+
+import re
+
+UNALIGNED = "unaligned pointer"
+STRING_BOUNDS = "string content out-of-bounds"
+LIST_BOUNDS = "list content out-of-bounds"
+HOST_STRING_BOUNDS = "string pointer/length out of bounds of memory"
+HOST_LIST_BOUNDS = "list pointer/length out of bounds of memory"
+HOST_POINTER_BOUNDS = "pointer out of bounds"
+MEMORY_BOUNDS = "out of bounds memory access"
+UNREACHABLE = "wasm `unreachable` instruction executed"
+
+ENGINE_TEXTS: dict[str, frozenset[str]] = {
+    "invalid char": frozenset({"invalid `char` bit pattern", "converted integer out of range for `char`"}),
+    "invalid variant discriminant": frozenset({"invalid variant discriminant"}),
+    "invalid utf8": frozenset({"invalid utf8 encoding"}),
+    "invalid utf16": frozenset({"invalid utf16 encoding"}),
+    "string too long": frozenset({STRING_BOUNDS, HOST_STRING_BOUNDS}),
+    "string out of bounds": frozenset({STRING_BOUNDS, HOST_STRING_BOUNDS}),
+    "string pointer misaligned": frozenset({UNALIGNED}),
+    "list too long": frozenset({LIST_BOUNDS, HOST_LIST_BOUNDS, "size overflow copying a list"}),
+    "list out of bounds": frozenset({LIST_BOUNDS, HOST_LIST_BOUNDS}),
+    "list pointer misaligned": frozenset({UNALIGNED, "list pointer is not aligned"}),
+    "realloc returned a misaligned pointer": frozenset({UNALIGNED, "realloc return: result not aligned"}),
+    "realloc result out of bounds": frozenset(
+        {STRING_BOUNDS, LIST_BOUNDS, MEMORY_BOUNDS, "realloc return: beyond end of memory"}
+    ),
+    "parameters pointer misaligned": frozenset({UNALIGNED, "pointer not aligned"}),
+    "parameters pointer out of bounds": frozenset({MEMORY_BOUNDS, HOST_POINTER_BOUNDS}),
+    "result pointer misaligned": frozenset({UNALIGNED, "return pointer not aligned"}),
+    "result pointer out of bounds": frozenset({MEMORY_BOUNDS, "pointer out of bounds of memory"}),
+    "cannot leave component instance": frozenset({"cannot leave component instance"}),
+    "cannot enter component instance": frozenset({"cannot enter component instance"}),
+    "uncaught exception": frozenset({"thrown Wasm exception", "uncaught exception propagated out of component"}),
+    "unknown handle index": frozenset({"unknown handle index _"}),
+    "handle of the wrong resource type": frozenset({"handle index _ used with the wrong type"}),
+    "handle is lent": frozenset({"cannot remove owned resource while borrowed"}),
+    "handle is not owned": frozenset({"cannot lift own resource from a borrow"}),
+    "borrow still held": frozenset({"borrow handles still remain at the end of the call"}),
+}
+
+_TRAP_FUNCTION = re.compile(r"wasm backtrace:\n\s*0:\s+0x[0-9a-f]+ - .*!trap: (?P<kind>.*?)\s*$", re.MULTILINE)
+"""Only the innermost frame counts: a guest's own `unreachable` may lie beneath one of ours."""
+_CAUSE = re.compile(r"Caused by:\n(?P<causes>.*)\Z", re.DOTALL)
+_ALIGNED_TO = re.compile(r"string pointer not aligned to \d+")
+_HANDLE_INDEX = re.compile(r"(unknown handle index|handle index) \d+( used with the wrong type)?.*")
+
+
+def trap_kind(message: str) -> str:
+    """The kind of the trap that an engine's error message tells of."""
+    cause = _cause(message)
+    function = _TRAP_FUNCTION.search(message) if cause == UNREACHABLE else None
+    return function["kind"] if function else cause
+
+
+def same_trap(composed: str, fused: str) -> bool:
+    """Whether the fused form's kind may stand for the composition's, which the engine named."""
+    return composed == fused or composed in ENGINE_TEXTS.get(fused, frozenset())
+
+
+def _cause(message: str) -> str:
+    """The innermost cause, without the engine's prefix and numbering; the whole text if it gives no causes."""
+    causes = _CAUSE.search(message)
+    text = (causes["causes"] if causes else message).strip().splitlines()[-1]
+    text = re.sub(r"^\s*\d+:\s*", "", text).strip().removeprefix("wasm trap: ")
+    text = _HANDLE_INDEX.sub(r"\1 _\2", text)
+    return UNALIGNED if _ALIGNED_TO.fullmatch(text) else text

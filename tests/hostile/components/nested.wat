@@ -1,0 +1,21 @@
+(component $root
+  (type $pair (tuple u8 char))
+  (component $leaf
+    (alias outer $root $pair (type $p))
+    (core module $m (func (export "f") (param i32 i32) (result i32) (local.get 1)))
+    (core instance $i (instantiate $m))
+    (func (export "f") (param "p" $p) (result char) (canon lift (core func $i "f"))))
+  (component $mid
+    (import "leaf" (component $c (export "f" (func (param "p" (tuple u8 char)) (result char)))))
+    (import "mod" (core module $mod (import "" "f" (func (param i32 i32) (result i32))) (export "g" (func (result i32)))))
+    (instance $l (instantiate $c))
+    (core func $f (canon lower (func $l "f")))
+    (core instance $i (instantiate $mod (with "" (instance (export "f" (func $f))))))
+    (func $g (result u32) (canon lift (core func $i "g")))
+    (instance $out (export "g" (func $g)))
+    (export "out" (instance $out)))
+  (core module $mod (import "" "f" (func $f (param i32 i32) (result i32))) (func (export "g") (result i32) (call $f (i32.const 1) (i32.const 65))))
+  (instance $a (instantiate $mid (with "leaf" (component $leaf)) (with "mod" (core module $mod))))
+  (instance $b (instantiate $mid (with "leaf" (component $leaf)) (with "mod" (core module $mod))))
+  (export "a" (instance $a "out"))
+  (export "b" (instance $b "out")))

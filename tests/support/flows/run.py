@@ -1,0 +1,181 @@
+"""Runs flows on a component, each in a new store, and logs what the model logs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, final
+
+from wasmtime import Engine, Store, StoreContext, WasmtimeError, wat2wasm
+from wasmtime import component as wc
+
+from meldpy.engine.config import plain_engine
+from meldpy.pipeline import fuse
+from tests.differential.trap_kinds import same_trap, trap_kind
+from tests.support.flows.flow import HOSTS_TYPE, Event, Flow, Held, HostCall, HostFunction, Step
+from tests.support.flows.guests import wat
+from tests.support.flows.topology import HOST, Func, Known, Topology
+from tests.support.shape import assert_fused_shape
+
+TYPE = 7
+"""Identifies the host's resource type to the engine."""
+
+
+class Lost(Exception):
+    """The host was called once more than the flow has it, or for something else."""
+
+
+@final
+class Runner:
+    """One component, compiled once."""
+
+    def __init__(self, engine: Engine, binary: bytes, topology: Topology) -> None:
+        self.engine = engine
+        self.component = wc.Component(engine, binary)
+        self.known = topology.known
+        self.linker = wc.Linker(engine)
+        with self.linker.root() as root:
+            root.add_func("flush", lambda store, log: self.events.append(("log", log.encode())))
+            if HOST in self.known:
+                with root.add_instance(HOST) as host:
+                    host.add_resource("t0", wc.ResourceType.host(TYPE), self._dtor)
+                    for func in self.known[HOST].funcs:
+                        host.add_func(func.name, self._function(func))
+        self.indices = {
+            (node.node.name, func.name): self._export_index(node.node.name, func.name)
+            for node in self.known.values()
+            if not node.is_host and not node.node.hidden
+            for func in node.funcs
+        }
+
+    def _export_index(self, instance: str, name: str) -> wc.ExportIndex:
+        parent = self.component.get_export_index(instance)
+        assert parent is not None
+        index = self.component.get_export_index(name, parent)
+        assert index is not None
+        return index
+
+    def run(self, flow: Flow) -> list[Event]:
+        """The events of a flow, in order."""
+        self.events: list[Event] = []
+        self.held: dict[int, wc.ResourceAny] = {}
+        self.functions = iter(flow.functions)
+        store = Store(self.engine)
+        try:
+            self.instance = self.linker.instantiate(store, self.component)
+            self._root("load", store, flow.tape.decode())
+            self._steps(store, flow.steps)
+            self._root("flush-rest", store)
+        except WasmtimeError as error:
+            self.events.append(("trap", trap_kind(str(error))))
+        except Lost as lost:
+            self.events.append(("lost", *lost.args))
+        return self.events
+
+    def _root(self, name: str, store: Store, *args: str) -> None:
+        func = self.instance.get_func(store, name)
+        assert func is not None
+        func(store, *args)
+
+    # --- what the host does ---------------------------------------------------------------------------------------
+    def _steps(self, store: Store | StoreContext, steps: Sequence[Step]) -> None:
+        for step in steps:
+            if isinstance(step, HostCall):
+                self._call(store, step)
+            else:
+                self.held.pop(step.held.token).drop(store)
+
+    def _call(self, store: Store | StoreContext, step: HostCall) -> None:
+        func = self.instance.get_func(store, self.indices[step.node, step.func.name])
+        assert func is not None
+        args: list[object] = []
+        for slot, each in zip(step.func.params, step.args, strict=True):
+            handles = [self._handle(store, held, slot.own) for held in each]
+            args.append(handles if slot.many else handles[0])
+        result = func(store, *args)
+        if step.func.result is None:
+            self.events.append(("returned",))
+            return
+        results = result if step.func.result.many else [result]
+        hosts = self.known[step.node].types[step.func.result.type] == HOSTS_TYPE
+        self.events.append(("returned", *(_take(store, each) if hosts else "own" for each in results)))
+        if not hosts:
+            self.held.update(zip(step.tokens, results, strict=len(step.tokens) > 0))
+
+    def _handle(self, store: Store | StoreContext, held: Held, own: bool) -> wc.ResourceAny:
+        if held.type == HOSTS_TYPE:
+            made = wc.ResourceHost.own if own else wc.ResourceHost.borrow
+            return made(held.rep, TYPE).to_any(store)
+        return self.held.pop(held.token) if own else self.held[held.token]
+
+    # --- what the host is called for ------------------------------------------------------------------------------
+    def _dtor(self, store: StoreContext, rep: int) -> None:
+        self.events.append(("host's destructor", rep))
+
+    def _function(self, func: Func) -> Any:
+        def called(store: StoreContext, *args: Any) -> object:
+            given = [each if slot.many else [each] for slot, each in zip(func.params, args, strict=True)]
+            reps = [[_take(store, each) for each in some] for some in given]
+            self.events.append((HOST, func.name, reps))
+            host: HostFunction | None = next(self.functions, None)
+            if host is None:
+                raise Lost(func.name)
+            self._steps(store, host.steps)
+            results = [wc.ResourceHost.own(rep, TYPE).to_any(store) for rep in host.results]
+            if func.result is None:
+                return None
+            if not func.result.many and len(results) != 1:
+                raise Lost(func.name)
+            return results if func.result.many else results[0]
+
+        return called
+
+
+def _take(store: Store | StoreContext, handle: object) -> int:
+    """The engine forgets the handle: an own one is the host's again, and its destructor does not run."""
+    assert isinstance(handle, wc.ResourceAny)
+    return handle.to_host(store).rep
+
+
+@cache
+def composed_of(topology: Topology) -> bytes:
+    return bytes(wat2wasm(wat(topology)))
+
+
+@cache
+def fused_of(topology: Topology) -> bytes:
+    fused = fuse([composed_of(topology)]).bytes
+    assert_fused_shape(fused)
+    return fused
+
+
+@cache
+def runners(topology: Topology) -> tuple[Runner, Runner]:
+    """The composition and its fused form."""
+    engine = plain_engine()
+    return Runner(engine, composed_of(topology), topology), Runner(engine, fused_of(topology), topology)
+
+
+def check(flow: Flow) -> list[str]:
+    """How the composition and the fused form differ from the model, and so from each other; empty if they do not."""
+    found = []
+    for runner, who in zip(runners(flow.topology), ("composed", "fused"), strict=True):
+        seen = runner.run(flow)
+        if not _alike(seen, flow.events, engines_words=who == "composed" or flow.topology.uses_engines_table):
+            at = next((i for i, (a, b) in enumerate(zip(seen, flow.events, strict=False)) if a != b), None)
+            at = min(len(seen), len(flow.events)) if at is None else at
+            found.append(f"{who}, event {at}: {seen[at : at + 2]}, expected {flow.events[at : at + 2]}")
+    return found
+
+
+def _alike(seen: list[Event], expected: list[Event], *, engines_words: bool) -> bool:
+    if not engines_words or not expected or expected[-1][0] != "trap" or len(seen) != len(expected):
+        return seen == expected
+    return seen[:-1] == expected[:-1] and seen[-1][0] == "trap" and same_trap(str(seen[-1][1]), str(expected[-1][1]))
+
+
+def describe(node: Known) -> str:
+    """A node's operations by their numbers, to read a tape with."""
+    names = ["end", "flush", "new", "rep", *(f"drop type {type}" for type in node.types)]
+    names += [f"{provider.node.name}.{func.name}" for provider, func in node.imports]
+    return "\n".join(f"{number:4} {name}" for number, name in enumerate(names))

@@ -1,0 +1,194 @@
+"""A composition of the two guests with several random functions, and the check of all calls that are made of it.
+
+`random_scenario` and `check` draw everything from one `Random`. A scenario is compared three ways: the composition
+under the engine with the model (with the engine's quirks), the fused form with the model, and so both with each other.
+Where the engine cannot compile the composition for a reason that divergences.toml lists, the model judges alone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from random import Random
+
+from wasmtime import WasmtimeError, wat2wasm
+
+import meldpy
+from meldpy.pipeline import FuseOptions
+from tests.support.gen.calls import Expected, Ready, expect, prepare
+from tests.support.gen.guests import ENCODINGS, Func, Guest, callee_component, caller_component, composition
+from tests.support.gen.model import GUEST_TRAP
+from tests.support.gen.run import COMPOSED, FUSED, Runner, Seen, differences
+from tests.support.gen.types import TupleOf, kinds, random_params, random_type, show, type_of_each_kind
+from tests.support.shape import assert_fused_shape
+
+PATTERNS = (0xA5, 0x5A)
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """separate: whether the two guests are fused as two inputs, not as one composition."""
+
+    funcs: list[Func]
+    guests: tuple[Guest, Guest]
+    separate: bool = False
+
+    def __str__(self) -> str:
+        sides = " and ".join(f"{64 if g.wide else 32}-bit" for g in self.guests)
+        return f"{sides}{', two inputs' if self.separate else ''}: " + "; ".join(map(signature, self.funcs))
+
+
+def signature(func: Func) -> str:
+    post_return = ", post-return" if func.post_return else ""
+    encodings = " to ".join(func.encodings)
+    return f"({', '.join(map(show, func.params))}) -> {show(func.result)} [{encodings}{post_return}]"
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was tried. cells: (kind of type, position, encodings, memory widths)."""
+
+    compositions: int = 0
+    calls: int = 0
+    unjudged: int = 0
+    traps: Counter[str] = field(default_factory=Counter)
+    cells: Counter[tuple[str, str, tuple[str, str], tuple[bool, bool]]] = field(default_factory=Counter)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.compositions} compositions ({self.unjudged} that the engine cannot compile), {self.calls} calls, "
+            f"{sum(self.traps.values())} traps: {dict(self.traps.most_common())}; {len(self.cells)} cells"
+        )
+
+
+def random_scenario(rng: Random, funcs: int) -> Scenario:
+    widths = rng.choice(((False, False), (False, False), (False, False), (True, False), (False, True), (True, True)))
+    guests = [Guest(wide, rng.choice((1, 1, 1, 2)), pattern) for wide, pattern in zip(widths, PATTERNS, strict=True)]
+    # The engine fails at most compositions with both; without fixed-length lists it is an oracle again.
+    fixed = not any(widths) or rng.randrange(4) == 0
+    chosen: list[Func] = []
+    while len(chosen) < funcs:
+        func = random_func(rng)
+        if fixed or not has_fixed(func):
+            chosen.append(func)
+    return Scenario(chosen, (guests[0], guests[1]), rng.randrange(4) == 0)
+
+
+def has_fixed(func: Func) -> bool:
+    return any("fixed" in kinds(t) for t in (*func.params, func.result) if t is not None)
+
+
+def random_func(rng: Random) -> Func:
+    result = random_type(rng) if rng.randrange(4) else None
+    encodings = (rng.choice(ENCODINGS), rng.choice(ENCODINGS))
+    return Func(random_params(rng), result, encodings, post_return=rng.randrange(2) == 0, lean=rng.randrange(2) == 0)
+
+
+def composed_runner(scenario: Scenario, binary: bytes) -> Runner | None:
+    """None where the engine cannot compile the composition: see `fixed-list-in-64-bit-memory`, divergences.toml."""
+    try:
+        return Runner.of(binary)
+    except WasmtimeError as error:
+        wide = any(guest.wide for guest in scenario.guests)
+        if wide and any(map(has_fixed, scenario.funcs)) and "Invalid input WebAssembly code" in str(error):
+            return None
+        raise
+
+
+def fused(scenario: Scenario, composed: bytes, valid: bool) -> bytes:
+    """valid: whether the engine can compile the composition; if not, it cannot validate it as our input either."""
+    if not scenario.separate:
+        return meldpy.fuse([composed], FuseOptions(validate=valid)).bytes
+    caller, callee = scenario.guests
+    texts = (callee_component(scenario.funcs, callee)[0], caller_component(scenario.funcs, caller))
+    return meldpy.fuse([bytes(wat2wasm(text)) for text in texts]).bytes
+
+
+@dataclass(slots=True)
+class Built:
+    """A scenario ready to be called: the composition, if the engine can compile it, and the fused form."""
+
+    scenario: Scenario
+    composed: Runner | None
+    fused: Runner
+
+    @classmethod
+    def of(cls, scenario: Scenario) -> Built:
+        binary = bytes(wat2wasm(composition(scenario.funcs, *scenario.guests)))
+        composed = composed_runner(scenario, binary)
+        output = fused(scenario, binary, composed is not None)
+        assert_fused_shape(output)
+        return cls(scenario, composed, Runner.of(output))
+
+    def judge(self, ready: Ready, tally: Tally | None = None) -> list[str]:
+        """Makes one call on both; how they differ from the model."""
+        func, guests = self.scenario.funcs[ready.func], self.scenario.guests
+        expected = expect(ready, func, guests)
+        if tally is not None:
+            tally.calls += 1
+            tally.traps.update(expected.traps[:1])
+        seen = self.fused.run(ready)
+        texts = differences(expected, seen, PATTERNS, FUSED)
+        if self.composed is not None:
+            composed = self.composed.run(ready)
+            if _realloc_trapped_first(expected, seen, composed):
+                return []
+            texts += differences(_quirky(expected, ready, func, guests), composed, PATTERNS, COMPOSED)
+        return [f"{signature(func)}, realloc {ready.scripts}: {text}" for text in texts]
+
+
+def check(scenario: Scenario, rng: Random, calls: int, tally: Tally | None = None) -> list[str]:
+    """Makes `calls` calls of each function, every other one with a broken rule; the differences."""
+    tally = Tally() if tally is None else tally
+    built = Built.of(scenario)
+    tally.compositions += 1
+    tally.unjudged += built.composed is None
+    found = []
+    for number, func in enumerate(scenario.funcs):
+        _count(tally, func, scenario.guests)
+        for call in range(calls):
+            ready = prepare(rng, number, func, scenario.guests, broken=call % 2 == 1)
+            if ready is not None:
+                found += built.judge(ready, tally)
+    return found
+
+
+def _realloc_trapped_first(expected: Expected, seen: Seen, composed: Seen) -> bool:
+    """The spec lifts everything before it lowers anything; the engine and we take turns.
+
+    So a guest that runs out of memory for a value may trap before a later value turns out to be bad.
+    """
+    return bool(expected.traps) and seen.trap == composed.trap == GUEST_TRAP
+
+
+def _quirky(expected: Expected, ready: Ready, func: Func, guests: tuple[Guest, Guest]) -> Expected:
+    """What the engine does with the composition. A quirk's trap and one that is due may come in either order."""
+    quirky = expect(ready, func, guests, quirks=True)
+    return quirky if quirky.sides is not None else Expected(traps=(*quirky.traps, *expected.traps))
+
+
+def _count(tally: Tally, func: Func, guests: tuple[Guest, Guest]) -> None:
+    widths = (guests[0].wide, guests[1].wide)
+    for position, types in (("params", func.params), ("result", () if func.result is None else (func.result,))):
+        for kind in frozenset().union(*map(kinds, types)):
+            tally.cells[kind, position, func.encodings, widths] += 1
+
+
+def covering_scenarios(rng: Random, widths: tuple[bool, bool]) -> list[Scenario]:
+    """Every kind of type in params and in results, for each pair of encodings.
+
+    With a 64-bit memory, fixed-length lists have compositions of their own, for the engine's sake.
+    """
+    caller, callee = (Guest(wide, 1, pattern) for wide, pattern in zip(widths, PATTERNS, strict=True))
+    found = []
+    for encodings in ((a, b) for a in ENCODINGS for b in ENCODINGS):
+        types = type_of_each_kind(rng)
+        apart = [t for t in types if any(widths) and "fixed" in kinds(t)]
+        for some in ([t for t in types if t not in apart], apart):
+            # In groups, so that params are flat in some functions and spilled in others; results are others' params.
+            groups = [tuple(some[i : i + 5]) for i in range(0, len(some), 5)]
+            funcs = [
+                Func(group, TupleOf(groups[i - 1]), encodings, post_return=i % 2 == 0) for i, group in enumerate(groups)
+            ]
+            found += [Scenario(funcs, (caller, callee))] if funcs else []
+    return found
