@@ -57,6 +57,8 @@ def composition(types: str, func: str, memory: str, callee: str, core: str, call
       (export "run" (func $c "run")))"""
 
 
+SCALARS = ("u8", "s16", "u32", "s64", "f32", "f64", "char", "bool")
+
 CASES = {
     "u32": composition(
         "", '(param "x" u32) (result u32)', "", "local.get 0", "(param i32) (result i32)",
@@ -64,7 +66,7 @@ CASES = {
     ),
     "8 scalars": composition(
         "",
-        " ".join(f'(param "p{i}" {t})' for i, t in enumerate(("u8", "s16", "u32", "s64", "f32", "f64", "char", "bool"))),
+        " ".join(f'(param "p{i}" {t})' for i, t in enumerate(SCALARS)),
         "", "", "(param i32 i32 i32 i64 f32 f64 i32 i32)",
         "(call $f (i32.const 1) (i32.const 2) (i32.const 3) (i64.const 4) (f32.const 5) (f64.const 6)"
         " (i32.const 65) (i32.const 1))",

@@ -1,4 +1,4 @@
-"""How long instantiation takes, composed and fused, and what 16 MB of constant data adds (nothing, if it can be mapped)."""
+"""How long instantiation takes, composed and fused, and what 16 MB of constant data adds to it."""
 
 from __future__ import annotations
 

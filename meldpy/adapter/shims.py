@@ -8,7 +8,7 @@ A shim is needed where a function that the host calls, or calls back, has handle
   the boundary memory (`runtime/boundary.wat`), which the outer canonical options name in place of the guest's. Guest
   memory is never patched, and the guest's realloc is called as for a utf8 source.
 
-Here are the bodies of the shims; flags of the host's entries are added by `boundary`, as for functions without a shim.
+Their bodies are in `shim_bodies`; flags of the host's entries are added by `boundary`, as for functions without a shim.
 
 Spec: CanonicalABI.md `canon_lift`, `canon_lower`, with the outer component as one more instance. Design section 6.
 """
@@ -19,14 +19,12 @@ from dataclasses import dataclass, replace
 from typing import final
 
 from meldpy.adapter.emitter import Emitter, Workshop
-from meldpy.adapter.lending import Borrows, plan_lending
-from meldpy.adapter.places import Addr, Flat, Place, Side
+from meldpy.adapter.lending import plan_lending
+from meldpy.adapter.places import Side
 from meldpy.adapter.plan import CallSite, side_of
-from meldpy.adapter.steps import allocate
+from meldpy.adapter.shim_bodies import full_export, full_import, thin_export, thin_import
 from meldpy.adapter.symbols import Symbols
-from meldpy.adapter.trampoline import checked_result, result_to_caller, translate_params
-from meldpy.adapter.translate.handles import translate_flat_borrow
-from meldpy.asm import I32, FuncBuilder, Local, Op
+from meldpy.asm import FuncBuilder, Op
 from meldpy.cabi import Content, Context, FlatFunc, Needs, value_types
 from meldpy.model.canon import StringEncoding
 from meldpy.model.code import EmittedFunc, FuncSymbol, OuterOptions
@@ -36,12 +34,6 @@ from meldpy.model.ids import InstanceId
 from meldpy.model.linked import CanonicalOptions, Lift, LinkedGraph, Lower
 from meldpy.model.valtype import BorrowType, DefinedType, OwnType, TupleType, ValType
 
-_TO_I64: dict[NumType, tuple[Op, ...]] = {
-    NumType.I32: (Op.I64_EXTEND_I32_U,),
-    NumType.I64: (),
-    NumType.F32: (Op.I32_REINTERPRET_F32, Op.I64_EXTEND_I32_U),
-    NumType.F64: (Op.I64_REINTERPRET_F64,),
-}
 _FROM_I64: dict[NumType, tuple[Op, ...]] = {
     NumType.I32: (Op.I32_WRAP_I64,),
     NumType.I64: (),
@@ -104,9 +96,9 @@ class Shims:
         b = FuncBuilder(site.name, site.caller_flat.core)
         em = Emitter(self._shop, b)
         if form is None:
-            self._thin_export(em, site)
+            thin_export(em, site)
         else:
-            self._full_export(em, site, form)
+            full_export(em, site, frames=form.frames)
         symbol = self._shop.functions.add(b)
         self._shop.finish()
         return symbol
@@ -135,152 +127,11 @@ class Shims:
         em = Emitter(self._shop, b)
         em.check_may_leave(lower.instance)
         if thin:
-            self._thin_import(em, site)
+            thin_import(em, site)
         else:
-            self._full_import(em, site)
+            full_import(em, site)
         self._shop.functions.define(symbol, b)
         self._shop.finish()
-
-    # --- bodies -----------------------------------------------------------------------------------------------
-    def _thin_export(self, em: Emitter, site: CallSite) -> None:
-        borrows = Borrows(em, site.lending)
-        borrows.begin()
-        args = self._thin_params(em, site)
-        results = self._call(em, site, args)
-        results = self._thin_result(em, site, results)
-        borrows.returned()
-        borrows.end()
-        em.b.get(*results)
-
-    def _full_export(self, em: Emitter, site: CallSite, form: OuterForm) -> None:
-        b, handles = em.b, self._shop.handles
-        borrows = Borrows(em, site.lending)
-        mark = b.local(I32)
-        b.call(handles.boundary("base"))
-        b.set(mark)
-
-        # move the parameters into the guest; what they lend stays in the boundary memory until the end
-        borrows.begin()
-        args = translate_params(em, site)
-        kept_end: Local | None = None
-        if site.lending.deep:
-            kept_end = b.local(I32)
-            b.call(handles.boundary("top"))
-            b.set(kept_end)
-            b.call(handles.boundary("hold"))
-        else:
-            b.get(mark)
-            b.call(handles.boundary("reset"))
-
-        # call it, and move the result into the boundary memory
-        results = self._call(em, site, args)
-        outer_results: tuple[Local, ...] = ()
-        if site.result is not None:
-            src: Place = Flat(site.callee, results)
-            if site.callee_flat.result is None:
-                src = checked_result(em, site.result, site.callee, results[0])
-            if site.caller_flat.result is None:
-                area = b.local(I32)
-                allocate(em, site.caller, site.result, area)
-                em.translate(site.result, src, Addr(site.caller, area, 0))
-                outer_results = (area,)
-            else:
-                outer_results = tuple(b.local(core_type) for core_type in site.caller_flat.result)
-                em.translate(site.result, src, Flat(site.caller, outer_results))
-
-        borrows.returned()
-        borrows.end(kept_end)
-        b.get(mark)
-        if form.frames:
-            self._push_i64(em, results)
-            b.call(handles.boundary("frame"))
-        else:
-            b.call(handles.boundary("reset"))
-        b.get(*outer_results)
-
-    def _thin_import(self, em: Emitter, site: CallSite) -> None:
-        borrows = Borrows(em, site.lending)
-        borrows.begin()
-        args = self._thin_params(em, site)
-        if site.caller_flat.result is None:
-            args = (*args, em.b.params[-1])
-        results = self._call(em, site, args)
-        results = self._thin_result(em, site, results)
-        borrows.end()
-        em.b.get(*results)
-
-    def _full_import(self, em: Emitter, site: CallSite) -> None:
-        b, handles = em.b, self._shop.handles
-        borrows = Borrows(em, site.lending)
-        mark = b.local(I32)
-        b.call(handles.boundary("top"))
-        b.set(mark)
-        borrows.begin()
-        args = translate_params(em, site)
-        area: Local | None = None
-        if site.callee_flat.result is None:
-            assert site.result is not None
-            area = b.local(I32)
-            allocate(em, site.callee, site.result, area)
-            args = (*args, area)
-
-        # the host may call back in: what it passes goes above what it was passed
-        b.call(handles.boundary("hold"))
-        results = self._call(em, site, args)
-        flat_results: tuple[Local, ...] = ()
-        if site.result is not None:
-            src: Place = Flat(site.callee, results) if area is None else Addr(site.callee, area, 0)
-            flat_results = result_to_caller(em, site, site.result, src)
-        borrows.end()
-        b.get(mark)
-        b.call(handles.boundary("reset"))
-        b.get(*flat_results)
-
-    # --- parts ------------------------------------------------------------------------------------------------
-    def _call(self, em: Emitter, site: CallSite, args: tuple[Local, ...]) -> tuple[Local, ...]:
-        """No barrier: an exception that reaches the engine at the outer edge is a trap there."""
-        results = tuple(em.b.local(core_type) for core_type in site.callee_flat.core.results)
-        em.b.get(*args)
-        em.b.call(site.core_func)
-        em.b.set(*results)
-        return results
-
-    def _thin_params(self, em: Emitter, site: CallSite) -> tuple[Local, ...]:
-        """The parameters' own locals, but for handles."""
-        if site.caller_flat.params is None:
-            return em.b.params[:1]
-        args: list[Local] = []
-        for param in site.params:
-            flat = em.shop.abi.flattener(False).flat(param)
-            assert flat is not None
-            locals = em.b.params[len(args) : len(args) + len(flat)]
-            if self._has_handles(param):
-                src, dst = Flat(site.caller, locals), Flat(site.callee, (em.b.local(I32),))
-                shape = em.shop.abi.shape(param)
-                if isinstance(shape, BorrowType):
-                    translate_flat_borrow(em, shape, src, dst)
-                else:
-                    em.translate(param, src, dst)
-                locals = dst.locals
-            args += locals
-        return tuple(args)
-
-    def _thin_result(self, em: Emitter, site: CallSite, results: tuple[Local, ...]) -> tuple[Local, ...]:
-        if site.result is None or not self._has_handles(site.result):
-            return results
-        dst = Flat(site.caller, (em.b.local(I32),))
-        em.translate(site.result, Flat(site.callee, results), dst)
-        return dst.locals
-
-    def _push_i64(self, em: Emitter, results: tuple[Local, ...]) -> None:
-        """The guest's flat result, for its post-return."""
-        if not results:
-            em.b.i64(0)
-            return
-        (result,) = results
-        assert isinstance(result.type, NumType)
-        em.b.get(result)
-        em.b.op(*_TO_I64[result.type])
 
     # --- the two sides ----------------------------------------------------------------------------------------
     def _export_site(self, lift: Lift, thin: bool) -> CallSite:

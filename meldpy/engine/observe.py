@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol, TypeAlias, final
 
-from wasmtime import Engine, ExitTrap, Store, StoreContext, WasmtimeError
+from wasmtime import Config, Engine, ExitTrap, Store, StoreContext, WasmtimeError
 from wasmtime import component as wc
 from wasmtime.component import _types as wasmtime_types
 
@@ -183,13 +183,20 @@ def observe(
 def _compile(binary: bytes, engine: Engine | None) -> tuple[Engine, wc.Component]:
     if engine is None:
         try:
-            return (plain := Engine()), wc.Component(plain, binary)
+            return (plain := Engine(_quick())), wc.Component(plain, binary)
         except WasmtimeError:
-            engine = full_engine(optimise=True).engine
+            engine = full_engine().engine
     try:
         return engine, wc.Component(engine, binary)
     except WasmtimeError as error:
         raise EngineError("the component cannot be compiled", causes=causes_of(error)) from error
+
+
+def _quick() -> Config:
+    """The defaults, but for optimising: what is observed is over before that pays."""
+    config = Config()
+    config.cranelift_opt_level = "none"
+    return config
 
 
 def _steps(run: _Run, calls: Sequence[Call]) -> Iterator[Step]:

@@ -69,7 +69,7 @@ class WaveCodec:
             case wc.TupleType(), tuple():
                 pairs = zip(ty.elements, value, strict=True)
                 return "(" + ", ".join(self.from_host(of, item) for of, item in pairs) + ")"
-            case (wc.OptionType() | wc.ResultType() | wc.VariantType()), wc.Variant():
+            case ((wc.OptionType() | wc.ResultType() | wc.VariantType()), wc.Variant()):
                 payload = cases(ty)[value.tag]
                 return value.tag if payload is None else f"{value.tag}({self.from_host(payload, value.payload)})"
             case _:

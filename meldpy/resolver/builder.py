@@ -93,9 +93,7 @@ class Builder:
 
     def _check(self, reached: int, cap: int, what: str, flag: str) -> None:
         if reached > cap:
-            raise LimitError(
-                f"the composition expands to more than {cap} {what}", remedy=f"raise the cap with {flag}"
-            )
+            raise LimitError(f"the composition expands to more than {cap} {what}", remedy=f"raise the cap with {flag}")
 
     # --- minting --------------------------------------------------------------------------------------------
     def module(self, module: CoreModule, fallback: str, location: Location) -> ModuleId:

@@ -156,7 +156,8 @@ class Frame:
         self.builder.count()
         if definition.rep is not NumType.I32:
             raise UnsupportedError(
-                "resource representation", "a resource type is represented by something other than an i32",
+                "resource representation",
+                "a resource type is represented by something other than an i32",
                 remedy="build the component for a 32-bit memory",
             )
         dtor = None if definition.dtor is None else self.scope.core_funcs.get(definition.dtor)

@@ -40,9 +40,7 @@ def to_networkx(graph: LinkedGraph) -> networkx.MultiDiGraph:
     return made
 
 
-def _add_exports(
-    made: networkx.MultiDiGraph, graph: LinkedGraph, item: OuterItem, path: tuple[str, ...]
-) -> None:
+def _add_exports(made: networkx.MultiDiGraph, graph: LinkedGraph, item: OuterItem, path: tuple[str, ...]) -> None:
     match item:
         case FuncItem(func=LiftFunc(lift)):
             made.add_edge(OUTSIDE, graph.lifts[lift].instance, kind="export", lift=lift, path=path)

@@ -62,9 +62,7 @@ def _by_name(surfaces: Sequence[Surface], importer: int, number: int, name: Exte
     return candidates[0] if candidates else None
 
 
-def _ambiguous(
-    surfaces: Sequence[Surface], importer: int, number: int, candidates: Sequence[Provision]
-) -> LinkError:
+def _ambiguous(surfaces: Sequence[Surface], importer: int, number: int, candidates: Sequence[Provision]) -> LinkError:
     importing = surfaces[importer]
     import_ = importing.imports[number]
     example = f"{importing.input.name}:{import_.name.name}={surfaces[candidates[0].provider].input.name}"

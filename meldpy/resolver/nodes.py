@@ -192,7 +192,6 @@ class Nodes:
         return node
 
 
-
 def reached(roots: Iterable[TypeNode]) -> Iterator[DefinedType | ResourceType]:
     """Every named or nameable type that `roots` mention, the names they are names of included; each once."""
     seen: set[TypeNode] = set()

@@ -106,7 +106,7 @@ class Subtyping:
         match a, b:
             case ResourceType(), ResourceType():
                 self._resources(a, b)
-            case (PrimValType() | DefinedType()), (PrimValType() | DefinedType()):
+            case ((PrimValType() | DefinedType()), (PrimValType() | DefinedType())):
                 self.values(a, b)
             case FuncType(), FuncType():
                 self.funcs(a, b)

@@ -181,9 +181,7 @@ class TypeEvaluator:
             case Sort.INSTANCE, InstanceType():
                 inner.instances.add(found)
             case _:
-                raise DecodeError(
-                    f"instance {alias.instance} exports no {alias.sort.name.lower()} `{alias.name}`"
-                )
+                raise DecodeError(f"instance {alias.instance} exports no {alias.sort.name.lower()} `{alias.name}`")
 
     # --- extern descriptions --------------------------------------------------------------------------------
     def extern(self, desc: ExternDesc, scope: Scope, name: str) -> ExternType:

@@ -19,15 +19,15 @@ from wasmtime import component as wc
 
 from meldpy.pipeline import fuse
 from tests.differential.trap_kinds import trap_kind
-from tests.support.flows.flow import make
 from tests.support.flows.guests import wat
+from tests.support.flows.player import make
 from tests.support.flows.run import Runner, check, fused_of
 from tests.support.flows.soak import SOAK
 from tests.support.flows.tally import Tally
 from tests.support.flows.topology import TOPOLOGIES, Node, Topology
 from tests.support.shape import assert_fused_shape
 
-QUICK_FLOWS = 1200
+QUICK_FLOWS = 800
 DEEP_FLOWS = int(os.environ.get("FLOWS", "20000"))
 CYCLES = 10_000_000
 PAGE = 65_536

@@ -1,5 +1,5 @@
-"""Random flows of resources through compositions: what may happen (`flow`), in which instances (`topology`, `guests`),
-and how that is run (`run`).
+"""Random flows of resources through compositions: what happens (`flow`) and how that is chosen (`player`, `state`), in
+which instances (`topology`, `guests`), and how it is run (`run`).
 
 All instances of a composition run one program, the tape: an instance that is called, or whose destructor runs, reads
 operations from it until an end mark, and a call that it makes reads on from there. So one host call runs many

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from tests.support.flows.topology import HOST, Func, Known, Topology
+from tests.support.flows.topology import HOST, Func, Known, Slot, Topology
 
 # Operations of an instance; those after DROP are one per known resource type, then one per imported function.
 END: Final = 0
@@ -221,6 +221,13 @@ def _main(node: Known, builtins: list[str]) -> str:
         (local.set $i (i32.add (local.get $i) (i32.const 1)))
         (br $again)))
     (local.get $at) (local.get $count))
+  (func $in-option (result i32 i32)
+    (if (result i32 i32) (call $next)
+      (then (i32.const 1) (call $in))
+      (else (i32.const 0) (i32.const 0))))
+  (func $log-option (param $case i32) (param $handle i32)
+    (call $log (local.get $case))
+    (if (local.get $case) (then (call $log (local.get $handle)))))
   (func $log-list (param $at i32) (param $count i32)
     (call $log (local.get $count))
     (block $done
@@ -235,7 +242,7 @@ def _main(node: Known, builtins: list[str]) -> str:
     (if (i32.ne (local.get 0) (global.get $returned)) (then (unreachable))))
   (func $dtor (param i32)
     (call $log (i32.const {DESTRUCTOR})) (call $log (local.get 0)) (call $interpret))
-  (func $interpret (local $area i32)
+  (func $interpret (local $area i32) (local $first i32) (local $second i32)
     {loop})
   {" ".join(_function(i, func) for i, func in enumerate(node.funcs))})
 """
@@ -247,33 +254,58 @@ def _operation(name: str, params: int, result: bool) -> str:
 
 
 def _call(name: str, func: Func) -> str:
-    args = " ".join("(call $in-list)" if slot.many else "(call $in)" for slot in func.params)
+    args = _spilled(func) if func.spilled else " ".join(map(_read, func.params))
     if func.result is None:
         return f"{args} (call ${name}) (call $log (i32.const {DONE}))"
     if not func.result.many:
         return f"{args} (call ${name}) (call $log)"
     area = "(local.tee $area (call $alloc (i32.const 8)))"
     # what is called in between has an $area of its own
-    return f"""{args} {area} (call ${name})
-      (call $log-list (i32.load (local.get $area)) (i32.load offset=4 (local.get $area)))"""
+    return f"{args} {area} (call ${name}) {_log(func.result, *_pair('$area', 0))}"
+
+
+def _read(slot: Slot) -> str:
+    """The core values of a parameter, from the tape."""
+    return "(call $in)" if slot.shape == "one" else f"(call $in-{slot.shape})"
+
+
+def _spilled(func: Func) -> str:
+    """All parameters to memory; their address."""
+    lines, at = [], 0
+    for slot in func.params:
+        if slot.many:
+            lines.append(f"""{_read(slot)} (local.set $second) (local.set $first)
+              (i32.store offset={at} (local.get $area) (local.get $first))
+              (i32.store offset={at + 4} (local.get $area) (local.get $second))""")
+        else:
+            lines.append(f"(i32.store offset={at} (local.get $area) {_read(slot)})")
+        at += 4 + 4 * slot.many
+    return f"(local.set $area (call $alloc (i32.const {at}))) {' '.join(lines)} (local.get $area)"
+
+
+def _pair(base: str, at: int) -> tuple[str, str]:
+    """Two words in memory."""
+    return f"(i32.load offset={at} (local.get {base}))", f"(i32.load offset={at + 4} (local.get {base}))"
+
+
+def _log(slot: Slot, first: str, second: str) -> str:
+    return f"(call $log {first})" if slot.shape == "one" else f"(call $log-{slot.shape} {first} {second})"
 
 
 def _function(number: int, func: Func) -> str:
     logs, at = [f"(call $log (i32.const {number}))"], 0
     for slot in func.params:
-        if slot.many:
-            logs.append(f"(call $log-list (local.get {at}) (local.get {at + 1}))")
-        else:
-            logs.append(f"(call $log (local.get {at}))")
+        first, second = _pair("0", 4 * at) if func.spilled else (f"(local.get {at})", f"(local.get {at + 1})")
+        logs.append(_log(slot, first, second))
         at += 1 + slot.many
     result = ""
     if func.result is not None:
         result = "(local.set $area (call $in))"
         if func.result.many:
-            result = """(local.set $area (call $alloc (i32.const 8)))
-              (call $in-list) (local.set $count) (local.set $at)
-              (i32.store (local.get $area) (local.get $at))
-              (i32.store offset=4 (local.get $area) (local.get $count))"""
+            result = f"""(local.set $area (call $alloc (i32.const 8)))
+              {_read(func.result)} (local.set $second) (local.set $first)
+              (i32.store (local.get $area) (local.get $first))
+              (i32.store offset=4 (local.get $area) (local.get $second))"""
         result += " (global.set $returned (local.get $area)) (local.get $area)"
-    return f"""(func (export "{func.name}") {func.core} (local $area i32) (local $at i32) (local $count i32)
+    return f"""(func (export "{func.name}") {func.core} (local $area i32) (local $first i32) (local $second i32)
       {" ".join(logs)} (call $interpret) {result})"""

@@ -14,7 +14,7 @@ from meldpy.pipeline import fuse
 from tests.differential.trap_kinds import same_trap, trap_kind
 from tests.support.flows.flow import HOSTS_TYPE, Event, Flow, Held, HostCall, HostFunction, Step
 from tests.support.flows.guests import wat
-from tests.support.flows.topology import HOST, Func, Known, Topology
+from tests.support.flows.topology import HOST, Func, Slot, Topology
 from tests.support.shape import assert_fused_shape
 
 TYPE = 7
@@ -22,7 +22,7 @@ TYPE = 7
 
 
 class Lost(Exception):
-    """The host was called once more than the flow has it, or for something else."""
+    """The host cannot do what the flow has it do: it was called once too often, or has other handles."""
 
 
 @final
@@ -91,16 +91,18 @@ class Runner:
         args: list[object] = []
         for slot, each in zip(step.func.params, step.args, strict=True):
             handles = [self._handle(store, held, slot.own) for held in each]
-            args.append(handles if slot.many else handles[0])
+            args.append(_to_engine(slot, handles))
         result = func(store, *args)
         if step.func.result is None:
             self.events.append(("returned",))
             return
-        results = result if step.func.result.many else [result]
+        results = _from_engine(step.func.result, result)
         hosts = self.known[step.node].types[step.func.result.type] == HOSTS_TYPE
         self.events.append(("returned", *(_take(store, each) if hosts else "own" for each in results)))
+        if len(results) != len(step.tokens):
+            raise Lost(step.func.name)
         if not hosts:
-            self.held.update(zip(step.tokens, results, strict=len(step.tokens) > 0))
+            self.held.update(zip(step.tokens, results, strict=True))
 
     def _handle(self, store: Store | StoreContext, held: Held, own: bool) -> wc.ResourceAny:
         if held.type == HOSTS_TYPE:
@@ -114,7 +116,7 @@ class Runner:
 
     def _function(self, func: Func) -> Any:
         def called(store: StoreContext, *args: Any) -> object:
-            given = [each if slot.many else [each] for slot, each in zip(func.params, args, strict=True)]
+            given = [_from_engine(slot, each) for slot, each in zip(func.params, args, strict=True)]
             reps = [[_take(store, each) for each in some] for some in given]
             self.events.append((HOST, func.name, reps))
             host: HostFunction | None = next(self.functions, None)
@@ -126,14 +128,25 @@ class Runner:
                 return None
             if not func.result.many and len(results) != 1:
                 raise Lost(func.name)
-            return results if func.result.many else results[0]
+            return _to_engine(func.result, results)
 
         return called
 
 
-def _take(store: Store | StoreContext, handle: object) -> int:
+def _to_engine(slot: Slot, handles: list[wc.ResourceAny]) -> object:
+    if slot.shape == "list":
+        return handles
+    return handles[0] if handles else None
+
+
+def _from_engine(slot: Slot, value: Any) -> list[wc.ResourceAny]:
+    if slot.shape == "list":
+        return list(value)
+    return [] if value is None else [value]
+
+
+def _take(store: Store | StoreContext, handle: wc.ResourceAny) -> int:
     """The engine forgets the handle: an own one is the host's again, and its destructor does not run."""
-    assert isinstance(handle, wc.ResourceAny)
     return handle.to_host(store).rep
 
 
@@ -172,10 +185,3 @@ def _alike(seen: list[Event], expected: list[Event], *, engines_words: bool) -> 
     if not engines_words or not expected or expected[-1][0] != "trap" or len(seen) != len(expected):
         return seen == expected
     return seen[:-1] == expected[:-1] and seen[-1][0] == "trap" and same_trap(str(seen[-1][1]), str(expected[-1][1]))
-
-
-def describe(node: Known) -> str:
-    """A node's operations by their numbers, to read a tape with."""
-    names = ["end", "flush", "new", "rep", *(f"drop type {type}" for type in node.types)]
-    names += [f"{provider.node.name}.{func.name}" for provider, func in node.imports]
-    return "\n".join(f"{number:4} {name}" for number, name in enumerate(names))

@@ -6,7 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final, final
 
-from tests.support.flows.flow import BREACHES, Flow
+from tests.support.flows.flow import Flow
+from tests.support.flows.state import BREACHES
 
 LONG: Final = 10
 """Operations before a trap."""
@@ -20,7 +21,7 @@ KINDS: Final = (
     "lend several",
     "lend and give",
     "return",
-    "give and return lists",
+    "give and return inside values",
     "call without handles",
 )
 CROSSINGS: Final = ("none", "inside", "to the host", "from the host")

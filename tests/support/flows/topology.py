@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, final
+from typing import Final, Literal, final
 
 HOST: Final = "host"
 
@@ -17,16 +17,22 @@ HOST: Final = "host"
 @final
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A parameter or a result. type: a number of a resource type, local to whoever has the function."""
+    """A parameter or a result. shape: one handle, or a list or option of them; type: a number of a resource type,
+    local to whoever has the function."""
 
     own: bool
-    many: bool
+    shape: Literal["one", "list", "option"]
     type: int
+
+    @property
+    def many(self) -> bool:
+        """Whether it says how many handles follow."""
+        return self.shape != "one"
 
     @property
     def text(self) -> str:
         handle = f"({'own' if self.own else 'borrow'} $t{self.type})"
-        return f"(list {handle})" if self.many else handle
+        return f"({self.shape} {handle})" if self.many else handle
 
 
 @final
@@ -47,9 +53,14 @@ class Func:
         return f"{params} (result {self.result.text})" if self.result else params
 
     @property
+    def spilled(self) -> bool:
+        """Whether there are too many core values."""
+        return sum(1 + slot.many for slot in self.params) > 16
+
+    @property
     def core(self) -> str:
         """The core type of the lifted side; a lowered function that returns a list has one parameter more."""
-        params = " ".join("i32 i32" if slot.many else "i32" for slot in self.params)
+        params = "i32" if self.spilled else " ".join("i32 i32" if slot.many else "i32" for slot in self.params)
         return f"(param {params}) (result i32)" if self.result else f"(param {params})"
 
 
@@ -58,16 +69,22 @@ def functions(types: int, host: bool) -> tuple[Func, ...]:
     compositions confuses more."""
     found: list[Func] = []
     for t in range(types):
-        own, borrow, other = Slot(True, False, t), Slot(False, False, t), Slot(False, False, (t + 1) % types)
+        own, borrow, other = Slot(True, "one", t), Slot(False, "one", t), Slot(False, "one", (t + 1) % types)
+        lists, options, borrows = Slot(True, "list", t), Slot(True, "option", t), Slot(False, "list", t)
         found += [
             Func("give", t, (own,)),
             Func("lend", t, (borrow,)),
             Func("get", t, (), own),
             Func("mix", t, (borrow, own)),
-            Func("swap", t, (Slot(True, True, t),), Slot(True, True, t)),
+            Func("swap", t, (lists,), lists),
+            Func("maybe", t, (options,), options),
         ]
         if not host:
-            found += [Func("both", t, (borrow, other)), Func("lends", t, (Slot(False, True, t),))]
+            found += [
+                Func("both", t, (borrow, other)),
+                Func("lends", t, (borrows,)),
+                Func("pile", t, (own, borrow, *[borrows, Slot(False, "option", t)] * 4)),
+            ]
     return (*found, Func("run", 0, ()))
 
 

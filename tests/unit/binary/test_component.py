@@ -79,7 +79,7 @@ TEXTS = {
         (instance $j (export "c" (component $d)) (export "t" (type $t)))
         (export "i" (instance $i)) (export "m" (core module $m)))""",
     "component and instance types": """(component
-        (type $c (component (core type (func)) (type $t (record (field "a" u8)))
+        (type $c (component (core type (module)) (type $t (record (field "a" u8)))
           (import "x" (func (param "t" bool))) (import "m" (core module (import "a" "b" (func)) (export "c" (func))))
           (import "i" (instance (export "r" (type (sub resource))))) (export "t2" (type (eq $t)))
           (export "c" (component))))

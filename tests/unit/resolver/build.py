@@ -36,8 +36,14 @@ def graph_of_sections(*sections: Section) -> LinkedGraph:
 def check(graph: LinkedGraph) -> None:
     """Ids are positions, and whatever is bound to a core import exists and is defined by its definer."""
     for items in (
-        graph.modules, graph.instances, graph.core_instances, graph.resources, graph.lifts, graph.lowers,
-        graph.builtins, graph.import_funcs,
+        graph.modules,
+        graph.instances,
+        graph.core_instances,
+        graph.resources,
+        graph.lifts,
+        graph.lowers,
+        graph.builtins,
+        graph.import_funcs,
     ):
         assert [item.id for item in items] == list(range(len(items)))
     for instance in graph.core_instances:

@@ -11,7 +11,7 @@ from meldpy.model.valtype import DefinedType, ResourceType
 from tests.unit.resolver.build import export, exported_func, graph_of, link, names
 
 
-def provider(name: str, type_: str = "(param \"x\" u32) (result u32)", body: str = "(param i32) (result i32)") -> str:
+def provider(name: str, type_: str = '(param "x" u32) (result u32)', body: str = "(param i32) (result i32)") -> str:
     """Exports an instance `name` with one function `f`."""
     return f"""(component
       (core module $m (func (export "f") {body} unreachable))
@@ -21,7 +21,7 @@ def provider(name: str, type_: str = "(param \"x\" u32) (result u32)", body: str
       (export "{name}" (instance $api)))"""
 
 
-def consumer(name: str, type_: str = "(param \"x\" u32) (result u32)", core: str = "(param i32) (result i32)") -> str:
+def consumer(name: str, type_: str = '(param "x" u32) (result u32)', core: str = "(param i32) (result i32)") -> str:
     """Imports an instance `name` with one function `f`, lowers it, and exports `run`."""
     return f"""(component
       (import "{name}" (instance $a (export "f" (func {type_}))))
@@ -282,7 +282,7 @@ def host(version: str, funcs: str, *, use: bool = True) -> str:
     """Imports `h:o/st` at a version: a resource and functions over it; `use` drops it."""
     return f"""(component
       (import "h:o/st@{version}" (instance $h (export "res" (type $r (sub resource))) {funcs}))
-      (alias export $h "res" (type $r)) {'(core func (canon resource.drop $r))' if use else ''})"""
+      (alias export $h "res" (type $r)) {"(core func (canon resource.drop $r))" if use else ""})"""
 
 
 GET = '(export "get" (func (result (own $r))))'

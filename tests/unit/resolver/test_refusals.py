@@ -193,8 +193,8 @@ def test_the_deepest_types_can_be_bound_and_compared() -> None:
       {chain}
       (export "deep" (type (eq 94))) (export "f" (func (param "x" 95)))"""
     inner = f'(component $c (import "i" (instance {declared})))'
-    graph = graph_of(f'''(component (import "i" (instance $i {declared})) {inner}
-      (instance (instantiate $c (with "i" (instance $i)))))''')
+    graph = graph_of(f"""(component (import "i" (instance $i {declared})) {inner}
+      (instance (instantiate $c (with "i" (instance $i)))))""")
     assert len(graph.instances) == 2
     user = f'(component (import "i" (instance $i {declared})) (export "x" (instance $i)))'
     merged = link({"one": user, "two": user}, hides=("two:x",))
