@@ -11,7 +11,7 @@ from meldpy.fixture.files import components, composed
 from tests.differential.divergences import Divergence, Divergences, load
 from tests.differential.trap_kinds import ENGINE_TEXTS, same_trap, trap_kind
 from tests.support import fixtures
-from tests.support.compose import ComposeError, Wire, compose
+from tests.support.compose import ComposeError, Export, Wire, compose
 from tests.support.harness import Call, Difference, Guest, Observed, Returned, Trap, check, compare, observe
 from tests.support.shape import assert_fused_shape, scan
 from tests.support.values import Plain, same
@@ -221,10 +221,16 @@ def test_a_carrier_has_data_and_forwarders_only() -> None:
     assert (shape.carriers, shape.modules_with_code) == (1, 1)
 
 
-def test_composer_refuses_two_children_with_open_imports() -> None:
-    children = {"a": calls_host(), "b": calls_host()}
-    with pytest.raises(ComposeError, match="imports left open"):
-        compose(children, [])
+def test_composer_gives_the_same_imports_to_two_children() -> None:
+    exports = [Export("a", "twice"), Export("b", "divide")]
+    both = compose({"a": calls_host(), "b": calls_host()}, [], exports)
+    assert run(both, TWICE).steps[1].outcome == Returned(21)
+
+
+def test_composer_refuses_a_child_that_needs_more_than_the_first() -> None:
+    other = bytes(wat2wasm((CALLS_HOST % (0, "")).replace("demo:host/log", "demo:host/other")))
+    with pytest.raises(ComposeError, match="leaves more imports open"):
+        compose({"a": calls_host(), "b": other}, [])
 
 
 def test_composer_refuses_a_wire_between_sorts() -> None:
