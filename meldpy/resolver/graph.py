@@ -6,24 +6,27 @@ callee for every call site, host call and lifted export. networkx is imported he
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
+from meldpy.model.ids import InstanceId
 from meldpy.model.linked import FuncItem, ImportFunc, InstanceItem, LiftFunc, LinkedGraph, OuterItem
 
 if TYPE_CHECKING:
     import networkx
 
+    InstanceGraph: TypeAlias = networkx.MultiDiGraph[InstanceId | str]
+
 OUTSIDE = "outside"
 
 
-def to_networkx(graph: LinkedGraph) -> networkx.MultiDiGraph:
+def to_networkx(graph: LinkedGraph) -> InstanceGraph:
     """Nodes carry `label`, `parent` and `input`; edges `kind` ("call", "host call", "export"), and what they link.
 
     call: `lower` and `lift` (ids); host call: `lower` and `import` (number) and `path`; export: `lift` and `path`.
     """
     import networkx
 
-    made: networkx.MultiDiGraph = networkx.MultiDiGraph()
+    made: InstanceGraph = networkx.MultiDiGraph()
     made.add_node(OUTSIDE, label=OUTSIDE, parent=None, input=None)
     for instance in graph.instances:
         made.add_node(instance.id, label=instance.label, parent=instance.parent, input=instance.input)
@@ -40,7 +43,7 @@ def to_networkx(graph: LinkedGraph) -> networkx.MultiDiGraph:
     return made
 
 
-def _add_exports(made: networkx.MultiDiGraph, graph: LinkedGraph, item: OuterItem, path: tuple[str, ...]) -> None:
+def _add_exports(made: InstanceGraph, graph: LinkedGraph, item: OuterItem, path: tuple[str, ...]) -> None:
     match item:
         case FuncItem(func=LiftFunc(lift)):
             made.add_edge(OUTSIDE, graph.lifts[lift].instance, kind="export", lift=lift, path=path)
