@@ -4,7 +4,8 @@
 address, so the same code serves parameters and results, stack and memory, at any depth. There is one function per
 shape of type, in the modules here. Source locals are never written; destination locals are written exactly once on
 every path. What the spec does in two passes (lift everything, then lower everything) happens value by value here:
-no guest code but realloc runs in between, and realloc cannot leave its instance, so nobody can tell.
+no guest code but realloc runs in between, and realloc cannot leave its instance. It shows in two places only: which
+of two traps fires first, and a realloc that overwrites live arguments where an instance calls itself (ADR-0008).
 
 Spec: CanonicalABI.md "Loading", "Storing", "Flat Lifting", "Flat Lowering".
 """
