@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
@@ -11,21 +12,19 @@ from tests.support.gen.encode import Encoder, Full
 from tests.support.gen.guests import (
     ARGS,
     CALLED,
-    EVENT,
     FAIL_AT,
     HEAP,
     IMAGE,
-    LOG,
     PAGE,
+    PORT,
     POST_RETURN,
-    REALLOC,
     RESULT,
     Func,
     Guest,
     lowered_params,
 )
 from tests.support.gen.layout import MAX_FLAT_PARAMS, MAX_FLAT_RESULTS, core_result, flat_params, flatten, spills_result
-from tests.support.gen.model import GUEST_TRAP, Flat, Script, Side, Trapped, is_nan
+from tests.support.gen.model import Flat, Script, Side, Trapped, is_nan
 from tests.support.gen.values import Budget, random_value
 
 CORE_SIZES = {"i32": 4, "i64": 8, "f32": 4, "f64": 8}
@@ -43,10 +42,10 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What the model says: either the traps that may be seen, or both guests as they are afterwards."""
+    """What the model says: either the traps that may be seen, or the guests as they are afterwards."""
 
     traps: tuple[str, ...] = ()
-    sides: tuple[Side, Side] | None = None
+    sides: tuple[Side, ...] | None = None
 
 
 def prepare(rng: Random, number: int, func: Func, guests: tuple[Guest, Guest], broken: bool) -> Ready | None:
@@ -64,10 +63,10 @@ def prepare(rng: Random, number: int, func: Func, guests: tuple[Guest, Guest], b
         return None
     if bad_realloc:
         return _with_bad_realloc(rng, ready, func, guests) or ready
-    return _scripted(ready, (_mood(rng), _mood(rng)))
+    return _scripted(ready, (mood(rng), mood(rng)))
 
 
-def _mood(rng: Random) -> Script:
+def mood(rng: Random) -> Script:
     """A realloc that behaves, one way or another."""
     return Script(moves=rng.randrange(3) == 0, grows_at=rng.choice((*[0] * 8, 1, 2, 3, 5)))
 
@@ -121,27 +120,36 @@ def by_hand(number: int, guests: tuple[Guest, Guest], args: list[int], *, result
 
 
 def _scripted(ready: Ready, scripts: tuple[Script, Script]) -> Ready:
-    images = []
-    for image, script in zip((ready.caller, ready.callee), scripts, strict=True):
-        packed = struct.pack("<QQQQ", script.fail_at, script.fail_value, script.moves, script.grows_at)
-        images.append(image[:FAIL_AT] + packed + image[FAIL_AT + len(packed) :])
-    return replace(ready, caller=images[0], callee=images[1], scripts=scripts)
+    caller, callee = (
+        with_script(image, script) for image, script in zip((ready.caller, ready.callee), scripts, strict=True)
+    )
+    return replace(ready, caller=caller, callee=callee, scripts=scripts)
+
+
+def with_script(image: bytes, script: Script) -> bytes:
+    packed = struct.pack("<QQQQ", script.fail_at, script.fail_value, script.moves, script.grows_at)
+    return image[:FAIL_AT] + packed + image[FAIL_AT + len(packed) :]
 
 
 def _with_bad_realloc(rng: Random, ready: Ready, func: Func, guests: tuple[Guest, Guest]) -> Ready | None:
     """One realloc call of one side returns something awkward; None if there is no such call."""
     expected = expect(ready, func, guests)
-    if expected.sides is None:
+    busy = [i for i, side in enumerate(expected.sides or ()) if side.log]
+    if expected.sides is None or not busy:
         return None
-    side = rng.choice([i for i in (0, 1) if expected.sides[i].log] or [2])
-    if side == 2:
-        return None
-    log = expected.sides[side].log
+    side = rng.choice(busy)
+    scripts = [Script(), Script()]
+    scripts[side] = bad_script(rng, expected.sides[side].log, guests[side])
+    return _scripted(ready, (scripts[0], scripts[1]))
+
+
+def bad_script(rng: Random, log: list[tuple[int, ...]], guest: Guest) -> Script:
+    """One of the realloc calls that went well returns something awkward."""
     call = rng.choice((0, len(log) - 1, rng.randrange(len(log))))
     _, _, align, new_size, result = log[call]
-    memory = guests[side].pages * PAGE
+    memory = guest.pages * PAGE
     last = max(0, memory - new_size) // align * align
-    top = 1 << (64 if guests[side].wide else 32)
+    top = 1 << (64 if guest.wide else 32)
     wrong = rng.choice(
         (
             result + 1,
@@ -156,9 +164,7 @@ def _with_bad_realloc(rng: Random, ready: Ready, func: Func, guests: tuple[Guest
             top // 2,
         )
     )
-    scripts = [Script(), Script()]
-    scripts[side] = Script(fail_at=call + 1, fail_value=wrong)
-    return _scripted(ready, (scripts[0], scripts[1]))
+    return Script(fail_at=call + 1, fail_value=wrong)
 
 
 def expect(ready: Ready, func: Func, guests: tuple[Guest, Guest], quirks: bool = False) -> Expected:
@@ -170,34 +176,48 @@ def expect(ready: Ready, func: Func, guests: tuple[Guest, Guest], quirks: bool =
         )
     )
     try:
-        _call(caller, callee, ready.func, func)
+        cross(caller, callee, ready.func, func)
     except Trapped as trapped:
         return Expected(traps=trapped.kinds)
     return Expected(sides=(caller, callee))
 
 
-def _call(caller: Side, callee: Side, number: int, func: Func) -> None:
-    flat = [caller.number(ARGS + 8 * i, CORE_SIZES[core]) for i, core in enumerate(lowered_params(func, caller.wide))]
+def cross(
+    caller: Side,
+    callee: Side,
+    number: int,
+    func: Func,
+    ports: tuple[int, int] = (0, 0),
+    inside: Callable[[], None] | None = None,
+) -> None:
+    """One call of `func`, the callee's export `number`.
+
+    ports: where each side keeps core values; inside: what the callee does between its arguments and its result.
+    """
+    args, area = ARGS + PORT * ports[0], ARGS + PORT * ports[1]
+    result, returns = (RESULT + PORT * port for port in ports)
+    caller.encoding, callee.encoding = func.encodings
+    flat = [caller.number(args + 8 * i, CORE_SIZES[core]) for i, core in enumerate(lowered_params(func, caller.wide))]
     values = caller.lift_values(func.params, flat, MAX_FLAT_PARAMS)
     lowered = callee.lower_params(func.params, values)
-    _log_reallocs(callee, 0)
+    callee.event(CALLED, number)
     for i, (x, core) in enumerate(zip(lowered, flat_params(func.params, callee.wide), strict=True)):
-        _put(callee, ARGS + 8 * i, x, core)
-    before = len(callee.log)
-    _log(callee, before, (CALLED, number, 0, 0, 0, 0))
+        _put(callee, area + 8 * i, x, core)
+    if inside is not None:
+        inside()
+        callee.encoding = func.encodings[1]
     returned = core_result(func.result, callee.wide)
-    bits = 0 if returned is None else callee.number(RESULT, CORE_SIZES[returned])
+    bits = 0 if returned is None else callee.number(returns, CORE_SIZES[returned])
     if func.result is not None:
         [value] = callee.lift_values((func.result,), [bits], MAX_FLAT_RESULTS)
         if spills_result(func.result, caller.wide):
             caller.store_result(func.result, value, flat[-1])
         else:
             [lowered_result] = caller.lower(func.result, value)
-            _put(caller, RESULT, lowered_result, flatten(func.result, caller.wide)[0])
-        _log_reallocs(caller, 0)
+            _put(caller, result, lowered_result, flatten(func.result, caller.wide)[0])
     if func.post_return:
         nan = returned if returned in ("f32", "f64") and is_nan(returned, bits) else None
-        _log(callee, before + 1, (POST_RETURN, number, bits, 0, 0, 0), nan)
+        callee.event(POST_RETURN, number, bits, nan=nan)
 
 
 def _put(side: Side, at: int, x: Flat, core: str) -> None:
@@ -205,16 +225,3 @@ def _put(side: Side, at: int, x: Flat, core: str) -> None:
         side.put(at + 4, 4, 0)
     count = 4 if x.nan == "f32" else CORE_SIZES[core]
     side.put(at, count, x.bits & ((1 << 8 * count) - 1), x.nan)
-
-
-def _log_reallocs(side: Side, first: int) -> None:
-    for i, call in enumerate(side.log):
-        _log(side, first + i, (REALLOC, *call))
-
-
-def _log(side: Side, entry: int, numbers: tuple[int, ...], nan: str | None = None) -> None:
-    at = LOG + EVENT * entry
-    if at + EVENT > IMAGE:
-        raise Trapped(GUEST_TRAP)
-    for i, x in enumerate(numbers):
-        side.put(at + 8 * i, 8, x, nan if i == 2 else None)

@@ -1,12 +1,14 @@
 """The two guests of a random test, as component text: a caller and a callee that do just what their memory says.
 
-Both are the same kit around imported or exported functions. A guest's memory starts as `PATTERN` and an image that
-the host loads; from it come the core arguments of a call (caller), the core result (callee) and the moods of realloc.
-What arrives is written back: core values into their slots, realloc, call and post-return events into a log. The host
-reads the whole memory at the end. Images travel as latin1 strings through a relay with a memory of its own; so the
-outer boundary is crossed by strings only, whatever the functions under test exchange.
+Both are the same kit around imported or exported functions; `web.py` makes compositions of more guests with it. A
+guest's memory starts as its pattern and an image that the host loads; from it come the core arguments of a call
+(caller), the core result (callee) and the moods of realloc. What arrives is written back: core values into their
+slots, realloc, call and post-return events into a log. The host reads the whole memory at the end. Images travel as
+latin1 strings through a relay with a memory of its own; so the outer boundary is crossed by strings only, whatever the
+functions under test exchange.
 
-Addresses: see the constants. `Guest.wide` selects a 64-bit memory.
+Addresses: see the constants. Core arguments and the core result of a function have their place at its port; the two
+guests have one port for all of them, as one call is made at a time. `Guest.wide` selects a 64-bit memory.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tests.support.gen.layout import core_result, flat_params, pointer_type, spills_params, spills_result
-from tests.support.gen.types import Type, TypeText, has_pointer
+from tests.support.gen.types import EXPORTED, IMPORTED, Type, TypeText, has_pointer
 
 PAGE: Final = 65536
 DUMP_AREA, RELAY = 16, 64
@@ -26,7 +28,9 @@ MOVES: Final = 48
 GROWS_AT: Final = 56
 ARGS: Final = 64
 RESULT: Final = 208
-LOG: Final = 256
+PORT: Final = 160
+"""Bytes of a port: the first is at `ARGS` and has its result at `RESULT`."""
+LOG: Final = 2304
 IMAGE: Final = 12288
 HEAP: Final = 28672
 """Blocks of realloc lie from here on; the image ends before it."""
@@ -76,53 +80,53 @@ def composition(funcs: list[Func], caller: Guest, callee: Guest) -> str:
 
 def callee_component(funcs: list[Func], guest: Guest) -> tuple[str, list[str]]:
     """The text, and the names of the types that it exports."""
-    types = TypeText(imported=False)
-    signatures = [_signature(func, types) for func in funcs]
-    cores = [_callee_func(i, func, guest.wide) for i, func in enumerate(funcs)]
+    types = TypeText(EXPORTED)
+    signatures = [signature_text(func, types) for func in funcs]
+    cores = [callee_func(i, func, guest.wide) for i, func in enumerate(funcs)]
     lifts = []
     for i, func in enumerate(funcs):
         post = f'(post-return (core func $i "post{i}"))' if func.post_return else ""
-        options = _options(func, guest.wide, "$i", lift=True)
+        options = canon_options(func, guest.wide, "$i", lift=True)
         lifts.append(f'(func (export "f{i}") {signatures[i]} (canon lift (core func $i "f{i}") {options} {post}))')
     text = f"""(component $callee
     {" ".join(types.lines)}
-    (core module $m {_kit(guest)} {" ".join(cores)})
+    (core module $m {kit_text(guest)} {" ".join(cores)})
     (core instance $i (instantiate $m))
     (alias core export $i "mem" (core memory $mem))
     {" ".join(lifts)}
-    {_host_functions(guest, "$i", "callee")})"""
-    return text, types.named
+    {host_functions(guest, "$i", "callee")})"""
+    return text, [*types.named.values()]
 
 
 def caller_component(funcs: list[Func], guest: Guest) -> str:
-    types = TypeText(imported=True)
+    types = TypeText(IMPORTED)
     imports = []
     for i, func in enumerate(funcs):
-        signature = _signature(func, types)
+        signature = signature_text(func, types)
         imports.append(f'(import "f{i}" (func $f{i} {signature}))')
     lowers = [
-        f"(core func $l{i} (canon lower (func $f{i}) {_options(func, guest.wide, '$k', lift=False)}))"
+        f"(core func $l{i} (canon lower (func $f{i}) {canon_options(func, guest.wide, '$k', lift=False)}))"
         for i, func in enumerate(funcs)
     ]
     given = " ".join(f'(export "f{i}" (func $l{i}))' for i in range(len(funcs)))
-    declared = "\n".join(_declared(i, func, guest.wide) for i, func in enumerate(funcs))
-    runs = " ".join(_run_func(i, func, guest.wide) for i, func in enumerate(funcs))
+    declared = "\n".join(core_import(i, func, guest.wide) for i, func in enumerate(funcs))
+    runs = " ".join(run_func(i, outgoing(i, func, guest.wide)) for i, func in enumerate(funcs))
     lifts = " ".join(f'(func (export "run{i}") (canon lift (core func $i "run{i}")))' for i in range(len(funcs)))
     memory = f'(import "kit" "mem" (memory {"i64 " if guest.wide else ""}{guest.pages}))'
     return f"""(component $caller
     {" ".join(types.lines)}
     {" ".join(imports)}
-    (core module $kit {_kit(guest)})
+    (core module $kit {kit_text(guest)})
     (core instance $k (instantiate $kit))
     (alias core export $k "mem" (core memory $mem))
     {" ".join(lowers)}
     (core module $m {memory} {declared} {runs})
     (core instance $i (instantiate $m (with "" (instance {given})) (with "kit" (instance $k))))
     {lifts}
-    {_host_functions(guest, "$k", "caller")})"""
+    {host_functions(guest, "$k", "caller")})"""
 
 
-def _options(func: Func, wide: bool, kit: str, lift: bool) -> str:
+def canon_options(func: Func, wide: bool, kit: str, lift: bool) -> str:
     """The canonical options but post-return; a lift allocates for its parameters, a lower for its result."""
     inward = func.params if lift else tuple(t for t in (func.result,) if t is not None)
     everything = [*func.params, *([] if func.result is None else [func.result])]
@@ -136,12 +140,12 @@ def _options(func: Func, wide: bool, kit: str, lift: bool) -> str:
     return " ".join(found)
 
 
-def _signature(func: Func, types: TypeText) -> str:
+def signature_text(func: Func, types: TypeText) -> str:
     params = " ".join(f'(param "p{i}" {types.use(t)})' for i, t in enumerate(func.params))
     return params if func.result is None else f"{params} (result {types.use(func.result)})"
 
 
-def _host_functions(guest: Guest, kit: str, side: str) -> str:
+def host_functions(guest: Guest, kit: str, side: str) -> str:
     """`load` and `dump`, with options of their own."""
     return f"""{_relay(guest)}
     (core instance $r (instantiate $relay (with "kit" (instance {kit}))))
@@ -153,7 +157,7 @@ def _host_functions(guest: Guest, kit: str, side: str) -> str:
       (canon lift (core func $r "dump") string-encoding=latin1+utf16 (memory $relay-mem)))"""
 
 
-def _kit(guest: Guest) -> str:
+def kit_text(guest: Guest) -> str:
     """Memory, realloc with its log, and the host's functions."""
     p = pointer_type(guest.wide)
 
@@ -241,16 +245,17 @@ def _relay(guest: Guest) -> str:
         (i32.const {DUMP_AREA})))"""
 
 
-def _callee_func(i: int, func: Func, wide: bool) -> str:
-    p = pointer_type(wide)
+def callee_func(i: int, func: Func, wide: bool, port: int = 0, inside: str = "") -> str:
+    """The exported core function f`i`, and post`i`; inside: what it does between taking its arguments and returning."""
+    p, shift = pointer_type(wide), PORT * port
     params = flat_params(func.params, wide)
     stores = " ".join(
-        f"({core}.store offset={ARGS + 8 * n} ({p}.const 0) (local.get {n}))" for n, core in enumerate(params)
+        f"({core}.store offset={ARGS + shift + 8 * n} ({p}.const 0) (local.get {n}))" for n, core in enumerate(params)
     )
     result = core_result(func.result, wide)
     declared = " ".join(["(param " + " ".join(params) + ")"] * bool(params) + [f"(result {result})"] * bool(result))
-    text = f'(func (export "f{i}") {declared} {_event(CALLED, i)} {stores} '
-    text += f"({result}.load offset={RESULT} ({p}.const 0)))" if result else ")"
+    text = f'(func (export "f{i}") {declared} {_event(CALLED, i)} {stores} {inside} '
+    text += f"({result}.load offset={RESULT + shift} ({p}.const 0)))" if result else ")"
     if func.post_return:
         got = {
             None: "(i64.const 0)",
@@ -279,18 +284,24 @@ def lowered_result(func: Func, wide: bool) -> str | None:
     return None if spills_result(func.result, wide) else core_result(func.result, wide)
 
 
-def _declared(i: int, func: Func, wide: bool) -> str:
+def core_import(i: int, func: Func, wide: bool) -> str:
+    """The core import of lowered function `i`."""
     params, result = lowered_params(func, wide), lowered_result(func, wide)
     written = f"(param {' '.join(params)})" if params else ""
     return f'(import "" "f{i}" (func $f{i} {written} {f"(result {result})" if result else ""}))'
 
 
-def _run_func(i: int, func: Func, wide: bool) -> str:
-    p = pointer_type(wide)
+def outgoing(i: int, func: Func, wide: bool, port: int = 0) -> str:
+    """A call of lowered function `i`, with what its port holds."""
+    p, shift = pointer_type(wide), PORT * port
     loads = " ".join(
-        f"({core}.load offset={ARGS + 8 * n} ({p}.const 0))" for n, core in enumerate(lowered_params(func, wide))
+        f"({core}.load offset={ARGS + shift + 8 * n} ({p}.const 0))"
+        for n, core in enumerate(lowered_params(func, wide))
     )
     result = lowered_result(func, wide)
     call = f"(call $f{i} {loads})"
-    body = f"({result}.store offset={RESULT} ({p}.const 0) {call})" if result else call
+    return f"({result}.store offset={RESULT + shift} ({p}.const 0) {call})" if result else call
+
+
+def run_func(i: int, body: str) -> str:
     return f'(func (export "run{i}") {body})'

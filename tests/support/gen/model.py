@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tests.support.gen.guests import PAGE, TOP
+from tests.support.gen.guests import EVENT, IMAGE, LOG, PAGE, REALLOC, TOP
 from tests.support.gen.layout import (
     MAX_FLAT_PARAMS,
     alignment,
@@ -93,7 +93,8 @@ class Side:
     """One guest.
 
     heap: where its realloc starts; quirks: lowers as the engine that runs compositions does, see divergences.toml;
-    log: every realloc call as (old, old size, align, new size, result); nans: where any NaN of that type is right.
+    log: every realloc call as (old, old size, align, new size, result); events: how many the guest's own log holds;
+    nans: where any NaN of that type is right.
     """
 
     wide: bool
@@ -104,7 +105,8 @@ class Side:
     quirks: bool = False
     known: bytearray = field(default_factory=bytearray)
     log: list[tuple[int, ...]] = field(default_factory=list)
-    nans: list[tuple[int, str]] = field(default_factory=list)
+    events: int = 0
+    nans: dict[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.known = bytearray(b"\xff") * len(self.data)
@@ -114,6 +116,7 @@ class Side:
         """The guest's answer, checked as the caller of realloc has to."""
         result = self._answer(old, old_size, align, new_size)
         self.log.append((old, old_size, align, new_size, result))
+        self.event(REALLOC, *self.log[-1])
         trap_if(
             (result % align != 0, "realloc returned a misaligned pointer"),
             (result + new_size > len(self.data), "realloc result out of bounds"),
@@ -134,6 +137,15 @@ class Side:
             raise Trapped(GUEST_TRAP)
         self.heap = result + new_size
         return result
+
+    def event(self, kind: int, *numbers: int, nan: str | None = None) -> None:
+        """An entry of the guest's log, which it writes itself. nan: the type of the second number, if it is a NaN."""
+        at = LOG + EVENT * self.events
+        if at + EVENT > IMAGE:
+            raise Trapped(GUEST_TRAP)
+        self.events += 1
+        for i, x in enumerate((kind, *numbers, *[0] * (5 - len(numbers)))):
+            self.put(at + 8 * i, 8, x, nan if i == 2 else None)
 
     # --- lifting --------------------------------------------------------------------------------------------------
     def number(self, at: int, count: int) -> int:
@@ -228,10 +240,17 @@ class Side:
     def put(self, at: int, count: int, bits: int, nan: str | None = None) -> None:
         self.data[at : at + count] = bits.to_bytes(count, "little")
         self.known[at : at + count] = (b"\0" if nan else b"\xff") * count
+        self._overwrite(at, count)
         if nan:
-            self.nans.append((at, nan))
+            self.nans[at] = nan
+
+    def _overwrite(self, at: int, count: int) -> None:
+        if self.nans:
+            for old in range(at, at + count):
+                self.nans.pop(old, None)
 
     def forget(self, at: int, count: int) -> None:
+        self._overwrite(at, count)
         self.known[at : at + count] = bytes(count)
 
     def store(self, type: Type, value: Value, at: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import zip_longest
@@ -26,11 +27,11 @@ def engine() -> Engine:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a run showed: the trap, or both memories."""
+    """What a run showed: the trap, or all memories."""
 
     trap: str | None = None
     message: str = ""
-    memories: tuple[bytes, bytes] = (b"", b"")
+    memories: tuple[bytes, ...] = ()
 
 
 @dataclass(slots=True)
@@ -47,21 +48,26 @@ class Runner:
         return cls(wc.Component(engine(), binary))
 
     def run(self, ready: Ready) -> Seen:
+        images = dict(zip(SIDES, (ready.caller, ready.callee), strict=True))
+        return self.play(f"run{ready.func}", images, grows=any(script.grows_at for script in ready.scripts))
+
+    def play(self, run: str, images: Mapping[str, bytes], grows: bool) -> Seen:
+        """Calls the export `run` with the guests' memories as given. grows: memories may, and they do not shrink."""
         if self.store is None:
             self.store = Store(engine())
             self.instance = wc.Linker(engine()).instantiate(self.store, self.component)
             self.funcs = {}
-        for side, image in zip(SIDES, (ready.caller, ready.callee), strict=True):
-            self._call(f"{side}-load", image.rstrip(image[:1]).decode("latin-1"))
+        for guest, image in images.items():
+            self._call(f"{guest}-load", image.rstrip(image[:1]).decode("latin-1"))
         try:
-            self._call(f"run{ready.func}")
+            self._call(run)
         except WasmtimeError as error:
             self.store = self.instance = None
             return Seen(trap=trap_kind(str(error)), message=str(error))
-        dumps = [self._call(f"{side}-dump") for side in SIDES]
-        if any(script.grows_at for script in ready.scripts):
-            self.store = self.instance = None  # memories do not shrink
-        return Seen(memories=(dumps[0].encode("latin-1"), dumps[1].encode("latin-1")))
+        dumps = tuple(self._call(f"{guest}-dump").encode("latin-1") for guest in images)
+        if grows:
+            self.store = self.instance = None
+        return Seen(memories=dumps)
 
     def _call(self, name: str, *args: str) -> str:
         assert self.store is not None
@@ -74,7 +80,9 @@ class Runner:
         return result if isinstance(result, str) else ""
 
 
-def differences(expected: Expected, seen: Seen, patterns: tuple[int, int], who: str) -> list[str]:
+def differences(
+    expected: Expected, seen: Seen, patterns: Sequence[int], who: str, guests: Sequence[str] = SIDES
+) -> list[str]:
     """How a run differs from the model; empty if it does not. The fused form must name the very rule that is broken."""
     if expected.sides is None:
         if seen.trap is None:
@@ -84,8 +92,9 @@ def differences(expected: Expected, seen: Seen, patterns: tuple[int, int], who: 
     if seen.trap is not None:
         return [f"{who}: trapped with {seen.trap!r}, expected to return"]
     found = []
-    for i, name in enumerate(SIDES):
-        found += [f"{who}: {name} {text}" for text in _compare(expected.sides[i], seen.memories[i], patterns[1 - i])]
+    for guest, side, memory, pattern in zip(guests, expected.sides, seen.memories, patterns, strict=True):
+        foreign = bytes(set(patterns) - {pattern})
+        found += [f"{who}: {guest} {text}" for text in _compare(side, memory, foreign)]
     return found
 
 
@@ -93,7 +102,7 @@ def _in_engine_words(kinds: tuple[str, ...], seen: str) -> bool:
     return any(kind in ENGINE_TEXTS and seen in ENGINE_TEXTS[kind] for kind in kinds)
 
 
-def _compare(side: Side, memory: bytes, foreign: int) -> list[str]:
+def _compare(side: Side, memory: bytes, foreign: bytes) -> list[str]:
     """Byte for byte where the model knows the byte; elsewhere NaNs must be NaNs and nothing foreign may show up."""
     if len(memory) != len(side.data):
         return [f"has {len(memory)} bytes, expected {len(side.data)}"]
@@ -107,21 +116,18 @@ def _compare(side: Side, memory: bytes, foreign: int) -> list[str]:
         pairs = zip_longest(got_events, want_events)
         odd = [f"event {i}: {a}, expected {b}" for i, (a, b) in enumerate(pairs) if a != b]
         return ["; ".join([text, *odd[:2]])]
-    for at, name in side.nans:
+    for at, name in side.nans.items():
         bits = int.from_bytes(memory[at : at + (4 if name == "f32" else 8)], "little")
         if not is_nan(name, bits):
             return [f"at {at}: {bits:#x} is no NaN"]
-    free = memory.translate(bytes(0 if b == foreign else 1 for b in range(256)))
-    leaked = ~int.from_bytes(free, "little") & ~known & int.from_bytes(b"\x01" * len(memory), "little")
-    if leaked and bytes([foreign]) not in _values(side):
+    # A byte that is among the strings and scalars of the image proves nothing.
+    foreign = bytes(b for b in foreign if b not in side.data)
+    marked = memory.translate(bytes(b in foreign for b in range(256)))
+    leaked = int.from_bytes(marked, "little") & ~known
+    if leaked:
         at = ((leaked & -leaked).bit_length() - 1) // 8
         return [f"at {at}: a byte of the other memory's pattern, {memory[at - 8 : at + 8].hex(' ')}"]
     return []
-
-
-def _values(side: Side) -> bytes:
-    """All the bytes of the image's strings and scalars; if the foreign pattern is among them, it proves nothing."""
-    return bytes(side.data)
 
 
 def events(memory: bytes) -> list[tuple[int, ...]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from hashlib import sha256
 from random import Random
 
 from wasmtime import WasmtimeError, wat2wasm
@@ -44,20 +45,31 @@ def signature(func: Func) -> str:
     return f"({', '.join(map(show, func.params))}) -> {show(func.result)} [{encodings}{post_return}]"
 
 
+def digest(scenario: object) -> str:
+    """A short name for all of its structure: types, options, memories and how it is given."""
+    return sha256(repr(scenario).encode()).hexdigest()[:16]
+
+
 @dataclass(slots=True)
 class Tally:
-    """What was tried. cells: (kind of type, position, encodings, memory widths)."""
+    """What was tried. structures: scenarios by what they are, values apart; shapes: of the webs;
+    cells: (kind of type, position, encodings, memory widths).
+    """
 
     compositions: int = 0
     calls: int = 0
     unjudged: int = 0
+    structures: set[str] = field(default_factory=set)
+    shapes: Counter[str] = field(default_factory=Counter)
     traps: Counter[str] = field(default_factory=Counter)
     cells: Counter[tuple[str, str, tuple[str, str], tuple[bool, bool]]] = field(default_factory=Counter)
 
     def __str__(self) -> str:
         return (
-            f"{self.compositions} compositions ({self.unjudged} that the engine cannot compile), {self.calls} calls, "
+            f"{self.compositions} compositions, {len(self.structures)} of them distinct by structure "
+            f"({self.unjudged} that the engine cannot compile), {self.calls} calls, "
             f"{sum(self.traps.values())} traps: {dict(self.traps.most_common())}; {len(self.cells)} cells"
+            f"{'; webs: ' * bool(self.shapes)}{dict(self.shapes) if self.shapes else ''}"
         )
 
 
@@ -142,10 +154,11 @@ def check(scenario: Scenario, rng: Random, calls: int, tally: Tally | None = Non
     tally = Tally() if tally is None else tally
     built = Built.of(scenario)
     tally.compositions += 1
+    tally.structures.add(digest(scenario))
     tally.unjudged += built.composed is None
     found = []
     for number, func in enumerate(scenario.funcs):
-        _count(tally, func, scenario.guests)
+        count_cells(tally, func, (scenario.guests[0].wide, scenario.guests[1].wide))
         for call in range(calls):
             ready = prepare(rng, number, func, scenario.guests, broken=call % 2 == 1)
             if ready is not None:
@@ -167,8 +180,7 @@ def _quirky(expected: Expected, ready: Ready, func: Func, guests: tuple[Guest, G
     return quirky if quirky.sides is not None else Expected(traps=(*quirky.traps, *expected.traps))
 
 
-def _count(tally: Tally, func: Func, guests: tuple[Guest, Guest]) -> None:
-    widths = (guests[0].wide, guests[1].wide)
+def count_cells(tally: Tally, func: Func, widths: tuple[bool, bool]) -> None:
     for position, types in (("params", func.params), ("result", () if func.result is None else (func.result,))):
         for kind in frozenset().union(*map(kinds, types)):
             tally.cells[kind, position, func.encodings, widths] += 1

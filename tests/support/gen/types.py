@@ -6,7 +6,7 @@ must be named to be part of an imported or exported function, so it names each o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Final, TypeAlias
@@ -259,35 +259,49 @@ def _labels(prefix: str, count: int) -> str:
     return " ".join(f'"{prefix}{i}"' for i in range(count))
 
 
+IMPORTED: Final = '(type {id}-plain {text}) (import "{name}" (type {id} (eq {id}-plain)))'
+EXPORTED: Final = '(type {id}-plain {text}) (export {id} "{name}" (type {id}-plain))'
+DECLARED: Final = '(type {id}-plain {text}) (export "{name}" (type {id} (eq {id}-plain)))'
+"""Of an instance type."""
+PLAIN: Final = "(type {id} {text})"
+
+
 @dataclass(slots=True)
 class TypeText:
-    """Definitions of the types that one component uses. imported: whether it imports the named ones or exports them."""
+    """Definitions of the types that one component uses.
 
-    imported: bool
+    naming: how a type that must have a name gets it; called: names that are given; shared: text that brings in a type
+    with a name elsewhere, instead; prefix: of identifiers.
+    """
+
+    naming: str
+    called: Mapping[Type, str] = field(default_factory=dict)
+    shared: Mapping[Type, str] = field(default_factory=dict)
+    prefix: str = "t"
     lines: list[str] = field(default_factory=list)
     names: dict[Type, str] = field(default_factory=dict)
-    named: list[str] = field(default_factory=list)
+    named: dict[Type, str] = field(default_factory=dict)
 
     def use(self, type: Type) -> str:
         """What to write where the type is meant; defines it if that is its first use."""
         if isinstance(type, Prim):
             return type.name
         if type not in self.names:
-            self.names[type] = self._define(type, self._text(type))
+            self.names[type] = self._define(type)
         return self.names[type]
 
-    def _define(self, type: Type, text: str) -> str:
+    def _define(self, type: Type) -> str:
+        text = "" if type in self.shared else self._text(type)
         number = len(self.names)
-        if not isinstance(type, Record | Variant | Enum | Flags):
-            self.lines.append(f"(type $t{number} {text})")
-            return f"$t{number}"
-        self.lines.append(f"(type $d{number} {text})")
-        if self.imported:
-            self.lines.append(f'(import "t{number}" (type $t{number} (eq $d{number})))')
+        id, name = f"${self.prefix}{number}", self.called.get(type, f"t{number}")
+        if type in self.shared:
+            self.lines.append(self.shared[type].format(id=id))
+        elif isinstance(type, Record | Variant | Enum | Flags):
+            self.lines.append(self.naming.format(id=id, name=name, text=text))
+            self.named[type] = name
         else:
-            self.lines.append(f'(export $t{number} "t{number}" (type $d{number}))')
-        self.named.append(f"t{number}")
-        return f"$t{number}"
+            self.lines.append(PLAIN.format(id=id, text=text))
+        return id
 
     def _text(self, type: Type) -> str:
         match type:
