@@ -11,7 +11,7 @@ from tests.support.gen.layout import cases_of, element_of, fields_of, size
 from tests.support.gen.types import STRING, Flags, Prim, Type
 
 CHARS: Final = (0, 0x41, 0x7F, 0x80, 0xFF, 0x100, 0x7FF, 0x800, 0xD7FF, 0xE000, 0xFFFD, 0xFFFF, 0x10000, 0x10FFFF)
-LATIN1: Final = "\0\x7f\x80\xa5\xff"
+LATIN1: Final = "\0\x7f\x80\xa9\xff"
 BEYOND: Final = "\u0100\u07ff\u0800\ud7ff\ue000\uffff\U00010000\U0010ffff"
 FLOATS: Final = {
     "f32": (0, 1 << 31, 1, 0x3F80_0000, 0x7F7F_FFFF, 0x7F80_0000, 0xFF80_0000, 0x7FC0_0000, 0x7F80_0001, 0xFFFF_FFFF),

@@ -32,8 +32,8 @@ SHAPES: Final[dict[str, Shape]] = {
     "fan": ((0, ()), (1, ()), (2, ()), (3, (0, 1, 2))),
     "skipping": ((0, ()), (1, (0,)), (2, (1, 0)), (3, (2, 0))),
 }
-PATTERNS: Final = (0xA5, 0x5A, 0xC3, 0x3C, 0x96)
-"""Of the definitions' memories."""
+PATTERNS: Final = (0xA5, 0x5A, 0xB4, 0x3C, 0x96)
+"""Of the definitions' memories: bytes of no random text in any encoding, since a transcoder may leave those behind."""
 SPELLINGS: Final = (
     ("get-item", "get-part"),
     ("getitem", "getpart"),
