@@ -52,6 +52,10 @@ class Trapped(Exception):
         self.kinds = kinds
 
 
+class Undetermined(Exception):
+    """A pointer leads to bytes that the spec leaves open, such as what a transcoder left behind."""
+
+
 def trap_if(*rules: tuple[bool, str]) -> None:
     broken = [kind for condition, kind in rules if condition]
     if broken:
@@ -177,6 +181,7 @@ class Side:
             (at % alignment(element, self.wide) != 0, "list pointer misaligned"),
             (at + length * stride > len(self.data), "list out of bounds"),
         )
+        self._must_know(at, length * stride)
         return [self.load(element, at + i * stride) for i in range(length)]
 
     def _load_string(self, at: int, tagged: int) -> Text:
@@ -190,6 +195,7 @@ class Side:
             (self.encoding != "utf8" and at % 2 != 0, "string pointer misaligned"),
             (at + count > len(self.data), "string out of bounds"),
         )
+        self._must_know(at, count)
         data = bytes(self.data[at : at + count])
         try:
             text = data.decode({"utf8": "utf-8", "latin1": "latin-1"}.get(form, "utf-16-le"))
@@ -226,9 +232,14 @@ class Side:
         name = "parameters" if most == MAX_FLAT_PARAMS else "result"
         at = flat.pop(0)
         self._check_area(whole, at, name)
+        self._must_know(at, size(whole, self.wide))
         loaded = self.load(whole, at)
         assert isinstance(loaded, list)
         return loaded
+
+    def _must_know(self, at: int, count: int) -> None:
+        if 0 in self.known[at : at + count]:
+            raise Undetermined
 
     def _check_area(self, whole: Type, at: int, name: str) -> None:
         trap_if(

@@ -107,13 +107,14 @@ def composed_runner(scenario: Scenario, binary: bytes) -> Runner | None:
         raise
 
 
-def fused(scenario: Scenario, composed: bytes, valid: bool) -> bytes:
-    """valid: whether the engine can compile the composition; if not, it cannot validate it as our input either."""
+def fused(scenario: Scenario, composed: bytes) -> bytes:
+    """The fused form. Not validated here: the runners compile the composition and the output, which is stricter."""
+    options = FuseOptions(validate=False)
     if not scenario.separate:
-        return meldpy.fuse([composed], FuseOptions(validate=valid)).bytes
+        return meldpy.fuse([composed], options).bytes
     caller, callee = scenario.guests
     texts = (callee_component(scenario.funcs, callee)[0], caller_component(scenario.funcs, caller))
-    return meldpy.fuse([bytes(wat2wasm(text)) for text in texts]).bytes
+    return meldpy.fuse([bytes(wat2wasm(text)) for text in texts], options).bytes
 
 
 @dataclass(slots=True)
@@ -128,7 +129,7 @@ class Built:
     def of(cls, scenario: Scenario) -> Built:
         binary = bytes(wat2wasm(composition(scenario.funcs, *scenario.guests)))
         composed = composed_runner(scenario, binary)
-        output = fused(scenario, binary, composed is not None)
+        output = fused(scenario, binary)
         assert_fused_shape(output)
         return cls(scenario, composed, Runner.of(output))
 
@@ -136,7 +137,7 @@ class Built:
         """Makes one call on both; how they differ from the model."""
         func, guests = self.scenario.funcs[ready.func], self.scenario.guests
         expected = expect(ready, func, guests)
-        if tally is not None:
+        if tally is not None and not expected.open:
             tally.calls += 1
             tally.traps.update(expected.traps[:1])
         seen = self.fused.run(ready)
@@ -176,8 +177,10 @@ def _realloc_trapped_first(expected: Expected, seen: Seen, composed: Seen) -> bo
 
 def _quirky(expected: Expected, ready: Ready, func: Func, guests: tuple[Guest, Guest]) -> Expected:
     """What the engine does with the composition. A quirk's trap and one that is due may come in either order."""
+    if "latin1+utf16" not in func.encodings:
+        return expected  # the engine's quirks are all in tagged strings
     quirky = expect(ready, func, guests, quirks=True)
-    return quirky if quirky.sides is not None else Expected(traps=(*quirky.traps, *expected.traps))
+    return quirky if not quirky.traps else Expected(traps=(*quirky.traps, *expected.traps))
 
 
 def count_cells(tally: Tally, func: Func, widths: tuple[bool, bool]) -> None:

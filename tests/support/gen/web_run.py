@@ -15,7 +15,7 @@ from tests.support.gen.calls import CORE_SIZES, Expected, bad_script, cross, moo
 from tests.support.gen.encode import Encoder, Full
 from tests.support.gen.guests import ARGS, FAIL_AT, HEAP, IMAGE, PAGE, PORT, RESULT, lowered_params
 from tests.support.gen.layout import core_result, spills_result
-from tests.support.gen.model import GUEST_TRAP, Script, Side, Trapped
+from tests.support.gen.model import GUEST_TRAP, Script, Side, Trapped, Undetermined
 from tests.support.gen.run import COMPOSED, FUSED, Runner, differences
 from tests.support.gen.scenario import Tally, count_cells, digest, has_fixed
 from tests.support.gen.types import Type
@@ -157,6 +157,8 @@ def expect_run(web: Web, start: Start, quirks: bool = False) -> Expected:
         inside(web.root, web.of(web.root).runs[start.run])()
     except Trapped as trapped:
         return Expected(traps=trapped.kinds)
+    except Undetermined:
+        return Expected()
     return Expected(sides=sides)
 
 
@@ -165,7 +167,7 @@ def check_web(web: Web, rng: Random, runs: int, tally: Tally | None = None) -> l
     tally = Tally() if tally is None else tally
     binary = bytes(wat2wasm(web_text(web)))
     composed = _composed(web, binary)
-    output = meldpy.fuse([binary], FuseOptions(validate=composed is not None)).bytes
+    output = meldpy.fuse([binary], FuseOptions(validate=False)).bytes  # the runners compile both, which is stricter
     assert_fused_shape(output)
     fused = Runner.of(output)
     tally.compositions += 1
@@ -200,6 +202,8 @@ def _judge(web: Web, start: Start, composed: Runner | None, fused: Runner, tally
     images = dict(zip(names, start.images, strict=True))
     grows = any(script.grows_at for script in start.scripts)
     expected = expect_run(web, start)
+    if expected.open:
+        return []
     tally.calls += sum(map(len, _reached(web, start.run)[0]))
     tally.traps.update(expected.traps[:1])
     seen = fused.play(f"run{start.run}", images, grows)
@@ -209,7 +213,7 @@ def _judge(web: Web, start: Start, composed: Runner | None, fused: Runner, tally
         if expected.traps and seen.trap == beside.trap == GUEST_TRAP:
             return []  # as in `scenario`: which trap comes first
         quirky = expect_run(web, start, quirks=True)
-        if quirky.sides is None:
+        if quirky.traps:
             quirky = Expected(traps=(*quirky.traps, *expected.traps))
         texts += differences(quirky, beside, patterns, COMPOSED, names)
     return [f"realloc {start.scripts}: {text}" for text in texts]
