@@ -15,9 +15,9 @@ from tests.support.gen.calls import CORE_SIZES, Expected, bad_script, cross, moo
 from tests.support.gen.encode import Encoder, Full
 from tests.support.gen.guests import ARGS, FAIL_AT, HEAP, IMAGE, PAGE, PORT, RESULT, lowered_params
 from tests.support.gen.layout import core_result, spills_result
-from tests.support.gen.model import GUEST_TRAP, Script, Side, Trapped, Undetermined
+from tests.support.gen.model import Script, Side, Trapped, Undetermined
 from tests.support.gen.run import COMPOSED, FUSED, Runner, differences
-from tests.support.gen.scenario import Tally, count_cells, digest, has_fixed
+from tests.support.gen.scenario import Tally, count_cells, digest, has_fixed, realloc_trapped_first
 from tests.support.gen.types import Type
 from tests.support.gen.values import Budget, random_value
 from tests.support.gen.web import Definition, Web
@@ -207,11 +207,11 @@ def _judge(web: Web, start: Start, composed: Runner | None, fused: Runner, tally
     tally.calls += sum(map(len, _reached(web, start.run)[0]))
     tally.traps.update(expected.traps[:1])
     seen = fused.play(f"run{start.run}", images, grows)
+    beside = None if composed is None else composed.play(f"run{start.run}", images, grows)
+    if realloc_trapped_first(expected, seen, beside):
+        return []
     texts = differences(expected, seen, patterns, FUSED, names)
-    if composed is not None:
-        beside = composed.play(f"run{start.run}", images, grows)
-        if expected.traps and seen.trap == beside.trap == GUEST_TRAP:
-            return []  # as in `scenario`: which trap comes first
+    if beside is not None:
         quirky = expect_run(web, start, quirks=True)
         if quirky.traps:
             quirky = Expected(traps=(*quirky.traps, *expected.traps))
