@@ -1,4 +1,4 @@
-"""Check the design records: the schema, the links, and the rules.
+"""Check the design records: the schema, the links, the rules, and that the patches of replays still fit.
 
 python -m scripts.explore.check          # in a second; also a test
 python -m scripts.explore.check --run    # and run what the accepted ADRs rest on: oracles and gating fixtures
@@ -13,6 +13,7 @@ import click
 
 from scripts.explore.adrs import ROOT, RecordError, load, proof, violations
 from scripts.explore.gates import DEFAULTS, Outcome, defaults, run_gate
+from scripts.explore.replay import stale
 
 
 @click.command()
@@ -23,9 +24,9 @@ def main(root: Path, settings: Path, run: bool) -> None:
     """Exit with 1 and a line for each fault."""
     try:
         records = load(root)
+        faults = [*violations(records, root), *stale(root)]
     except RecordError as error:
         sys.exit(f"error: {error}")
-    faults = list(violations(records, root))
     gates = proof(records) if run and not faults else ()
     for gate in gates:
         ran = run_gate(gate, root, defaults(settings))

@@ -140,7 +140,8 @@ def _evidence(verdict: Mapping[str, Any]) -> str:
     )
     table = f"\n| gate | before | after | said before |\n|---|---|---|---|\n{rows}" if rows else ""
     tests = f"\n{verdict['regression-tests']} regression tests passed on both sides.\n" if rows else ""
-    summary = f"`{verdict['branch']}` against {against}: **{verdict['result']}**. {verdict['reason']}"
+    judged = f"`{verdict['branch']}` at `{verdict['commit'][:12]}`"
+    summary = f"{judged} against {against}: **{verdict['result']}**. {verdict['reason']}"
     return f"{_EVIDENCE}\n{summary}\n{table}{tests}"
 
 

@@ -44,16 +44,21 @@ def defaults(path: Path = DEFAULTS) -> dict[str, Any]:
     return dict(yaml.safe_load(path.read_text(encoding="utf-8")))
 
 
-def gate_command(gate: str, settings: Mapping[str, Any]) -> list[str]:
-    """What runs a gate, in the root of a checkout."""
+def gate_command(gate: str, settings: Mapping[str, Any], *, ready: bool = False) -> list[str]:
+    """What runs a gate in the root of a checkout; with `ready`, what must pass before that means anything, if any."""
     kind = "fixture" if gate.startswith("fixtures/") else "test"
+    parts = settings["gates"].get(f"{kind}-ready", []) if ready else settings["gates"][kind]
     name = gate.removeprefix("fixtures/")
-    return [part.format(python=sys.executable, name=name, gate=gate) for part in settings["gates"][kind]]
+    return [part.format(python=sys.executable, name=name, gate=gate) for part in parts]
 
 
 def run_gate(gate: str, root: Path, settings: Mapping[str, Any]) -> Ran:
     """Run a gate in a checkout, with that checkout's code."""
     try:
+        if ready := gate_command(gate, settings, ready=True):
+            done = _run(ready, root, settings["gate-timeout"])
+            if done.returncode:
+                return Ran(Outcome.BROKEN, f"exit code {done.returncode}: {_reason(done.stdout + done.stderr)}")
         done = _run(gate_command(gate, settings), root, settings["gate-timeout"])
     except subprocess.TimeoutExpired:
         return Ran(Outcome.BROKEN, f"no end within {settings['gate-timeout']} s")
@@ -61,7 +66,7 @@ def run_gate(gate: str, root: Path, settings: Mapping[str, Any]) -> Ran:
         case 0:
             return Ran(Outcome.PASSED, "")
         case 1:
-            return Ran(Outcome.FAILED, _reason(done.stdout))
+            return Ran(Outcome.FAILED, _reason(done.stdout + done.stderr))
         case code:
             return Ran(Outcome.BROKEN, f"exit code {code}: {_reason(done.stdout + done.stderr)}")
 
@@ -89,8 +94,11 @@ def _run(command: list[str], root: Path, timeout: float) -> subprocess.Completed
 
 
 def _reason(output: str) -> str:
-    """pytest's line about the first failure; of other programs the last line."""
+    """pytest's line about the first failure; of meld its error and what caused it; of other programs the last line."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    failed = [line for line in lines if line.startswith(("FAILED ", "ERROR "))]
-    said = (failed or lines[-1:] or ["no output"])[0]
-    return re.sub(r"^(FAILED|ERROR) \S+ - ", "", said)
+    if failed := [line for line in lines if line.startswith(("FAILED ", "ERROR "))]:
+        return re.sub(r"^(FAILED|ERROR) \S+ - ", "", failed[0])
+    if said := [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]:
+        causes = [line[3:] for line in lines if line.startswith("0: ")]
+        return ": ".join([said[0], *causes[:1]])
+    return lines[-1] if lines else "no output"

@@ -3,6 +3,7 @@
     python -m scripts.explore.validate ADR-0000 G            # the branch that `prototype` made, against its base
     python -m scripts.explore.validate ADR-0000 tables --branch main --base c0cccc3        # replay: before the fix
     python -m scripts.explore.validate ADR-0000 tables --branch main --disable off.patch   # replay: fix taken out
+    python -m scripts.explore.validate ADR-0000 tables --branch main --replay reexport-floats-c  # by replays.toml
 
 Two clones, before and after. The gates are the ones of "after" on both sides (their folders are copied over), so that
 a gate which is younger than the base can fail there; nothing else is. A gate must *fail* before and pass after: one
@@ -25,6 +26,7 @@ import yaml
 from scripts.explore.adrs import ROOT, Record, RecordError, dump, load, question
 from scripts.explore.gates import DEFAULTS, Outcome, defaults, run_gate, run_suite
 from scripts.explore.prototype import branch_name, git, notes_path
+from scripts.explore.replay import REPLAYS, Replay, load_replay
 
 
 @final
@@ -86,21 +88,29 @@ def compare(before: Mapping[str, bool], after: Mapping[str, bool]) -> Suite:
 @final
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to compare: `base` is a commit, or `disable` a patch that takes the path out of the branch."""
+    """What to compare: with `base`, a commit; or with the branch after `disable`, a patch that takes the path out, or
+    after the patches of `replay`."""
 
     repo: Path
     asked: Record
     path: str
     branch: str
-    base: str | None
-    disable: Path | None
+    base: str | None = None
+    disable: Path | None = None
+    replay: Replay | None = None
+
+    @property
+    def disabled_by(self) -> str | None:
+        if self.replay is not None:
+            return f"{REPLAYS}, {self.replay.fixture}"
+        return self.disable.name if self.disable else None
 
 
 def validate(plan: Plan, settings: Mapping[str, Any]) -> dict[str, Any]:
     """The verdict, as `emit` reads it."""
     plan.asked.design_path(plan.path)
     commit = git(plan.repo, "rev-parse", plan.branch)
-    base = commit if plan.disable else plan.base or git(plan.repo, "merge-base", "HEAD", commit)
+    base = commit if plan.disabled_by else plan.base or git(plan.repo, "merge-base", "HEAD", commit)
     base = git(plan.repo, "rev-parse", f"{base}^{{commit}}")
     with TemporaryDirectory(prefix="explore-") as folder:
         before, after = Path(folder, "before"), Path(folder, "after")
@@ -109,6 +119,8 @@ def validate(plan: Plan, settings: Mapping[str, Any]) -> dict[str, Any]:
             git(where, "checkout", "--quiet", "--detach", at)
         if plan.disable:
             git(before, "apply", str(plan.disable.resolve()))
+        for patch in plan.replay.patches if plan.replay else ():
+            patch.apply(before)
         notes = _notes(after / notes_path(plan.asked, plan.path))
         gates: list[Gate] = []
         suite = Suite(0, (), ())
@@ -124,7 +136,7 @@ def validate(plan: Plan, settings: Mapping[str, Any]) -> dict[str, Any]:
         "branch": plan.branch,
         "commit": commit,
         "base": base,
-        "disabled-by": plan.disable.name if plan.disable else None,
+        "disabled-by": plan.disabled_by,
         "gates": [asdict(gate) for gate in gates],
         "regression-tests": suite.passed,
     }
@@ -166,6 +178,7 @@ def _run_both(gate: str, before: Path, after: Path, settings: Mapping[str, Any])
 @click.option(
     "--disable", type=click.Path(path_type=Path, exists=True), help="Compare with the branch under this patch."
 )
+@click.option("--replay", help="Compare with the branch under the patches of this fixture's replay.")
 @click.option("--repo", type=click.Path(path_type=Path), default=ROOT, help="Repository to clone.")
 @click.option("--defaults", "settings", type=click.Path(path_type=Path), default=DEFAULTS, help="Commands.")
 @click.option("-o", "--output", type=click.File("w", encoding="utf-8"), default="-", help="Where the verdict goes.")
@@ -175,16 +188,18 @@ def main(
     branch: str | None,
     base: str | None,
     disable: Path | None,
+    replay: str | None,
     repo: Path,
     settings: Path,
     output: TextIO,
 ) -> None:
     """Judge the prototype of PATH of QUESTION; exit with 1 unless it is confirmed."""
-    if base and disable:
-        raise click.UsageError("--base and --disable exclude each other")
+    if sum(option is not None for option in (base, disable, replay)) > 1:
+        raise click.UsageError("--base, --disable and --replay exclude each other")
     try:
         asked = question(load(repo), question_id)
-        plan = Plan(repo, asked, path, branch or branch_name(asked, path), base, disable)
+        replayed = None if replay is None else load_replay(replay, repo)
+        plan = Plan(repo, asked, path, branch or branch_name(asked, path), base, disable, replayed)
         verdict = validate(plan, defaults(settings))
     except RecordError as error:
         sys.exit(f"error: {error}")

@@ -11,8 +11,10 @@ import yaml
 from click.testing import CliRunner
 
 from scripts.explore import check, emit, prototype, rank, validate
-from scripts.explore.adrs import ADR_FOLDER, Record, RecordError, load, text_of, violations
-from scripts.explore.gates import Outcome, defaults, run_gate
+from scripts.explore.adrs import ADR_FOLDER, ROOT, Record, RecordError, load, text_of, violations
+from scripts.explore.gates import Outcome, Ran, defaults, run_gate
+from scripts.explore.patches import Patch
+from scripts.explore.replay import Replay
 
 QUESTION: dict[str, Any] = {
     "id": "ADR-0000",
@@ -284,6 +286,34 @@ def test_a_gate_that_is_broken_before_proves_nothing(repo: Path, settings: dict[
     git(repo, "checkout", "-q", "main")
     verdict = validate.validate(plan(repo, working_branch(repo), base=base), settings)
     assert (verdict["result"], verdict["reason"]) == ("not-confirmed", "fixtures/one: broken before, passed after")
+
+
+def test_a_replay_by_its_patches_compares_with_the_patched_branch(repo: Path, settings: dict[str, Any]) -> None:
+    settings["gates"] = {"fixture": ["grep", "-q", "yes", "works"]}
+    replay = Replay("one", "it works", "no", "no", (Patch("works", "yes", "no"),))
+    branch = working_branch(repo)
+    verdict = validate.validate(validate.Plan(repo, load(repo)["ADR-0000"], "A", branch, replay=replay), settings)
+    assert (verdict["result"], verdict["disabled-by"]) == ("confirmed", "safety/adr/replays.toml, one")
+    assert verdict["base"] == verdict["commit"]
+
+
+def test_only_one_way_to_compare(repo: Path) -> None:
+    result = CliRunner().invoke(validate.main, ["ADR-0000", "A", "--repo", str(repo), "--base", "x", "--replay", "y"])
+    assert (result.exit_code, "exclude each other" in result.output) == (2, True)
+
+
+def test_a_fixture_that_cannot_be_read_is_broken(repo: Path, settings: dict[str, Any]) -> None:
+    settings["gates"] = {"fixture-ready": ["sh", "-c", "echo {name} is odd; exit 1"], "fixture": ["false"]}
+    assert run_gate("fixtures/one", repo, settings) == Ran(Outcome.BROKEN, "exit code 1: one is odd")
+    settings["gates"]["fixture-ready"] = ["true"]
+    assert run_gate("fixtures/one", repo, settings).outcome is Outcome.FAILED
+
+
+def test_the_default_gates_run_fixtures_by_meld() -> None:
+    assert run_gate("fixtures/donut", ROOT, defaults()) == Ran(Outcome.PASSED, "")
+    gone = run_gate("fixtures/gone", ROOT, defaults())
+    assert gone.outcome is Outcome.BROKEN
+    assert "there is no fixture 'gone'" in gone.says
 
 
 def test_a_gate_without_an_end_is_broken(repo: Path, settings: dict[str, Any]) -> None:

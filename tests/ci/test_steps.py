@@ -96,3 +96,17 @@ def test_check_wants_a_file(path_with_meld: str) -> None:
     done = run_hook(path_with_meld, "meld-fuse-check", *HELLO)
     assert done.returncode == 2
     assert "--check compares with a file" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "mypy",
+        "lint-imports",
+        "meld fixture check",
+        "python -m scripts.explore.check --run",
+        "python -m scripts.explore.replay --all",
+    ],
+)
+def test_ci_takes_the_step(step: str) -> None:
+    assert step in (ROOT / ".ci/run").read_text().splitlines()
