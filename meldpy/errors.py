@@ -19,6 +19,19 @@ def escape(text: str) -> str:
     return "".join(c if c.isprintable() else f"\\u{{{ord(c):x}}}" for c in text)
 
 
+_LONGEST = 1_000
+"""Characters of one sentence of a message: names may have 100,000 bytes, and nobody reads that on a terminal."""
+_MOST_CAUSES = 50
+
+
+def shorten(text: str) -> str:
+    """`text`, its middle left out if it is longer than a message should be."""
+    if len(text) <= _LONGEST:
+        return text
+    head, tail = text[: _LONGEST * 3 // 4], text[-(_LONGEST // 4) :]
+    return f"{head} … ({len(text) - len(head) - len(tail)} characters left out) … {tail}"
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class Location:
@@ -68,14 +81,16 @@ class MeldError(Exception):
 
     def render(self) -> str:
         """The message for a terminal: reason, place, numbered causes, remedy; no trailing newline."""
-        lines = [escape(self.reason)]
+        lines = [escape(shorten(self.reason))]
         if self.location is not None:
             lines.append(f"  at {self.location}")
         if self.causes:
             lines += ["", "Caused by:"]
-            lines += [f"  {i}: {escape(cause)}" for i, cause in enumerate(self.causes)]
+            lines += [f"  {i}: {escape(shorten(cause))}" for i, cause in enumerate(self.causes[:_MOST_CAUSES])]
+            if len(self.causes) > _MOST_CAUSES:
+                lines.append(f"  … and {len(self.causes) - _MOST_CAUSES} more")
         if self.remedy is not None:
-            lines.append(f"  help: {escape(self.remedy)}")
+            lines.append(f"  help: {escape(shorten(self.remedy))}")
         return "\n".join(lines)
 
     def __str__(self) -> str:

@@ -6,6 +6,7 @@ library) is handed in here. `fuse` is the whole Python API of the job; the comma
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,8 +15,24 @@ from functools import cache
 from pathlib import Path
 from typing import final
 
-from meldpy.errors import FileError, InternalError, Location, MeldError, UsageError, ValidationError
-from meldpy.model.component import Component, ComponentSection, CoreModuleSection
+from meldpy.errors import (
+    FileError,
+    InternalError,
+    LimitError,
+    Location,
+    MeldError,
+    UnsupportedError,
+    UsageError,
+    ValidationError,
+)
+from meldpy.model.component import (
+    Component,
+    ComponentSection,
+    CoreModuleSection,
+    InlineExports,
+    InstanceSection,
+    Sort,
+)
 from meldpy.model.core import CoreModule, FuncImportType, GlobalType, MemoryType, TableType, TagType
 from meldpy.model.facts import CodeFacts
 from meldpy.model.linked import LiftFunc, LinkedGraph
@@ -54,7 +71,7 @@ class FuseOptions:
     opaque_reps: tuple[str, ...] = ()
     max_instances: int = 10_000
     max_core_instances: int = 10_000
-    max_definitions: int = 5_000_000
+    max_definitions: int = 200_000
 
 
 @final
@@ -93,7 +110,7 @@ def fuse(inputs: Sequence[FuseInput | str | Path | bytes], options: FuseOptions 
     components = [(item, decode(item)) for item in named]
     # Validate: a fuser that trusts its input miscompiles it.
     if options.validate:
-        notes += _validate_all(components)
+        notes += _validate_all(components, options)
     # Resolve: link the inputs, and evaluate every instantiation; everything gets its identity.
     # Build: from the graph on, everything about the output follows from it.
     with _blaming_invalid_input(components, options):
@@ -159,10 +176,11 @@ def resources(item: FuseInput, component: Component) -> list[ResourceInfo]:
     from meldpy.adapter import resource_uses
     from meldpy.analysis import analyse
 
-    graph = link([(item, component)], FuseOptions())
-    if not graph.resources:
-        return []
-    uses = resource_uses(graph, analyse(graph, scan))
+    with _blaming_invalid_input([(item, component)], FuseOptions(validate=False)):
+        graph = link([(item, component)], FuseOptions())
+        if not graph.resources:
+            return []
+        uses = resource_uses(graph, analyse(graph, scan))
     return [ResourceInfo(use.name, use.definer, use.users, use.kind.value) for use in uses]
 
 
@@ -177,9 +195,14 @@ def _named(position: int, item: FuseInput | str | Path | bytes) -> FuseInput:
         case _:
             path = Path(item)
             try:
-                return FuseInput(path.stem, str(path), path.read_bytes())
+                return FuseInput(utf8_name(path.stem), str(path), path.read_bytes())
             except OSError as error:
                 raise FileError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def utf8_name(name: str) -> str:
+    """`name` with escapes for bytes of a file name that are not UTF-8: names of inputs end up in the name section."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def decode(item: FuseInput) -> Component:
@@ -211,6 +234,10 @@ def link(components: Sequence[tuple[FuseInput, Component]], options: FuseOptions
     )
 
 
+_LIMIT_WORDS = re.compile(r"exceeds (the )?(limit|maximum)")
+"""How the engines' validator says that there is too much of something that is right otherwise."""
+
+
 # --- validation ----------------------------------------------------------------------------------------------------
 @contextmanager
 def _blaming_invalid_input(components: Sequence[tuple[FuseInput, Component]], options: FuseOptions) -> Iterator[None]:
@@ -222,21 +249,25 @@ def _blaming_invalid_input(components: Sequence[tuple[FuseInput, Component]], op
         yield
     except MeldError as error:
         if isinstance(error, InternalError) and not options.validate:
-            _validate_all(components)
+            _validate_all(components, options)
         raise
     except Exception:
         if not options.validate:
-            _validate_all(components)
+            _validate_all(components, options)
         raise
 
 
-def _validate_all(components: Sequence[tuple[FuseInput, Component]]) -> list[str]:
+def _validate_all(components: Sequence[tuple[FuseInput, Component]], options: FuseOptions) -> list[str]:
     """Notes for `-v` about every input; raises ValidationError for the first that is invalid."""
-    return [note for item, component in components for note in validate(item.source, item.data, component)]
+    return [note for item, component in components for note in validate(item.source, item.data, component, options)]
 
 
-def validate(source: str, data: bytes, component: Component) -> tuple[str, ...]:
-    """Have the engine check `component`, whose bytes are `data` (text or binary); notes for `-v`."""
+def validate(source: str, data: bytes, component: Component, options: FuseOptions | None = None) -> tuple[str, ...]:
+    """Have the engine check `component`, whose bytes are `data` (text or binary); notes for `-v`.
+
+    LimitError if its nested instantiation passes the caps of `options`.
+    """
+    _refuse_expansion(source, data, component, FuseOptions() if options is None else options)
     from meldpy.engine.text import is_text
     from meldpy.engine.validate import SMALL, Subject
     from meldpy.engine.validate import validate as engine_validate
@@ -249,6 +280,39 @@ def validate(source: str, data: bytes, component: Component) -> tuple[str, ...]:
         (module.offset, data[module.offset : module.offset + module.size]) for module in _modules(component)
     )
     return engine_validate(Subject(source, data, component, modules, _skeleton(data, component, SMALL)))
+
+
+def _refuse_expansion(source: str, data: bytes, component: Component, options: FuseOptions) -> None:
+    """The engine expands nested instances without a cap, until memory ends. So we expand first, under our caps."""
+    if not _can_expand(component):
+        return
+    caps = FuseOptions(
+        max_instances=options.max_instances,
+        max_core_instances=options.max_core_instances,
+        max_definitions=options.max_definitions,
+    )
+    try:
+        link([(FuseInput(source, source, data), component)], caps)
+    except (LimitError, UnsupportedError):
+        raise
+    except Exception:
+        # Invalid, for all that we know; then the engine refuses it before it expands anything, in better words.
+        return
+
+
+def _can_expand(component: Component) -> bool:
+    """Whether anything in `component` can be more than once what it is written once."""
+    return any(
+        isinstance(section, ComponentSection)
+        or (
+            isinstance(section, InstanceSection)
+            and any(
+                isinstance(item, InlineExports) and any(index.sort is Sort.INSTANCE for _, index in item.exports)
+                for item in section.items
+            )
+        )
+        for section in component.sections
+    )
 
 
 def _skeleton(data: bytes, component: Component, small: int) -> bytes | None:
@@ -271,7 +335,10 @@ def _modules(component: Component) -> Iterator[CoreModule]:
 
 
 def _validate_output(data: bytes, component: Component) -> None:
-    """Check our own output; what the engine refuses here is our defect, and nothing is written."""
+    """Check our own output; what the engine refuses here is our defect, and nothing is written.
+
+    But for its limits: where many inputs, or a composition near a limit, become one component, sums can pass it.
+    """
     from meldpy.binary.encode import encode_module
     from meldpy.engine.validate import SMALL, Subject
     from meldpy.engine.validate import validate as engine_validate
@@ -280,6 +347,13 @@ def _validate_output(data: bytes, component: Component) -> None:
     try:
         engine_validate(Subject("output", data, component, modules, _skeleton(data, component, SMALL)))
     except ValidationError as error:
+        if any(_LIMIT_WORDS.search(cause) for cause in error.causes):
+            raise LimitError(
+                "the fused component would pass a limit of the engines; nothing was written",
+                Location("output"),
+                causes=error.causes,
+                remedy="fuse fewer inputs at once, or fewer instances",
+            ) from error
         raise InternalError(
             "the fused component is invalid; nothing was written",
             Location("output"),

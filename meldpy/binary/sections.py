@@ -283,7 +283,10 @@ class Limit:
     STRUCT_FIELDS: Final = 10_000
     DEPTH: Final = 100
     PER_SCOPE: Final = 1_000
-    """Core modules, components, and instances (core and component-level together) that one component defines."""
+    """Core modules, components: each, that one component defines."""
+    INSTANCES: Final = 4_096
+    """Instances that one component defines, core and component-level together. Engines before wasmparser 0.261 have
+    1,000 here; their validation says so."""
     MODULE_DECLS: Final = 100_000
     DECLS: Final = 1_000_000
     FIELDS: Final = 10_000

@@ -120,7 +120,10 @@ class Layouts:
         if extent is None:
             extent = self._compute(type)
             if extent.size >= MAX_VALUE_SIZE:
-                raise LimitError(f"a value of a type takes {extent.size} bytes in memory, and 2^28 - 1 are allowed")
+                raise LimitError(
+                    f"a value of a type takes {extent.size} bytes in memory, and 2^28 - 1 are allowed",
+                    remedy="make the type smaller, or a list of it",
+                )
             self._memo[type] = extent
         return extent
 

@@ -46,7 +46,7 @@ _COUNT = click.IntRange(min=1)
 @click.option("--max-instances", default=10_000, type=_COUNT, show_default=True, help="Cap on component instances.")
 @click.option("--max-core-instances", default=10_000, type=_COUNT, show_default=True, help="Cap on core instances.")
 @click.option(
-    "--max-definitions", default=5_000_000, type=_COUNT, show_default=True, help="Cap on evaluated definitions."
+    "--max-definitions", default=200_000, type=_COUNT, show_default=True, help="Cap on evaluated definitions."
 )
 @verbosity
 @click.pass_obj
@@ -116,8 +116,9 @@ def _compare(output: Path, data: bytes) -> None:
     remedy = "fuse again without --check, and commit the result"
     try:
         found = output.read_bytes()
-    except OSError as error:
-        raise FileError(f"cannot read {output}: {error.strerror or error}", remedy=remedy) from error
+    except (OSError, ValueError) as error:
+        words = getattr(error, "strerror", None) or error
+        raise FileError(f"cannot read {output}: {words}", remedy=remedy) from error
     if found != data:
         sizes = f"it has {len(found)} bytes, the inputs give {len(data)}"
         raise FileError(f"{output} is not what the inputs give", causes=(sizes,), remedy=remedy)

@@ -10,7 +10,7 @@ from typing import TypeAlias, final
 
 import click
 
-from meldpy.cli.io import read_inputs_or_stdin
+from meldpy.cli.io import read_inputs_or_stdin, refuse_closed_stdout
 from meldpy.cli.settings import verbosity
 from meldpy.errors import MeldError, escape
 from meldpy.model.canon import Lift, Lower
@@ -55,6 +55,7 @@ class Node:
 @verbosity
 def inspect(inputs: tuple[str, ...], as_json: bool) -> None:
     """Show the components, core modules, memories, imports and exports inside each INPUT (stdin without one)."""
+    refuse_closed_stdout()
     nodes = [_root(item) for item in read_inputs_or_stdin(inputs)]
     if as_json:
         click.echo(json.dumps([_data(node) for node in nodes], indent=2))
@@ -202,7 +203,7 @@ def _lines(node: Node, indent: str) -> Iterator[str]:
 
 def _fact(key: str, value: str | int) -> str:
     if key in ("what", "sort"):
-        return str(value)
+        return escape(str(value))
     return f"{key}: {escape(str(value))}" if key in ("definer", "users", "table") else f"{value} {key}"
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from meldpy.errors import FileError, UsageError
-from meldpy.pipeline import FuseInput
+from meldpy.pipeline import FuseInput, utf8_name
 
 STDIN = "<stdin>"
 """The source of an input that came from stdin."""
@@ -36,14 +36,21 @@ def read_input(argument: str) -> FuseInput:
     """One input: a path, `NAME=path`, or `-` for stdin. Raises FileError if it cannot be read."""
     name, path = _split(argument)
     if path == "-":
-        if sys.stdin is None:
-            raise FileError("cannot read stdin: it is closed")
-        return FuseInput(name or "stdin", STDIN, sys.stdin.buffer.read())
+        return FuseInput(utf8_name(name or "stdin"), STDIN, _read_stdin())
     try:
         data = Path(path).read_bytes()
     except (OSError, ValueError) as error:
         raise FileError(f"cannot read {path}: {_words(error)}") from error
-    return FuseInput(name or Path(path).stem, path, data)
+    return FuseInput(utf8_name(name or Path(path).stem), path, data)
+
+
+def _read_stdin() -> bytes:
+    if sys.stdin is None:
+        raise FileError("cannot read stdin: it is closed")
+    try:
+        return sys.stdin.buffer.read()
+    except (OSError, ValueError) as error:
+        raise FileError(f"cannot read stdin: {_words(error)}") from error
 
 
 def _split(argument: str) -> tuple[str, str]:
@@ -55,12 +62,14 @@ def _split(argument: str) -> tuple[str, str]:
 
 
 def refuse_overwriting(output: str | None, inputs: Sequence[str]) -> None:
-    """An output that is one of the inputs would destroy it: UsageError. Devices and pipes can be both."""
-    if output is None or output == "-":
-        return
+    """An output that is one of the inputs would destroy it: UsageError. Devices and pipes can be both.
+
+    That holds for stdout too: `>>` appends to what the shell was told, an input or not.
+    """
+    shown = "stdout" if output in (None, "-") else output
     try:
-        target = os.stat(output)
-    except (OSError, ValueError):
+        target = os.fstat(sys.stdout.fileno()) if output is None or output == "-" else os.stat(output)
+    except (AttributeError, OSError, ValueError):
         return
     if not stat.S_ISREG(target.st_mode):
         return
@@ -68,13 +77,19 @@ def refuse_overwriting(output: str | None, inputs: Sequence[str]) -> None:
         with contextlib.suppress(OSError, ValueError):
             found = os.fstat(sys.stdin.fileno()) if source == STDIN else os.stat(source)
             if os.path.samestat(found, target):
-                raise UsageError(f"the output {output} is also an input", remedy="choose another output file")
+                raise UsageError(f"the output {shown} is also an input", remedy="choose another output file")
 
 
 def refuse_terminal(output: str | None) -> None:
     """Binary on a terminal helps nobody: UsageError."""
     if output in (None, "-") and sys.stdout is not None and sys.stdout.isatty():
         raise UsageError("refusing to write a binary to a terminal", remedy="give -o FILE, or redirect stdout")
+
+
+def refuse_closed_stdout() -> None:
+    """For commands whose answer goes to stdout: without one it would be lost, and nobody told. FileError."""
+    if sys.stdout is None:
+        raise FileError("cannot write to stdout: it is closed")
 
 
 def write_output(output: str | None, data: bytes) -> None:
@@ -93,8 +108,7 @@ def write_output(output: str | None, data: bytes) -> None:
 
 
 def _write_stdout(data: bytes) -> None:
-    if sys.stdout is None:
-        raise FileError("cannot write to stdout: it is closed")
+    refuse_closed_stdout()
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
 
@@ -104,7 +118,7 @@ def _write_file(output: str, data: bytes) -> None:
         mode = os.stat(output).st_mode
     except FileNotFoundError:
         mode = None
-    if mode is not None and stat.S_ISDIR(mode):
+    if output.endswith(os.sep) or (mode is not None and stat.S_ISDIR(mode)):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if mode is not None and not stat.S_ISREG(mode):
         with open(output, "wb") as device:

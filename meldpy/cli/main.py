@@ -58,6 +58,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and exit: 0 ok, 1 input or link error, 2 usage, 70 internal error."""
+    terminal.hold_streams()
     terminal.tolerate_all_characters()
     sys.exit(run(sys.argv[1:]))
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import click
 
 from meldpy.cli import terminal
-from meldpy.cli.io import read_input
+from meldpy.cli.io import read_input, refuse_closed_stdout
 from meldpy.cli.settings import verbosity
 from meldpy.errors import UsageError, escape
 from meldpy.model.linked import FuncItem, InstanceItem, OuterItem
@@ -37,6 +37,8 @@ def run(
     """
     from meldpy.engine.run import Environment, invoke, run_command
 
+    if call is not None:
+        refuse_closed_stdout()
     item = read_input(file)
     exports = list(_functions(item))
     environment = Environment(

@@ -13,7 +13,7 @@ from typing import TypeVar, final
 import click
 
 from meldpy.cli import terminal
-from meldpy.errors import escape
+from meldpy.errors import escape, shorten
 
 _F = TypeVar("_F", bound=Callable[..., object])
 
@@ -29,12 +29,12 @@ class Settings:
     def say(self, message: str) -> None:
         """A line on stderr, unless quiet."""
         if not self.quiet:
-            terminal.message(escape(message))
+            terminal.message(escape(shorten(message)))
 
     def note(self, message: str) -> None:
         """A line on stderr, only if verbose."""
         if self.verbose and not self.quiet:
-            terminal.message(f"note: {escape(message)}")
+            terminal.message(f"note: {escape(shorten(message))}")
 
 
 def verbosity(command: _F) -> _F:

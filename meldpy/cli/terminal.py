@@ -37,6 +37,17 @@ def message(text: str) -> None:
         silence()
 
 
+def hold_streams() -> None:
+    """Give closed standard streams the null device: an output file must not get their numbers, to which native code,
+    and a guest, may write.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+
+
 def tolerate_all_characters() -> None:
     """Let a stream whose encoding lacks a character write its escape: a name must not end in a traceback."""
     for stream in (sys.stdout, sys.stderr):

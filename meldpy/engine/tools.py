@@ -55,4 +55,10 @@ def print_text(data: bytes) -> str:
         raise EngineError("wasm-tools print could not be run", causes=(str(error),)) from error
     if done.returncode != 0:
         raise EngineError("wasm-tools print failed", causes=causes_in(done.stderr.decode("utf-8", "replace")))
-    return done.stdout.decode("utf-8")
+    text = done.stdout.decode("utf-8", "replace")
+    if not text.startswith("(component") or not text.rstrip().endswith(")"):
+        raise EngineError(
+            "wasm-tools print gave something else than the text of a component",
+            remedy="is the `wasm-tools` on the PATH the one of the Bytecode Alliance?",
+        )
+    return text

@@ -30,7 +30,7 @@ def in_chunks(length: int, count: int, origin: Origin, process: Callable[[int, i
             if position + size == length:
                 raise DecodeError("code section ends inside a function body", origin.at(position))
             if chunk >= _LARGEST_CHUNK:
-                raise LimitError("function body too large", origin.at(position))
+                raise LimitError("function body too large", origin.at(position), remedy="split the function")
             chunk *= 4
         position += consumed
         done += bodies

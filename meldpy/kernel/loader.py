@@ -93,7 +93,9 @@ class Kernel:
         try:
             self.memory.grow(self.store, -(-missing // _PAGE))
         except (WasmtimeError, OverflowError) as error:
-            raise LimitError(f"a function body too large to rewrite: {size} bytes of memory needed") from error
+            raise LimitError(
+                f"a function body too large to rewrite: {size} bytes of memory needed", remedy="split the function"
+            ) from error
         self._map()
 
     def call(self, name: str, *args: int) -> int:

@@ -11,7 +11,7 @@ from typing import final
 from meldpy.merger.carriers import MEMORY, TABLE, CarriedFuncs, forwarder_table
 from meldpy.merger.exprs import merged_memory_type, merged_table_type
 from meldpy.merger.layout import Layout
-from meldpy.merger.limits import check_name
+from meldpy.merger.limits import check_name, clip_name
 from meldpy.merger.outer import HostFunc, HostImports
 from meldpy.merger.placement import Placement
 from meldpy.merger.units import Symbols
@@ -82,10 +82,9 @@ class Edge:
 
     def _import(self, module: str, name: str, type_: CoreExternType, bound: MainImport) -> None:
         check_name(module)
-        unique, number = name, 2
+        unique, number = clip_name(name), 2
         while (module, unique) in self._import_names:
-            unique, number = f"{name} #{number}", number + 1
-        check_name(unique)
+            unique, number = clip_name(name, f" #{number}"), number + 1
         self._import_names.add((module, unique))
         self.imports.append(CoreImport(module, unique, type_))
         self._bound.append(bound)
@@ -94,10 +93,9 @@ class Edge:
     def _export(self, sort: CoreSort, index: int, wish: str) -> CoreExportRef:
         """An export of the main module; one item is exported once, under the first name wished for."""
         if (sort, index) not in self._exported:
-            name, number = wish, 2
+            name, number = clip_name(wish), 2
             while name in self._export_names:
-                name, number = f"{wish} #{number}", number + 1
-            check_name(name)
+                name, number = clip_name(wish, f" #{number}"), number + 1
             self._export_names.add(name)
             self._exported[sort, index] = name
             self.exports.append(CoreExport(name, sort, index))

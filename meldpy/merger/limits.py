@@ -79,3 +79,8 @@ def check_name(text: str) -> None:
         raise LimitError(
             f"a name would have {size} bytes, and engines accept {NAME} at most", remedy="shorten the name"
         )
+
+
+def clip_name(text: str, ending: str = "") -> str:
+    """`text` with `ending`, the former cut to what engines accept: for names of ours, which are for readers only."""
+    return text.encode()[: NAME - len(ending.encode())].decode(errors="ignore") + ending

@@ -52,7 +52,7 @@ class ResolveOptions:
     hides: tuple[str, ...] = ()
     max_instances: int = 10_000
     max_core_instances: int = 10_000
-    max_definitions: int = 5_000_000
+    max_definitions: int = 200_000
 
     @property
     def caps(self) -> Caps:

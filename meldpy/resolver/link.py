@@ -104,7 +104,7 @@ class _Link:
         for number in order:
             self.frames[number] = self.evaluator.run(self._frame(number, root))
         chosen = choose_exports(self._candidates(), options, self.builder.is_defined)
-        exports = OuterExports()
+        exports = OuterExports(self.builder)
         self.builder.exports += [exports.export(c.name, c.item, c.location) for c in chosen]
 
     def _candidates(self) -> list[Candidate]:

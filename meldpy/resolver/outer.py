@@ -96,10 +96,16 @@ def _imported(type_: ExternType, number: int, path: tuple[str, ...], builder: Bu
 
 @final
 class OuterExports:
-    """Turns exported values into items of the outer boundary. An instance exported in two places is one item."""
+    """Turns exported values into items of the outer boundary. An instance exported in two places is one item.
 
-    def __init__(self) -> None:
-        self._instances: dict[InstanceValue, InstanceItem] = {}
+    It is written in both places, though, and instances of instances can double at every step: so each place counts as
+    evaluated definitions.
+    """
+
+    def __init__(self, builder: Builder) -> None:
+        self._builder = builder
+        self._instances: dict[InstanceValue, tuple[InstanceItem, int]] = {}
+        """With how many items are in it, at any depth."""
 
     def export(self, name: ExternName, item: Item, location: Location) -> OuterExport:
         """UnsupportedError if `item` is or contains a core module or a component."""
@@ -125,11 +131,15 @@ class OuterExports:
 
     def _instance(self, name: str, instance: InstanceValue, location: Location) -> InstanceItem:
         found = self._instances.get(instance)
-        if found is None:
-            exports = tuple(
-                (inner, self._item(f"{name}.{inner.name}", item, location)) for inner, item in instance.exports.values()
-            )
-            hidden = tuple((inner, FuncItem(func.func, func.type)) for inner, func in instance.hidden)
-            found = InstanceItem(exports, instance.imported, hidden)
-            self._instances[instance] = found
-        return found
+        if found is not None:
+            self._builder.count(found[1])
+            return found[0]
+        before = self._builder.definitions
+        self._builder.count(1 + len(instance.exports) + len(instance.hidden))
+        exports = tuple(
+            (inner, self._item(f"{name}.{inner.name}", item, location)) for inner, item in instance.exports.values()
+        )
+        hidden = tuple((inner, FuncItem(func.func, func.type)) for inner, func in instance.hidden)
+        made = InstanceItem(exports, instance.imported, hidden)
+        self._instances[instance] = made, self._builder.definitions - before
+        return made

@@ -51,5 +51,5 @@ def _evaluate_one(input_: ResolverInput, options: ResolveOptions, evaluator: Eva
     ]
     if options.roots or options.exports or options.hides:
         candidates = choose_exports(candidates, options, builder.is_defined)
-    exports = OuterExports()
+    exports = OuterExports(builder)
     builder.exports += [exports.export(c.name, c.item, c.location) for c in candidates]

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 100
 """How deep instances, types and declarator lists may nest (the engines' limit for types)."""
+MAX_ITEMS = 50_000
+"""Items in one instance, those of instances inside it included, each as often as it can be named."""
 
 
 @final
@@ -88,6 +90,7 @@ class InstanceValue:
     exports: Mapping[str, NamedItem]
     imported: tuple[int, tuple[str, ...]] | None = None
     depth: int = 1
+    items: int = 1
     hidden: tuple[tuple[ExternName, FuncValue], ...] = ()
 
 
@@ -100,11 +103,18 @@ NamedItem: TypeAlias = "tuple[ExternName, Item]"
 def instance_value(
     exports: Mapping[str, NamedItem], imported: tuple[int, tuple[str, ...]] | None = None
 ) -> InstanceValue:
-    """An instance of these exports. LimitError if instances nest deeper than MAX_DEPTH."""
-    depth = 1 + max((item.depth for _, item in exports.values() if isinstance(item, InstanceValue)), default=0)
+    """An instance of these exports. LimitError if instances nest deeper than MAX_DEPTH, or multiply past MAX_ITEMS."""
+    inner = [item for _, item in exports.values() if isinstance(item, InstanceValue)]
+    depth = 1 + max((item.depth for item in inner), default=0)
+    items = 1 + len(exports) + sum(item.items for item in inner)
     if depth > MAX_DEPTH:
         raise LimitError(f"instances are nested more than {MAX_DEPTH} deep", remedy="flatten the nesting of instances")
-    return InstanceValue(exports, imported, depth)
+    if items > MAX_ITEMS + len(exports):
+        raise LimitError(
+            f"an instance holds more than {MAX_ITEMS} items, counting those of instances inside it wherever they are",
+            remedy="export each instance once, not through instances inside instances",
+        )
+    return InstanceValue(exports, imported, depth, items)
 
 
 def kind_of(item: Item) -> str:

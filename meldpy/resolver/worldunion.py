@@ -81,6 +81,7 @@ class _Union:
         keys = [key for key in every if key not in self.matches]
         for key in keys:
             self._refuse_foreign(key)
+        keys = sorted({*keys, *self._named_for(keys)})
         groups = self._ordered(_grouped(keys, self._track))
         if groups is None:
             # Tracks that need each other cannot merge as a whole; names can only be imported once in any case.
@@ -105,6 +106,23 @@ class _Union:
             owner = owners.get(node)
             if owner is not None and owner != key[1]:
                 yield (key[0], owner), isinstance(node, ResourceType)
+
+    def _named_for(self, keys: list[Key]) -> Iterator[Key]:
+        """Value types that another input provides, and that open imports of functions and types mention.
+
+        Such imports can only mention what an import names, so these stay imports as well; an instance type has its
+        own names. A value type is the same whoever names it.
+        """
+        pending, seen = list(keys), set(keys)
+        while pending:
+            key = pending.pop()
+            if isinstance(self._import(key).type, InstanceType):
+                continue
+            for other, _ in self._mentioned(key):
+                if other not in seen and isinstance(self._import(other).type, TypeExtern):
+                    seen.add(other)
+                    pending.append(other)
+                    yield other
 
     def _refuse_foreign(self, key: Key) -> None:
         """An import from outside cannot mention a resource type that another input defines."""

@@ -23,6 +23,7 @@ MAX_TABLES: Final = (_TABLES_END - _TABLES_AT) // _ROW
 # The low bits of a type word say what kind of handle it is; the others identify the resource type.
 _KIND_BITS = 4
 _RESOURCE_KIND = 1
+_REMEDY: Final = "fuse fewer inputs at once, or instantiate fewer copies of them"
 MAX_RESOURCE_TYPES: Final = 1 << (32 - _KIND_BITS)
 
 
@@ -30,7 +31,7 @@ def table_address(number: int) -> int:
     """`$table` of handle table `number` (from 0): the address of its descriptor. LimitError if there is no room."""
     assert number >= 0, "tables are numbered from 0"
     if number >= MAX_TABLES:
-        raise LimitError(f"more than {MAX_TABLES} component instances need a handle table")
+        raise LimitError(f"more than {MAX_TABLES} component instances need a handle table", remedy=_REMEDY)
     return _TABLES_AT + number * _ROW
 
 
@@ -38,5 +39,5 @@ def resource_tag(number: int) -> int:
     """`$type` of resource type `number` (from 0): an unsigned i32, never 0. LimitError if there are too many."""
     assert number >= 0, "resource types are numbered from 0"
     if number >= MAX_RESOURCE_TYPES:
-        raise LimitError(f"more than {MAX_RESOURCE_TYPES} resource types")
+        raise LimitError(f"more than {MAX_RESOURCE_TYPES} resource types", remedy=_REMEDY)
     return number << _KIND_BITS | _RESOURCE_KIND

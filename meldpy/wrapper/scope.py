@@ -98,6 +98,8 @@ class Scope:
     _named_definitions: Names = field(default_factory=dict)
     _named_resources: dict[ResourceId, Entry] = field(default_factory=dict)
     _outer: dict[tuple[int, int], int] = field(default_factory=dict)
+    _bases: dict[TypeNode, TypeNode] = field(default_factory=dict)
+    """Underlying nodes, remembered: names of names may be many, and each asks for its own."""
 
     # --- recording -----------------------------------------------------------------------------------------
     def wrote(self, node: TypeNode, index: int) -> None:
@@ -105,7 +107,9 @@ class Scope:
         if isinstance(node, PrimValType):
             return
         for step in chain(node):
-            self._written.setdefault(step, Entry(index))
+            if step in self._written:
+                break  # and with it whatever it is an alias of
+            self._written[step] = Entry(index)
 
     def name(self, node: TypeNode, entry: Entry) -> None:
         """An import or export introduced `node`. The first name of a node is the one that counts."""
@@ -117,7 +121,7 @@ class Scope:
             if self.parent is None:
                 self.raw.setdefault(node.id, entry)
         elif is_nominal(node):
-            self._named_definitions.setdefault(underlying(node), entry)
+            self._named_definitions.setdefault(self._underlying(node), entry)
 
     def provide(self, path: ExportPath, type_: InstanceType) -> None:
         """An import or export introduced an instance: its types can be aliased from it."""
@@ -155,7 +159,7 @@ class Scope:
         return self._find_raw(node)
 
     def _find_other_name(self, node: TypeNode) -> int | None:
-        base = underlying(node)
+        base = self._underlying(node)
         for level, scope in self._levels():
             if isinstance(node, ResourceType):
                 entry = scope._named_resources.get(node.id)
@@ -164,6 +168,12 @@ class Scope:
             if entry is not None:
                 return self._reach(level, entry)
         return None
+
+    def _underlying(self, node: TypeNode) -> TypeNode:
+        above = node.alias_of if isinstance(node, DefinedType | ResourceType) else None
+        base = underlying(node) if above is None else self._bases.get(above) or underlying(above)
+        self._bases[node] = base
+        return base
 
     def _find_written(self, node: TypeNode) -> int | None:
         for step in chain(node):

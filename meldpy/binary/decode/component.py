@@ -136,13 +136,13 @@ def _section(r: Reader, section_id: int, id_offset: int) -> Section:
         case SectionId.CORE_MODULE:
             return CoreModuleSection(core_module(r), offset)
         case SectionId.CORE_INSTANCE:
-            return CoreInstanceSection(*r.located_vec("core instances", Limit.PER_SCOPE, core_instance))
+            return CoreInstanceSection(*r.located_vec("core instances", Limit.INSTANCES, core_instance))
         case SectionId.CORE_TYPE:
             return CoreTypeSection(*r.located_vec("core types", Limit.TYPES, core_type))
         case SectionId.COMPONENT:
             return ComponentSection(component(r), offset)
         case SectionId.INSTANCE:
-            return InstanceSection(*r.located_vec("instances", Limit.PER_SCOPE, instance))
+            return InstanceSection(*r.located_vec("instances", Limit.INSTANCES, instance))
         case SectionId.ALIAS:
             return AliasSection(*r.located_vec("aliases", Limit.DEFINITIONS, alias))
         case SectionId.TYPE:
@@ -169,7 +169,7 @@ def _weight(section: Section) -> tuple[str, int, int]:
         case ComponentSection():
             return "components", 1, Limit.PER_SCOPE
         case CoreInstanceSection() | InstanceSection():
-            return "instances", len(section.items), Limit.PER_SCOPE
+            return "instances", len(section.items), Limit.INSTANCES
         case ValueSection():
             return "values", len(section.items), Limit.VALUES
         case CoreTypeSection():
