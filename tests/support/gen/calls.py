@@ -57,7 +57,7 @@ def prepare(rng: Random, number: int, func: Func, guests: tuple[Guest, Guest], b
     budget = Budget(rng.choice((300, *[1200] * 6, 5000)))
     args = [random_value(t, rng, budget) for t in func.params]
     result = None if func.result is None else random_value(func.result, rng, budget)
-    work = _Work(number, func, guests, args, result)
+    work = Work(number, func, guests, args, result)
     seed, bad_realloc = rng.getrandbits(32), broken and rng.randrange(4) == 0
     try:
         ready, sites = work.images(Random(seed), -1, top=not bad_realloc)
@@ -76,7 +76,7 @@ def mood(rng: Random) -> Script:
 
 
 @dataclass(frozen=True, slots=True)
-class _Work:
+class Work:
     """A call's values, to be encoded once or twice."""
 
     number: int

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 from wasmtime import wat2wasm
 
-from tests.support.gen.calls import CORE_SIZES, Ready, _Work
+from tests.support.gen.calls import CORE_SIZES, Ready, Work
 from tests.support.gen.encode import Full
 from tests.support.gen.guests import (
     ARGS,
@@ -96,7 +96,7 @@ def prepare(rng: Random, number: int, func: Func, guests: tuple[Guest, Guest]) -
     args = [random_value(t, rng, budget) for t in func.params]
     result = None if func.result is None else random_value(func.result, rng, budget)
     try:
-        return _Work(number, func, guests, args, result).images(FirstChoice(0), -1, top=False)[0]
+        return Work(number, func, guests, args, result).images(FirstChoice(0), -1, top=False)[0]
     except Full:
         return None
 
