@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.support.gen.guests import CALLED
 from tests.support.gen.run import events
 from tests.support.gen.scenario import Tally
-from tests.support.gen.web import SHAPES, random_web
+from tests.support.gen.web import SHAPES, is_range, random_web
 from tests.support.gen.web_run import check_web, expect_run, prepare_run
 
 DEEP_WEBS = int(os.environ.get("GEN_WEBS", "500"))
@@ -45,6 +45,9 @@ def test_random_webs_are_nested_relayed_and_share_types_and_definitions() -> Non
     assert any(web.relayed for web in webs)
     assert any(web.of(target).uses for web in webs for node in web.nodes for target in node.targets)
     assert any(len(web.definitions) < len(web.nodes) for web in webs)
+    echoed = [d.exports[i].params[0] for web in webs for d in web.definitions for i in d.echoes]
+    assert any(map(is_range, echoed))
+    assert not all(map(is_range, echoed))
     assert {web.shape for web in webs} == {*SHAPES, "random"}
 
 

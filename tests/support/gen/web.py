@@ -5,6 +5,7 @@ calls of that export. Shapes: chains, diamonds (two ways to one guest), twins (o
 memories of their own, perhaps wired to different targets), fans and random graphs. How the composition is written is
 varied too: nested components with outer aliases, components that only re-export an instance, types that one interface
 shares with another as WIT's `use` does, and names that fold into each other once they lose their case and hyphens.
+Some exports echo: what they return is what they were given, in the very bytes that the call before left there.
 
 Nodes are in order: a node's targets come before it. The last one is the root, whose `run` exports the host calls.
 """
@@ -16,7 +17,8 @@ from random import Random
 from typing import Final
 
 from tests.support.gen.guests import ENCODINGS, Func, Guest
-from tests.support.gen.types import kinds, random_params, random_type
+from tests.support.gen.layout import MAX_FLAT_PARAMS, element_of, flatten
+from tests.support.gen.types import STRING, Type, kinds, random_params, random_type
 
 Shape = tuple[tuple[int, tuple[int, ...]], ...]
 """For each node: its definition, and its targets."""
@@ -56,7 +58,8 @@ class Import:
 class Definition:
     """calls: the imports that each export's body calls, in order; runs: the same for the exports that the host calls.
 
-    uses: its exports' named types come from an interface of their own; spelling: of its exports' names.
+    echoes: which exports return what they are given; uses: its exports' named types come from an interface of their
+    own; spelling: of its exports' names.
     """
 
     guest: Guest
@@ -64,6 +67,7 @@ class Definition:
     imports: tuple[Import, ...]
     calls: tuple[tuple[int, ...], ...]
     runs: tuple[tuple[int, ...], ...] = ()
+    echoes: frozenset[int] = frozenset()
     uses: bool = False
     spelling: int = 0
 
@@ -161,17 +165,32 @@ def _definition(rng: Random, guest: Guest, below: list[Definition], root: bool) 
             lean = rng.randrange(2) == 0
             imports.append(Import(target, export, Func(func.params, func.result, encodings, func.post_return, lean)))
     exports = () if root else tuple(_export(rng) for _ in range(rng.choice((1, 1, 2))))
+    echoes = frozenset(i for i, func in enumerate(exports) if func.params == (func.result,))
     bodies = _bodies(rng, len(imports), 2 if root else len(exports), every=root)
     uses, spelling = rng.randrange(3) == 0, rng.randrange(len(SPELLINGS))
     if root:
-        return Definition(guest, (), tuple(imports), (), bodies, False, spelling)
-    return Definition(guest, exports, tuple(imports), bodies, (), uses, spelling)
+        return Definition(guest, (), tuple(imports), (), bodies, spelling=spelling)
+    return Definition(guest, exports, tuple(imports), bodies, (), echoes, uses, spelling)
 
 
 def _export(rng: Random) -> Func:
-    result = random_type(rng) if rng.randrange(4) else None
     encoding = rng.choice(ENCODINGS)
-    return Func(random_params(rng), result, (encoding, encoding), rng.randrange(2) == 0, rng.randrange(2) == 0)
+    post_return, lean = rng.randrange(2) == 0, rng.randrange(2) == 0
+    if rng.randrange(4) == 0:
+        echoed = next(t for t in iter(lambda: random_type(rng), None) if can_echo(t))
+        return Func((echoed,), echoed, (encoding, encoding), post_return, lean)
+    result = random_type(rng) if rng.randrange(4) else None
+    return Func(random_params(rng), result, (encoding, encoding), post_return, lean)
+
+
+def can_echo(type: Type) -> bool:
+    """Whether core arguments are a core result: one value, a pointer to all, or a pointer and a length to be stored."""
+    flat = len(flatten(type, False))
+    return flat == 1 or flat > MAX_FLAT_PARAMS or is_range(type)
+
+
+def is_range(type: Type) -> bool:
+    return type == STRING or element_of(type) is not None
 
 
 def _bodies(rng: Random, imports: int, count: int, every: bool) -> tuple[tuple[int, ...], ...]:

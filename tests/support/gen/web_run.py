@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -14,13 +13,13 @@ from meldpy.pipeline import FuseOptions
 from tests.support.gen.calls import CORE_SIZES, Expected, bad_script, cross, mood, with_script
 from tests.support.gen.encode import Encoder, Full
 from tests.support.gen.guests import ARGS, FAIL_AT, HEAP, IMAGE, PAGE, PORT, RESULT, lowered_params
-from tests.support.gen.layout import core_result, spills_result
+from tests.support.gen.layout import core_result, flat_params, pointer_size, spills_result
 from tests.support.gen.model import Script, Side, Trapped, Undetermined
 from tests.support.gen.run import COMPOSED, FUSED, Runner, differences
 from tests.support.gen.scenario import Tally, count_cells, digest, has_fixed, realloc_trapped_first, tags_differ
 from tests.support.gen.types import Type
 from tests.support.gen.values import Budget, random_value
-from tests.support.gen.web import Definition, Web
+from tests.support.gen.web import Definition, Web, is_range
 from tests.support.gen.web_text import web_text
 from tests.support.shape import assert_fused_shape
 
@@ -101,8 +100,11 @@ class _Image:
         encoder, func = self.encoder, self.definition.exports[number]
         encoder.encoding = func.encodings[1]
         returned = core_result(func.result, encoder.wide)
-        if func.result is not None and returned is not None:
-            at = RESULT + PORT * self.definition.export_port(number)
+        at = RESULT + PORT * self.definition.export_port(number)
+        if number in self.definition.echoes:
+            room = pointer_size(encoder.wide)
+            encoder.put(at, room, encoder.block(2 * room, room))
+        elif func.result is not None and returned is not None:
             encoder.put(at, CORE_SIZES[returned], encoder.result(func.result, self._value(func.result)))
 
     def _value(self, type: Type) -> Any:
@@ -140,26 +142,42 @@ def expect_run(web: Web, start: Start, quirks: bool = False) -> Expected:
         for n, (image, script) in enumerate(zip(start.images, start.scripts, strict=True))
     )
 
-    def inside(node: int, calls: tuple[int, ...]) -> Callable[[], None]:
-        def body() -> None:
-            for number in calls:
-                call(node, number)
-
-        return body
-
     def call(node: int, number: int) -> None:
         callee, export = callee_of(web, node, number)
         func = web.of(node).imports[number].func
         ports = web.of(node).import_port(number), web.of(callee).export_port(export)
-        cross(sides[node], sides[callee], export, func, ports, inside(callee, web.of(callee).calls[export]))
+
+        def body() -> None:
+            for inner in web.of(callee).calls[export]:
+                call(callee, inner)
+            if export in web.of(callee).echoes:
+                _echo(sides[callee], func.params[0], ports[1])
+
+        cross(sides[node], sides[callee], export, func, ports, body)
 
     try:
-        inside(web.root, web.of(web.root).runs[start.run])()
+        for number in web.of(web.root).runs[start.run]:
+            call(web.root, number)
     except Trapped as trapped:
         return Expected(traps=trapped.kinds)
     except Undetermined:
         return Expected()
     return Expected(sides=sides)
+
+
+def _echo(side: Side, type: Type, port: int) -> None:
+    """What the guest does with its memory: see `web_text`."""
+    args, result, room = ARGS + PORT * port, RESULT + PORT * port, pointer_size(side.wide)
+    if is_range(type):
+        area = side.number(result, room)
+        for i in (0, 1):
+            side.put(area + i * room, room, side.number(args + 8 * i, room))
+        return
+    core = flat_params((type,), side.wide)[0]
+    count = CORE_SIZES[core]
+    if core in ("f32", "f64") and args in side.nans:
+        raise Undetermined
+    side.put(result, count, side.number(args, count))
 
 
 def check_web(web: Web, rng: Random, runs: int, tally: Tally | None = None) -> list[str]:

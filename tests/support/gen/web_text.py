@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tests.support.gen.guests import (
+    ARGS,
+    PORT,
+    RESULT,
     Func,
     callee_func,
     canon_options,
@@ -19,8 +22,9 @@ from tests.support.gen.guests import (
     run_func,
     signature_text,
 )
+from tests.support.gen.layout import flat_params, pointer_size, pointer_type
 from tests.support.gen.types import DECLARED, EXPORTED, PLAIN, Type, TypeText
-from tests.support.gen.web import Definition, Web
+from tests.support.gen.web import Definition, Web, is_range
 
 
 def web_text(web: Web) -> str:
@@ -102,13 +106,32 @@ def _module(definition: Definition) -> str:
     calls = [outgoing(i, x.func, wide, definition.import_port(i)) for i, x in enumerate(definition.imports)]
     imports = " ".join(core_import(i, x.func, wide) for i, x in enumerate(definition.imports))
     exports = " ".join(
-        callee_func(i, func, wide, definition.export_port(i), " ".join(calls[c] for c in definition.calls[i]))
-        for i, func in enumerate(definition.exports)
+        callee_func(
+            i, func, wide, definition.export_port(i), " ".join([*(calls[c] for c in body), _echo(definition, i)])
+        )
+        for i, (func, body) in enumerate(zip(definition.exports, definition.calls, strict=True))
     )
     runs = " ".join(run_func(i, " ".join(calls[c] for c in run)) for i, run in enumerate(definition.runs))
     memory = f"(memory {'i64 ' if wide else ''}{definition.guest.pages})"
     log = '(import "kit" "log" (func $log (param i64 i64 i64 i64 i64 i64)))'
     return f'(core module $m (import "kit" "mem" {memory}) {log} {imports} {exports} {runs})'
+
+
+def _echo(definition: Definition, export: int) -> str:
+    """Returns the arguments: see `can_echo`."""
+    if export not in definition.echoes:
+        return ""
+    wide, shift = definition.guest.wide, PORT * definition.export_port(export)
+    [type] = definition.exports[export].params
+    p, size = pointer_type(wide), pointer_size(wide)
+    if not is_range(type):
+        core = flat_params((type,), wide)[0]
+        value = f"({core}.load offset={ARGS + shift} ({p}.const 0))"
+        return f"({core}.store offset={RESULT + shift} ({p}.const 0) {value})"
+    area = f"({p}.load offset={RESULT + shift} ({p}.const 0))"
+    return " ".join(
+        f"({p}.store offset={i * size} {area} ({p}.load offset={ARGS + shift + 8 * i} ({p}.const 0)))" for i in (0, 1)
+    )
 
 
 def _lifts(definition: Definition) -> list[str]:
