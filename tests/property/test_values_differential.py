@@ -40,7 +40,7 @@ from tests.support.gen.types import (
 RANDOMS = st.randoms(use_true_random=False)
 SEEDS = st.integers(0, 2**32 - 1)
 DEEP_COMPOSITIONS = int(os.environ.get("GEN_COMPOSITIONS", "2000"))
-"""How many the deep test makes; 50,000 take some hours."""
+"""How many the deep test makes; 50,000 take an hour or two."""
 
 
 def report(found: list[str]) -> str:
@@ -78,9 +78,10 @@ def test_values_cross_in_a_long_run() -> None:
     tally, start = Tally(), int(os.environ.get("GEN_SEED", "0"))
     for seed in range(start, start + DEEP_COMPOSITIONS):
         rng = Random(seed)
-        found = check(random_scenario(rng, rng.choice((1, 2, 4))), rng, 6, tally)
+        found = check(random_scenario(rng, rng.choice((1, 1, 2))), rng, 6, tally)
         assert not found, f"seed {seed}: {report(found)}"
     print(tally)
+    print(tally.table())
     assert len(tally.cells) == 9 * 4 * 2 * len(kinds_of_all())
 
 

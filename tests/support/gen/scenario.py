@@ -72,6 +72,14 @@ class Tally:
             f"{'; webs: ' * bool(self.shapes)}{dict(self.shapes) if self.shapes else ''}"
         )
 
+    def table(self) -> str:
+        """For each kind of type and position: functions in all, and in the least tried encodings and memory widths."""
+        rows = []
+        for kind, position in sorted({(kind, position) for kind, position, _, _ in self.cells}):
+            counts = [n for cell, n in self.cells.items() if cell[:2] == (kind, position)]
+            rows.append(f"{kind:8} {position:6} {sum(counts):8} {min(counts):6} of {len(counts)} cells")
+        return "\n".join(rows)
+
 
 def random_scenario(rng: Random, funcs: int) -> Scenario:
     widths = rng.choice(((False, False), (False, False), (False, False), (True, False), (False, True), (True, True)))
