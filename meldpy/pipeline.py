@@ -6,7 +6,6 @@ library) is handed in here. `fuse` is the whole Python API of the job; the comma
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,24 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import final
 
-from meldpy.errors import (
-    FileError,
-    InternalError,
-    LimitError,
-    Location,
-    MeldError,
-    UnsupportedError,
-    UsageError,
-    ValidationError,
-)
-from meldpy.model.component import (
-    Component,
-    ComponentSection,
-    CoreModuleSection,
-    InlineExports,
-    InstanceSection,
-    Sort,
-)
+from meldpy.errors import FileError, InternalError, MeldError, UsageError
+from meldpy.model.component import Component
 from meldpy.model.core import CoreModule, FuncImportType, GlobalType, MemoryType, TableType, TagType
 from meldpy.model.facts import CodeFacts
 from meldpy.model.linked import LiftFunc, LinkedGraph
@@ -123,7 +106,9 @@ def fuse(inputs: Sequence[FuseInput | str | Path | bytes], options: FuseOptions 
     data = encode_component(component)
     # Validate what we made, before anybody sees it.
     if options.validate:
-        _validate_output(data, component)
+        from meldpy.validation import validate_output
+
+        validate_output(data, component)
     report = FuseReport(
         tuple((item.name, len(item.data)) for item in named),
         len(data),
@@ -234,10 +219,6 @@ def link(components: Sequence[tuple[FuseInput, Component]], options: FuseOptions
     )
 
 
-_LIMIT_WORDS = re.compile(r"exceeds (the )?(limit|maximum)")
-"""How the engines' validator says that there is too much of something that is right otherwise."""
-
-
 # --- validation ----------------------------------------------------------------------------------------------------
 @contextmanager
 def _blaming_invalid_input(components: Sequence[tuple[FuseInput, Component]], options: FuseOptions) -> Iterator[None]:
@@ -267,99 +248,15 @@ def validate(source: str, data: bytes, component: Component, options: FuseOption
 
     LimitError if its nested instantiation passes the caps of `options`.
     """
-    _refuse_expansion(source, data, component, FuseOptions() if options is None else options)
-    from meldpy.engine.text import is_text
-    from meldpy.engine.validate import SMALL, Subject
-    from meldpy.engine.validate import validate as engine_validate
+    from meldpy.validation import validate_input
 
-    if is_text(data):
-        from meldpy.binary.encode import encode_component
-
-        data = encode_component(component)
-    modules = tuple(
-        (module.offset, data[module.offset : module.offset + module.size]) for module in _modules(component)
-    )
-    return engine_validate(Subject(source, data, component, modules, _skeleton(data, component, SMALL)))
-
-
-def _refuse_expansion(source: str, data: bytes, component: Component, options: FuseOptions) -> None:
-    """The engine expands nested instances without a cap, until memory ends. So we expand first, under our caps."""
-    if not _can_expand(component):
-        return
+    given = FuseOptions() if options is None else options
     caps = FuseOptions(
-        max_instances=options.max_instances,
-        max_core_instances=options.max_core_instances,
-        max_definitions=options.max_definitions,
+        max_instances=given.max_instances,
+        max_core_instances=given.max_core_instances,
+        max_definitions=given.max_definitions,
     )
-    try:
-        link([(FuseInput(source, source, data), component)], caps)
-    except (LimitError, UnsupportedError):
-        raise
-    except Exception:
-        # Invalid, for all that we know; then the engine refuses it before it expands anything, in better words.
-        return
-
-
-def _can_expand(component: Component) -> bool:
-    """Whether anything in `component` can be more than once what it is written once."""
-    return any(
-        isinstance(section, ComponentSection)
-        or (
-            isinstance(section, InstanceSection)
-            and any(
-                isinstance(item, InlineExports) and any(index.sort is Sort.INSTANCE for _, index in item.exports)
-                for item in section.items
-            )
-        )
-        for section in component.sections
-    )
-
-
-def _skeleton(data: bytes, component: Component, small: int) -> bytes | None:
-    """The skeleton's bytes, if `data` is large enough to be worth it."""
-    if len(data) <= small:
-        return None
-    from meldpy.binary.encode import encode_component
-    from meldpy.engine.skeleton import skeleton
-
-    return encode_component(skeleton(component))
-
-
-def _modules(component: Component) -> Iterator[CoreModule]:
-    """Every core module in `component`, at any depth (bounded by the decoder)."""
-    for section in component.sections:
-        if isinstance(section, CoreModuleSection):
-            yield section.module
-        elif isinstance(section, ComponentSection):
-            yield from _modules(section.component)
-
-
-def _validate_output(data: bytes, component: Component) -> None:
-    """Check our own output; what the engine refuses here is our defect, and nothing is written.
-
-    But for its limits: where many inputs, or a composition near a limit, become one component, sums can pass it.
-    """
-    from meldpy.binary.encode import encode_module
-    from meldpy.engine.validate import SMALL, Subject
-    from meldpy.engine.validate import validate as engine_validate
-
-    modules = tuple((0, encode_module(module)) for module in _modules(component))
-    try:
-        engine_validate(Subject("output", data, component, modules, _skeleton(data, component, SMALL)))
-    except ValidationError as error:
-        if any(_LIMIT_WORDS.search(cause) for cause in error.causes):
-            raise LimitError(
-                "the fused component would pass a limit of the engines; nothing was written",
-                Location("output"),
-                causes=error.causes,
-                remedy="fuse fewer inputs at once, or fewer instances",
-            ) from error
-        raise InternalError(
-            "the fused component is invalid; nothing was written",
-            Location("output"),
-            causes=error.causes,
-            remedy="please report this with the inputs; this is a defect of meldpy",
-        ) from error
+    return validate_input(source, data, component, lambda: link([(FuseInput(source, source, data), component)], caps))
 
 
 # --- what stages are handed ------------------------------------------------------------------------------------------

@@ -1,9 +1,9 @@
 """Is this component valid? The engine's answer, given before anything is trusted and before anything is written.
 
-There is no component validator in the embedded engine but compiling. Small components are compiled as they are.
-Large ones are checked in two halves that cover the same: each core module by the engine's module validator, and a
-skeleton (see `skeleton`) by compiling. The halves only ever say yes: a refusal is repeated on the whole component, so
-that the engine's words and offsets are about the file.
+There is no component validator in the embedded engine but compiling, and compiling code that nobody trusts yet can
+take minutes: 56 kB of functions with many locals took 20 s. So a component is checked in two halves that cover the
+same: each core module by the engine's module validator, and a skeleton (see `skeleton`) by compiling. The halves only
+ever say yes: a refusal is repeated on the whole component, so that the engine's words and offsets are about the file.
 
 Which features are needed is not known beforehand, so the plain engine is asked first and the one with gated features
 only when it refuses. A component that uses a gated feature this wasmtime cannot be given is checked as far as
@@ -25,14 +25,14 @@ from meldpy.engine.words import causes_of, offset_in
 from meldpy.errors import EngineError, Location, ValidationError
 from meldpy.model.component import Component
 
-SMALL = 64 * 1024
-"""Bytes up to which a component is compiled whole: below this, building a skeleton costs more than it saves."""
-
 
 @final
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A component to check: bytes, model, core modules with their offsets in the bytes, and, if large, its skeleton."""
+    """A component to check: bytes, model, core modules with their offsets in the bytes, and its skeleton.
+
+    Without a skeleton the bytes are compiled as they are.
+    """
 
     source: str
     data: bytes = field(repr=False)

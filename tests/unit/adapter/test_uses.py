@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from meldpy.adapter import resource_uses
+from meldpy.adapter.exports import exported_lifts
+from meldpy.adapter.resources import handle_tables
 from meldpy.adapter.uses import ResourceUse, TableKind
+from meldpy.cabi import Abi
 from meldpy.errors import Location
 from meldpy.model.extern import ExternName, FuncType
 from meldpy.model.ids import BuiltinId, CoreFuncIndex, ImportFuncId, InstanceId, LiftId, LowerId, ResourceId
@@ -105,3 +108,20 @@ def test_an_exported_function_is_a_use_by_its_instance() -> None:
     export = OuterExport(ExternName("f"), FuncItem(LiftFunc(LiftId(0)), of.lifts[0].type), HERE)
     _, foreign = uses(replace(of, exports=(export,), lowers=()))
     assert foreign == ResourceUse("foreign", None, ("callee",), TableKind.DIRECT)
+
+
+def test_nobody_is_direct_if_several_meet_the_host() -> None:
+    """Not even the one that shares nothing inside: the engine's table would hold handles of both."""
+    of = graph([own(THING)])
+    type = FuncType((("p", own(FOREIGN)),), None)
+    lowers = tuple(
+        Lower(LowerId(i), who, ImportFunc(ImportFuncId(0)), type, of.lowers[0].options, HERE)
+        for i, who in ((1, ROOT), (2, CALLER_I))
+    )
+
+    def direct(*more: Lower) -> InstanceId | None:
+        made = replace(of, lowers=(*of.lowers, *more))
+        return handle_tables(made, facts(made), exported_lifts(made), Abi()).direct
+
+    assert direct(lowers[0]) == ROOT
+    assert direct(*lowers) is None

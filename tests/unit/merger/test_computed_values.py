@@ -1,4 +1,4 @@
-"""Values that merging computes itself are those the engine would compute: arithmetic that wraps, offsets, initialisers."""
+"""What merging computes itself is what the engine would compute: arithmetic that wraps, offsets, initialisers."""
 
 from __future__ import annotations
 

@@ -64,7 +64,10 @@ def test_everything_that_a_library_function_reaches_is_there() -> None:
     get = guest(graph)["get"]
     assert isinstance(get, FuncId)
     library = graph.runtime_instance(LIBRARY, get)
-    for name, expected in (("all", 2 + 500 + 60_000 + 3_000_000 + 40_000_000 + 300_000_000 + 400_000_000), ("started", 9)):
+    for name, expected in (
+        ("all", 2 + 500 + 60_000 + 3_000_000 + 40_000_000 + 300_000_000 + 400_000_000),
+        ("started", 9),
+    ):
         graph.functions.clear()
         call = graph.emit("call", UNARY, GET0 + b"\x10", FuncRef(exported(library, name)))
         run = graph.merged(lifted={"run": call})

@@ -6,8 +6,8 @@ import pytest
 from wasmtime import wat2wasm
 
 import meldpy
-from meldpy.model.component import Component, ImportSection
 from meldpy.binary.decode import decode_component
+from meldpy.model.component import Component, ImportSection
 
 PROVIDER = '(component (type $p {type}) (export "t" (type $p)))'
 CONSUMER = """(component

@@ -1,0 +1,129 @@
+"""The two places where the pipeline asks the engine: before it trusts an input, and before anybody gets the output.
+
+The engine checks (see `engine.validate`); here it is fed, and kept from harm: it expands nested instances without a
+cap until memory ends, so an input that could multiply is evaluated by the resolver first, under our caps. A refusal of
+the output is our defect, and says so, but for limits of engines that only the whole output can pass.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from meldpy.errors import InternalError, LimitError, Location, UnsupportedError, ValidationError
+from meldpy.model.component import (
+    Component,
+    ComponentSection,
+    CoreModuleSection,
+    InlineExports,
+    InstanceSection,
+    Instantiate,
+    Sort,
+)
+from meldpy.model.core import CoreModule
+
+_LIMIT_WORDS: Final = re.compile(r"exceeds (the )?(limit|maximum)")
+"""How the engines' validator says that there is too much of something that is right otherwise."""
+
+_HARMLESS: Final = 24
+"""Copies of instances that a file may ask for, however they nest: what they multiply to is 3^8 at most."""
+
+
+def validate_input(source: str, data: bytes, component: Component, expand: Callable[[], object]) -> tuple[str, ...]:
+    """Have the engine check `component`, whose bytes are `data` (text or binary); notes for `-v`.
+
+    expand: evaluates all instantiations under caps. Raises its LimitError, or ValidationError.
+    """
+    _refuse_expansion(component, expand)
+    from meldpy.engine.text import is_text
+    from meldpy.engine.validate import Subject, validate
+
+    if is_text(data):
+        from meldpy.binary.encode import encode_component
+
+        data = encode_component(component)
+    modules = tuple(
+        (module.offset, data[module.offset : module.offset + module.size]) for module in _modules(component)
+    )
+    return validate(Subject(source, data, component, modules, _skeleton(component)))
+
+
+def validate_output(data: bytes, component: Component) -> None:
+    """Check our own output. InternalError if the engine refuses it; LimitError if that is for one of its limits.
+
+    Where many inputs, or a composition near a limit, become one component, sums can pass it.
+    """
+    from meldpy.binary.encode import encode_module
+    from meldpy.engine.validate import Subject, validate
+
+    modules = tuple((0, encode_module(module)) for module in _modules(component))
+    try:
+        validate(Subject("output", data, component, modules, _skeleton(component)))
+    except ValidationError as error:
+        if any(_LIMIT_WORDS.search(cause) for cause in error.causes):
+            raise LimitError(
+                "the fused component would pass a limit of the engines; nothing was written",
+                Location("output"),
+                causes=error.causes,
+                remedy="fuse fewer inputs at once, or fewer instances",
+            ) from error
+        raise InternalError(
+            "the fused component is invalid; nothing was written",
+            Location("output"),
+            causes=error.causes,
+            remedy="please report this with the inputs; this is a defect of meldpy",
+        ) from error
+
+
+def _refuse_expansion(component: Component, expand: Callable[[], object]) -> None:
+    if not _can_expand(component):
+        return
+    try:
+        expand()
+    except LimitError:
+        raise
+    except UnsupportedError:
+        # The evaluation ended before it could count. What the engine may expand is bounded otherwise, or refused.
+        if _copies(component) > _HARMLESS:
+            raise
+    except Exception:
+        # Invalid, for all that we know; then the engine refuses it before it expands anything, in better words.
+        return
+
+
+def _can_expand(component: Component) -> bool:
+    """Whether anything in `component` can be more than once what it is written once."""
+    return any(isinstance(section, ComponentSection) for section in component.sections) or _copies(component) > 0
+
+
+def _copies(component: Component) -> int:
+    """In how many places `component` and those inside it copy an instance: instantiate one, or put one into another."""
+    found = 0
+    for section in component.sections:
+        if isinstance(section, ComponentSection):
+            found += _copies(section.component)
+        elif isinstance(section, InstanceSection):
+            for item in section.items:
+                match item:
+                    case Instantiate():
+                        found += 1
+                    case InlineExports(exports):
+                        found += sum(index.sort is Sort.INSTANCE for _, index in exports)
+    return found
+
+
+def _skeleton(component: Component) -> bytes:
+    from meldpy.binary.encode import encode_component
+    from meldpy.engine.skeleton import skeleton
+
+    return encode_component(skeleton(component))
+
+
+def _modules(component: Component) -> Iterator[CoreModule]:
+    """Every core module in `component`, at any depth (bounded by the decoder)."""
+    for section in component.sections:
+        if isinstance(section, CoreModuleSection):
+            yield section.module
+        elif isinstance(section, ComponentSection):
+            yield from _modules(section.component)
