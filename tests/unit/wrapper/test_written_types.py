@@ -54,7 +54,7 @@ from meldpy.model.extern import (
     TypeNode,
     ValueExtern,
 )
-from meldpy.model.ids import CoreTypeIndex, ImportFuncId, ResourceId
+from meldpy.model.ids import CoreTypeIndex, ImportFuncId, ResourceId, TypeIndex
 from meldpy.model.linked import FuncItem, ImportFunc, InstanceItem, TypeItem
 from meldpy.model.valtype import (
     BorrowType,
@@ -338,6 +338,8 @@ def test_modules_and_components_stand_between_what_came_before_and_after() -> No
     assert builder.core_module(CoreModule()) == 1
     assert builder.define_type(U8) == 2
     assert builder.define_type(U8) == 3
+    imported = ComponentBuilder()
+    assert [imported.import_(N("c"), ComponentDesc(TypeIndex(0))), imported.component(Component(()))] == [0, 1]
     kinds = [type(section).__name__ for section in builder.finish().sections]
     assert kinds == [
         "TypeSection",
