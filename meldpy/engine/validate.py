@@ -12,6 +12,7 @@ possible: its core modules by the engine, the rest by decoding and resolving it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import final
 
@@ -43,11 +44,13 @@ class Subject:
 
 def validate(subject: Subject) -> tuple[str, ...]:
     """Raise ValidationError, with the engine's words, if `subject` is invalid. Returns notes for `-v`."""
-    if _accepts(subject, plain_engine()):
-        return ()
+    for engine in _engines():
+        objection = _objection(subject, engine)
+        if objection is None:
+            return ()
+        if _is_compile_failure(objection):
+            raise _not_compiled(subject, objection)
     full = full_engine()
-    if _accepts(subject, full.engine):
-        return ()
     refused = _refused_module(subject, full.engine) or _refusal(subject, full.engine)
     if refused is None:
         return ()
@@ -55,20 +58,21 @@ def validate(subject: Subject) -> tuple[str, ...]:
     if lacking and _refused_module(subject, full.engine) is None:
         return (_lacking_note(subject, lacking),)
     where, causes = refused
-    if _is_compile_failure(causes) and _refused_module(subject, full.engine) is None:
-        raise EngineError(
-            "the embedded engine cannot compile this component, though it finds nothing invalid in it",
-            Location(subject.source, where),
-            causes=causes,
-            remedy="check it with `wasm-tools validate`, and fuse with --no-validate if that is content",
-        )
     raise _invalid(subject, where, causes, full)
 
 
-def _accepts(subject: Subject, engine: wasmtime.Engine) -> bool:
-    if subject.skeleton is None:
-        return _compile(subject.data, engine) is None
-    return _refused_module(subject, engine) is None and _compile(subject.skeleton, engine) is None
+def _engines() -> Iterator[wasmtime.Engine]:
+    yield plain_engine()
+    yield full_engine().engine
+
+
+def _objection(subject: Subject, engine: wasmtime.Engine) -> tuple[str, ...] | None:
+    """None if the engine accepts; otherwise its words, whose offsets may be about the skeleton."""
+    refused = _refused_module(subject, engine)
+    if refused is not None:
+        return refused[1]
+    error = _compile(subject.data if subject.skeleton is None else subject.skeleton, engine)
+    return None if error is None else causes_of(error)
 
 
 def _compile(data: bytes, engine: wasmtime.Engine) -> wasmtime.WasmtimeError | None:
@@ -99,6 +103,16 @@ def _refused_module(subject: Subject, engine: wasmtime.Engine) -> tuple[int | No
 def _is_compile_failure(causes: tuple[str, ...]) -> bool:
     """Whether the engine failed in translating a function: bodies of core modules are valid, so one of its adapters."""
     return any(cause.startswith("failed to compile: wasm[") for cause in causes)
+
+
+def _not_compiled(subject: Subject, causes: tuple[str, ...]) -> EngineError:
+    """It is not asked again, nor about the whole: making adapters for a large composition can take seconds."""
+    return EngineError(
+        "the embedded engine cannot compile this component, though it finds nothing invalid in it",
+        Location(subject.source),
+        causes=causes,
+        remedy="check it with `wasm-tools validate`, and fuse with --no-validate if that is content",
+    )
 
 
 def _lacking_note(subject: Subject, lacking: set[str] | frozenset[str]) -> str:

@@ -9,7 +9,7 @@ here (`match`), nor is anything instantiated (`link`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias, final
 
 from meldpy.errors import LinkError, Location
@@ -75,6 +75,8 @@ class _Union:
         self.subtyping = subtyping
         self.substitution = types.substitution()
         self.importing = ""  # the import being merged, to name resource types after
+        self.reduced: dict[Key, OuterImport] = {}
+        """Satisfied imports that stay imports for the names of their value types, and have nothing else."""
 
     def run(self) -> list[Merged]:
         every = ((i, n) for i, s in enumerate(self.surfaces) for n in range(len(s.imports)))
@@ -91,7 +93,7 @@ class _Union:
         return [merged for group in groups for merged in self._merge(group)]
 
     def _import(self, key: Key) -> OuterImport:
-        return self.surfaces[key[0]].imports[key[1]]
+        return self.reduced.get(key, self.surfaces[key[0]].imports[key[1]])
 
     def _track(self, key: Key) -> str:
         name = self._import(key).name
@@ -119,10 +121,18 @@ class _Union:
             if isinstance(self._import(key).type, InstanceType):
                 continue
             for other, _ in self._mentioned(key):
-                if other not in seen and isinstance(self._import(other).type, TypeExtern):
+                if other not in seen:
                     seen.add(other)
                     pending.append(other)
+                    self._reduce(other)
                     yield other
+
+    def _reduce(self, key: Key) -> None:
+        """An instance keeps its value types only: its functions, and resource types, are the provider's."""
+        import_ = self._import(key)
+        if isinstance(import_.type, InstanceType):
+            kept = tuple(export for export in import_.type.exports if _is_value_type(export.type))
+            self.reduced[key] = replace(import_, type=self.types.nodes.instance(kept))
 
     def _refuse_foreign(self, key: Key) -> None:
         """An import from outside cannot mention a resource type that another input defines."""
@@ -240,6 +250,10 @@ class _Union:
             check()
         except Mismatch as mismatch:
             raise mismatch.within(f"`{name.name}` differs") from None
+
+
+def _is_value_type(type_: ExternType) -> bool:
+    return isinstance(type_, TypeExtern) and not any(isinstance(node, ResourceType) for node in reached([type_.type]))
 
 
 def _grouped(keys: Sequence[Key], by: Callable[[Key], str]) -> list[list[Key]]:

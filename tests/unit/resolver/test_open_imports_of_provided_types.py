@@ -7,7 +7,7 @@ from wasmtime import wat2wasm
 
 import meldpy
 from meldpy.binary.decode import decode_component
-from meldpy.model.component import Component, ImportSection
+from meldpy.model.component import Component, ExportDecl, ImportSection, InstanceTypeDef, TypeSection
 
 PROVIDER = '(component (type $p {type}) (export "t" (type $p)))'
 CONSUMER = """(component
@@ -39,6 +39,37 @@ def test_the_type_of_an_open_function_is_imported_too(type_: str, between: str, 
     consumer = CONSUMER.format(type=type_, between=between, used=used)
     inputs = [bytes(wat2wasm(text)) for text in (PROVIDER.format(type=type_), consumer)]
     assert imported(decode_component(meldpy.fuse(inputs).bytes, "fused")) == names
+
+
+INTERFACE = """(component
+  (type $p (record (field "a" u8)))
+  (component $types (type $p (record (field "a" u8))) (export $t "t" (type $p)) (export "u" (type $t)))
+  (instance $i (instantiate $types)) (export "demo:x/types" (instance $i)))"""
+USER = """(component
+  (import "demo:x/types" (instance $i
+    (type $p (record (field "a" u8))) (export "t" (type $t (eq $p))) (export "u" (type (eq $t)))
+    (export "r" (type (sub resource))) (export "make" (func (result $t)))))
+  (alias export $i "t" (type $t))
+  (import "f" (func $f (param "x" $t)))
+  (core module $m (import "" "f" (func (param i32))))
+  (core func $l (canon lower (func $f)))
+  (core instance (instantiate $m (with "" (instance (export "f" (func $l)))))))"""
+
+
+def test_a_type_of_a_provided_interface_is_imported_in_that_interface() -> None:
+    """As WIT's `use` at the root of a world; the interface keeps nothing else. It was an internal error."""
+    provider = INTERFACE.replace(
+        '(export "u" (type $t))',
+        """(export "u" (type $t))
+        (type $r' (resource (rep i32))) (export "r" (type $r'))
+        (core module $m (func (export "make") (result i32) i32.const 7)) (core instance $c (instantiate $m))
+        (func (export "make") (result $t) (canon lift (core func $c "make")))""",
+    )
+    fused = decode_component(meldpy.fuse([bytes(wat2wasm(text)) for text in (provider, USER)]).bytes, "fused")
+    assert imported(fused) == ["demo:x/types", "f"]
+    [types] = [s for s in fused.sections if isinstance(s, TypeSection)][:1]
+    [instance] = [item for item in types.items if isinstance(item, InstanceTypeDef)]
+    assert [d.name.name for d in instance.decls if isinstance(d, ExportDecl)] == ["t", "u"]
 
 
 def test_a_provided_type_that_no_open_import_uses_is_not_imported() -> None:
