@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias, final
 
 from meldpy.errors import LinkError, Location
-from meldpy.model.extern import ExternName, ExternType, FuncType, InstanceType, NamedExtern, TypeExtern
+from meldpy.model.extern import ExternName, ExternType, FuncType, InstanceType, NamedExtern, TypeExtern, TypeNode
 from meldpy.model.ids import ResourceId
 from meldpy.model.linked import OuterImport
-from meldpy.model.valtype import ResourceType
+from meldpy.model.valtype import DefinedType, ResourceType
 from meldpy.resolver.match import Matches
 from meldpy.resolver.nodes import Nodes, node_of, reached
 from meldpy.resolver.order import in_order
@@ -101,26 +101,28 @@ class _Union:
         return name.name if found is None else found.track
 
     # --- dependencies --------------------------------------------------------------------------------------------
-    def _mentioned(self, key: Key) -> Iterator[tuple[Key, bool]]:
+    def _mentioned(self, key: Key, besides: frozenset[TypeNode] = frozenset()) -> Iterator[tuple[Key, bool]]:
         """Other imports of the same input whose types this one mentions, and whether as a resource type."""
         owners = self.surfaces[key[0]].owners
         for node in reached([node_of(self._import(key).type)]):
             owner = owners.get(node)
-            if owner is not None and owner != key[1]:
+            if owner is not None and owner != key[1] and node not in besides:
                 yield (key[0], owner), isinstance(node, ResourceType)
 
     def _named_for(self, keys: list[Key]) -> Iterator[Key]:
         """Value types that another input provides, and that open imports of functions and types mention.
 
         Such imports can only mention what an import names, so these stay imports as well; an instance type has its
-        own names. A value type is the same whoever names it.
+        own names, and an imported type is one. A value type is the same whoever names it.
         """
         pending, seen = list(keys), set(keys)
         while pending:
             key = pending.pop()
-            if isinstance(self._import(key).type, InstanceType):
+            type_ = self._import(key).type
+            if isinstance(type_, InstanceType):
                 continue
-            for other, _ in self._mentioned(key):
+            named = frozenset(_names(type_.type)) if isinstance(type_, TypeExtern) else frozenset()
+            for other, _ in self._mentioned(key, named):
                 if other not in seen:
                     seen.add(other)
                     pending.append(other)
@@ -250,6 +252,14 @@ class _Union:
             check()
         except Mismatch as mismatch:
             raise mismatch.within(f"`{name.name}` differs") from None
+
+
+def _names(node: TypeNode) -> Iterator[TypeNode]:
+    """`node` and what it is another name of."""
+    yield node
+    while isinstance(node, DefinedType | ResourceType) and node.alias_of is not None:
+        node = node.alias_of
+        yield node
 
 
 def _is_value_type(type_: ExternType) -> bool:
