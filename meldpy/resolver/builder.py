@@ -41,7 +41,7 @@ from meldpy.model.linked import (
     Resource,
 )
 from meldpy.resolver.coretypes import sort_of
-from meldpy.resolver.values import CoreModuleInstance, ModuleInfo
+from meldpy.resolver.values import ITEMS_SHARE, MAX_ITEMS, CoreModuleInstance, ModuleInfo
 
 
 @final
@@ -52,6 +52,11 @@ class Caps:
     instances: int
     core_instances: int
     definitions: int
+
+    @property
+    def items(self) -> int:
+        """In one instance: see `values.MAX_ITEMS`."""
+        return max(MAX_ITEMS, self.definitions // ITEMS_SHARE)
 
 
 @final

@@ -103,7 +103,7 @@ class Frame:
         return None
 
     def complete(self, exports: Mapping[str, NamedItem]) -> InstanceValue:
-        instance = instance_value(exports)
+        instance = instance_value(exports, most=self.builder.caps.items)
         return instance if self.finish is None else self.finish(instance)
 
     def _evaluate(self, section: Section, position: int) -> Frame | None:
@@ -242,7 +242,7 @@ class Frame:
             if name.name in exports:
                 raise DecodeError(f"an instance exports `{name.name}` twice")
             exports[name.name] = (name, self.item(index))
-        return instance_value(exports)
+        return instance_value(exports, most=self.builder.caps.items)
 
     # --- exports --------------------------------------------------------------------------------------------
     def _export(self, export: Export) -> None:

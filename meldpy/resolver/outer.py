@@ -89,7 +89,7 @@ def _imported(type_: ExternType, number: int, path: tuple[str, ...], builder: Bu
             exports: dict[str, NamedItem] = {
                 e.name.name: (e.name, _imported(e.type, number, (*path, e.name.name), builder)) for e in type_.exports
             }
-            return instance_value(exports, (number, path))
+            return instance_value(exports, (number, path), builder.caps.items)
         case _:
             raise AssertionError("refused before")
 

@@ -29,6 +29,7 @@ from meldpy.model.ids import ResourceId
 from meldpy.model.valtype import DefinedType, PrimValType, ResourceType, ValType
 from meldpy.resolver.nodes import Nodes, map_definition, mentions
 from meldpy.resolver.values import (
+    MAX_ITEMS,
     ComponentValue,
     FuncValue,
     InstanceValue,
@@ -233,7 +234,7 @@ class Substitution:
         whole = len(exports) == len(actual.exports) and all(
             not isinstance(seen := item, InstanceValue) or seen.imported is not None for _, item in exports.values()
         )
-        return instance_value(exports, actual.imported if whole else None)
+        return instance_value(exports, actual.imported if whole else None, max(MAX_ITEMS, actual.items))
 
 
 def _same(new: tuple[NamedExtern, ...], old: tuple[NamedExtern, ...]) -> bool:

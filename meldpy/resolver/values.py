@@ -37,7 +37,10 @@ if TYPE_CHECKING:
 MAX_DEPTH = 100
 """How deep instances, types and declarator lists may nest (the engines' limit for types)."""
 MAX_ITEMS = 50_000
-"""Items in one instance, those of instances inside it included, each as often as it can be named."""
+"""Items in one instance, those of instances inside it included, each as often as it can be named. More are allowed
+where the cap on definitions is raised."""
+ITEMS_SHARE = 4
+"""Definitions that allow one item."""
 
 
 @final
@@ -101,18 +104,18 @@ NamedItem: TypeAlias = "tuple[ExternName, Item]"
 
 
 def instance_value(
-    exports: Mapping[str, NamedItem], imported: tuple[int, tuple[str, ...]] | None = None
+    exports: Mapping[str, NamedItem], imported: tuple[int, tuple[str, ...]] | None = None, most: int = MAX_ITEMS
 ) -> InstanceValue:
-    """An instance of these exports. LimitError if instances nest deeper than MAX_DEPTH, or multiply past MAX_ITEMS."""
+    """An instance of these exports. LimitError if instances nest deeper than MAX_DEPTH, or hold more than `most`."""
     inner = [item for _, item in exports.values() if isinstance(item, InstanceValue)]
     depth = 1 + max((item.depth for item in inner), default=0)
     items = 1 + len(exports) + sum(item.items for item in inner)
     if depth > MAX_DEPTH:
         raise LimitError(f"instances are nested more than {MAX_DEPTH} deep", remedy="flatten the nesting of instances")
-    if items > MAX_ITEMS + len(exports):
+    if items > most + len(exports):
         raise LimitError(
-            f"an instance holds more than {MAX_ITEMS} items, counting those of instances inside it wherever they are",
-            remedy="export each instance once, not through instances inside instances",
+            f"an instance holds more than {most} items, counting those of instances inside it wherever they are",
+            remedy=f"export each instance once, or raise the cap with --max-definitions, to {ITEMS_SHARE} for an item",
         )
     return InstanceValue(exports, imported, depth, items)
 

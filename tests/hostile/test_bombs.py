@@ -99,6 +99,12 @@ def test_instances_inside_instances_are_capped(tool: Tool, exported: bool, optio
     assert "help:" in tool.stderr
 
 
+def test_the_cap_on_instances_inside_instances_can_be_raised(tool: Tool) -> None:
+    assert tool.fuse(bundles(15)) == 1
+    assert "--max-definitions" in tool.stderr
+    assert tool.fuse(bundles(15), "--max-definitions", "600000") == 0
+
+
 def test_instances_inside_instances_below_the_cap_are_fused(tool: Tool) -> None:
     assert tool.fuse(bundles(9, exported=True)) == 0
 
