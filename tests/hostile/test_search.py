@@ -2,7 +2,7 @@
 
 The long search, in shards that are not run again where their results lie already (HOSTILE_PART=0/2 and 1/2 share it):
 
-    HOSTILE_INPUTS=200000 HOSTILE_FOLDER=/tmp/hostile python -m pytest -s -m deep tests/hostile/test_search.py
+    HOSTILE_INPUTS=200000 HOSTILE_FOLDER=DIR python -m pytest -s -m deep tests/hostile/test_search.py
 """
 
 from __future__ import annotations
