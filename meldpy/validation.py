@@ -16,6 +16,7 @@ from meldpy.model.component import (
     Component,
     ComponentSection,
     CoreModuleSection,
+    ExportSection,
     InlineExports,
     InstanceSection,
     Instantiate,
@@ -27,7 +28,8 @@ _LIMIT_WORDS: Final = re.compile(r"exceeds (the )?(limit|maximum)")
 """How the engines' validator says that there is too much of something that is right otherwise."""
 
 _HARMLESS: Final = 24
-"""Copies of instances that a file may ask for, however they nest: what they multiply to is 3^8 at most."""
+"""Copies of instances that a file may ask for, however they nest: what they multiply to is 3^8 at most, unless an
+instance exports a component, which can hold others (see `_exports_components`)."""
 
 
 def validate_input(source: str, data: bytes, component: Component, expand: Callable[[], object]) -> tuple[str, ...]:
@@ -85,7 +87,7 @@ def _refuse_expansion(component: Component, expand: Callable[[], object]) -> Non
         raise
     except UnsupportedError:
         # The evaluation ended before it could count. What the engine may expand is bounded otherwise, or refused.
-        if _copies(component) > _HARMLESS:
+        if _copies(component) > _HARMLESS or _exports_components(component):
             raise
     except Exception:
         # Invalid, for all that we know; then the engine refuses it before it expands anything, in better words.
@@ -111,6 +113,21 @@ def _copies(component: Component) -> int:
                     case InlineExports(exports):
                         found += sum(index.sort is Sort.INSTANCE for _, index in exports)
     return found
+
+
+def _exports_components(component: Component) -> bool:
+    """Whether `component` or one inside it exports a component: one place can then instantiate ever larger ones."""
+    for section in component.sections:
+        match section:
+            case ComponentSection(component=inner) if _exports_components(inner):
+                return True
+            case ExportSection(items) if any(item.item.sort is Sort.COMPONENT for item in items):
+                return True
+            case InstanceSection(items):
+                inline = (item for item in items if isinstance(item, InlineExports))
+                if any(index.sort is Sort.COMPONENT for item in inline for _, index in item.exports):
+                    return True
+    return False
 
 
 def _skeleton(component: Component) -> bytes:

@@ -73,6 +73,28 @@ def test_what_is_not_supported_hides_no_expansion(tool: Tool) -> None:
     assert "unsupported imported core module" in tool.stderr
 
 
+def closures(levels: int) -> str:
+    """2^levels instances from two places that instantiate: each level exports a component that holds the one before."""
+    double = (
+        '(component $double (import "x" (component $x)) (component $twice (alias outer $double $x (component $y))'
+        ' (instance (instantiate $y)) (instance (instantiate $y))) (export "twice" (component $twice)))'
+    )
+    parts = ["(component $c0)", double]
+    for i in range(levels):
+        parts.append(f'(instance $i{i} (instantiate $double (with "x" (component $c{i}))))')
+        parts.append(f'(alias export $i{i} "twice" (component $c{i + 1}))')
+    return f"(component $root {' '.join(parts)} (instance (instantiate $c{levels})))"
+
+
+def test_components_that_hold_components_hide_no_expansion(tool: Tool) -> None:
+    text = closures(20).replace("(component $root", NOT_OURS)
+    assert tool("validate", closures(20)) == 1
+    assert "--max-instances" in tool.stderr
+    assert tool("validate", text) == 1
+    assert "unsupported imported core module" in tool.stderr
+    assert tool("validate", closures(3)) == 0
+
+
 def test_a_valid_component_that_is_not_supported_is_valid(tool: Tool) -> None:
     text = doubling_instances(4).replace("(component $root", NOT_OURS)
     assert tool("validate", text) == 0
