@@ -10,6 +10,7 @@ Reading order: `LinkedGraph` at the end of the file, then upwards.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import TypeAlias, final
 
 from meldpy.errors import Location
@@ -270,6 +271,46 @@ class OuterExport:
     location: Location
 
 
+# --- what stayed open ---------------------------------------------------------------------------------------
+@final
+class NearMissKind(Enum):
+    """In which way an export is almost what an import asks for."""
+
+    OTHER_TRACK = "other track"
+    """The same interface in a version that is compatible with none of the import's."""
+    SPELLING = "spelling"
+    """A name that differs by case, hyphens or annotation only."""
+    OTHER_PACKAGE = "other package"
+    """An interface of the same name in another package."""
+    ATTRIBUTES = "attributes"
+    """The same name, but it implements another interface, or has another external id."""
+    IMPLEMENTED = "implemented"
+    """The interface that a plainly named import implements, or an instance that implements the imported interface."""
+    INSIDE = "inside"
+    """A function or type of that name inside an exported instance."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class NearMiss:
+    """`export` (with a path, a dot between its parts, if it lies inside an instance) of input `provider`."""
+
+    kind: NearMissKind
+    provider: str
+    export: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class OpenImport:
+    """An import of one of several inputs that no other satisfies, and what could have been meant, best first."""
+
+    importer: str
+    name: ExternName
+    location: Location
+    near: tuple[NearMiss, ...] = ()
+
+
 # --- the whole ----------------------------------------------------------------------------------------------
 @final
 @dataclass(frozen=True, slots=True)
@@ -284,7 +325,10 @@ class Input:
 @final
 @dataclass(frozen=True, slots=True)
 class LinkedGraph:
-    """Each tuple is indexed by its id. `core_instances` is in instantiation order, across all inputs."""
+    """Each tuple is indexed by its id. `core_instances` is in instantiation order, across all inputs.
+
+    open_imports: of several inputs, what none of them satisfies (no types: those follow from their bounds), in order.
+    """
 
     inputs: tuple[Input, ...]
     modules: tuple[Module, ...]
@@ -297,3 +341,4 @@ class LinkedGraph:
     imports: tuple[OuterImport, ...]
     import_funcs: tuple[ImportedFunc, ...]
     exports: tuple[OuterExport, ...]
+    open_imports: tuple[OpenImport, ...] = ()

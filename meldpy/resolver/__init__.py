@@ -2,6 +2,7 @@
 
 from meldpy.resolver.builder import Caps
 from meldpy.resolver.inputs import Link, ResolveOptions, ResolverInput, parse_link
+from meldpy.resolver.nearmiss import words as near_miss_words
 from meldpy.resolver.resolve import resolve
 
-__all__ = ["Caps", "Link", "ResolveOptions", "ResolverInput", "parse_link", "resolve"]
+__all__ = ["Caps", "Link", "ResolveOptions", "ResolverInput", "near_miss_words", "parse_link", "resolve"]

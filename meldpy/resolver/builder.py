@@ -36,6 +36,7 @@ from meldpy.model.linked import (
     LinkedGraph,
     Lower,
     Module,
+    OpenImport,
     OuterExport,
     OuterImport,
     Resource,
@@ -87,6 +88,7 @@ class Builder:
         self.imports: list[OuterImport] = []
         self.import_funcs: list[ImportedFunc] = []
         self.exports: list[OuterExport] = []
+        self.open_imports: tuple[OpenImport, ...] = ()
         self._resources: list[_ResourceDraft] = []
         self._module_ids: dict[int, ModuleId] = {}
 
@@ -204,6 +206,7 @@ class Builder:
             imports=tuple(self.imports),
             import_funcs=tuple(self.import_funcs),
             exports=tuple(self.exports),
+            open_imports=self.open_imports,
         )
 
 

@@ -16,7 +16,7 @@ from typing import final
 from meldpy.errors import LinkError, Location
 from meldpy.model.component import Import
 from meldpy.model.ids import InstanceId
-from meldpy.model.linked import OuterImport
+from meldpy.model.linked import OpenImport
 from meldpy.resolver.builder import Builder
 from meldpy.resolver.describe import Describer
 from meldpy.resolver.evaluate import Evaluator
@@ -24,6 +24,7 @@ from meldpy.resolver.exports import Candidate, choose_exports
 from meldpy.resolver.frame import Frame
 from meldpy.resolver.inputs import ResolveOptions, ResolverInput
 from meldpy.resolver.match import Provision, match_imports, needs
+from meldpy.resolver.nearmiss import open_imports, words
 from meldpy.resolver.order import in_order
 from meldpy.resolver.outer import OuterExports, outer_import
 from meldpy.resolver.scope import ComponentScope, Place
@@ -41,14 +42,9 @@ def link_inputs(inputs: Sequence[ResolverInput], options: ResolveOptions, evalua
     refuse_repeated(inputs)
     surfaces = [surface(input_, options.caps, evaluator.types.nodes) for input_ in inputs]
     matches = match_imports(surfaces, options.links)
+    evaluator.builder.open_imports = open_imports(surfaces, matches)
     if options.strict:
-        open_ = [
-            (s.input.name, import_)
-            for i, s in enumerate(surfaces)
-            for n, import_ in enumerate(s.imports)
-            if (i, n) not in matches
-        ]
-        refuse_open(open_, options)
+        refuse_open(evaluator.builder.open_imports, options)
     _Link(surfaces, matches, evaluator).run(options)
 
 
@@ -66,21 +62,26 @@ def refuse_repeated(inputs: Sequence[ResolverInput]) -> None:
             )
 
 
-def refuse_open(open_: Iterable[tuple[str, OuterImport]], options: ResolveOptions) -> None:
+def refuse_open(imports: Iterable[OpenImport], options: ResolveOptions) -> None:
     """LinkError if one of these imports may not stay open under --strict."""
     refused = [
-        (name, import_)
-        for name, import_ in open_
+        import_
+        for import_ in imports
         if not import_.name.name.startswith("wasi:")
         and not any(fnmatchcase(import_.name.name, pattern) for pattern in options.allow_imports)
     ]
     if refused:
         raise LinkError(
             "imports are left open, which --strict refuses",
-            refused[0][1].location,
-            causes=tuple(f"`{import_.name.name}`, imported by `{name}`" for name, import_ in refused),
+            refused[0].location,
+            causes=tuple(map(_open_words, refused)),
             remedy="provide them by another input, or allow them with --allow-import PATTERN",
         )
+
+
+def _open_words(import_: OpenImport) -> str:
+    near = "".join(f"; {words(miss, import_.name)}" for miss in import_.near)
+    return f"`{import_.name.name}`, imported by `{import_.importer}`{near}"
 
 
 @final

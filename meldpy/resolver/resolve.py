@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from meldpy.errors import LinkError, UsageError
-from meldpy.model.linked import Input, LinkedGraph
+from meldpy.model.linked import Input, LinkedGraph, OpenImport
 from meldpy.resolver.builder import Builder
 from meldpy.resolver.evaluate import Evaluator
 from meldpy.resolver.exports import Candidate, choose_exports
@@ -17,7 +17,7 @@ from meldpy.resolver.inputs import ResolveOptions, ResolverInput
 from meldpy.resolver.link import link_inputs, refuse_open
 from meldpy.resolver.nodes import Nodes
 from meldpy.resolver.outer import OuterExports
-from meldpy.resolver.surface import root_frame
+from meldpy.resolver.surface import is_demand, root_frame
 
 
 def resolve(inputs: Sequence[ResolverInput], options: ResolveOptions) -> LinkedGraph:
@@ -44,7 +44,8 @@ def _evaluate_one(input_: ResolverInput, options: ResolveOptions, evaluator: Eva
     builder = evaluator.builder
     frame = evaluator.run(root_frame(input_, evaluator))
     if options.strict:
-        refuse_open(((input_.name, import_) for import_ in builder.imports), options)
+        open_ = (i for i in builder.imports if is_demand(i.type))
+        refuse_open((OpenImport(input_.name, import_.name, import_.location) for import_ in open_), options)
     candidates = [
         Candidate(input_.name, name, item, frame.locations[name.name], consumed=False)
         for name, item in frame.exports.values()

@@ -20,18 +20,19 @@ from meldpy.resolver.inputs import ResolverInput
 from meldpy.resolver.nodes import Nodes
 from meldpy.resolver.outer import import_at_root
 from meldpy.resolver.scope import Place
-from meldpy.resolver.values import ComponentValue
+from meldpy.resolver.values import ComponentValue, Item
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Surface:
-    """imports: in order. exports: names in order. owners: which import (number) introduced a type node."""
+    """imports: in order. exports: names in order. items: by name. owners: which import introduced a type node."""
 
     input: ResolverInput
     imports: tuple[OuterImport, ...]
     exports: tuple[ExternName, ...]
     locations: Mapping[str, Location]
+    items: Mapping[str, Item]
     owners: Mapping[TypeNode, int]
 
 
@@ -51,7 +52,13 @@ def surface(input_: ResolverInput, caps: Caps, nodes: Nodes) -> Surface:
     frame = evaluator.run(root_frame(input_, evaluator))
     owners = {node: number for number, import_ in enumerate(builder.imports) for node in introduced(import_.type)}
     names = tuple(name for name, _ in frame.exports.values())
-    return Surface(input_, tuple(builder.imports), names, frame.locations, owners)
+    items = {name: item for name, (_, item) in frame.exports.items()}
+    return Surface(input_, tuple(builder.imports), names, frame.locations, items, owners)
+
+
+def is_demand(type_: ExternType) -> bool:
+    """Whether something must be provided for an import of this type: a type that equals another follows from it."""
+    return not isinstance(type_, TypeExtern) or type_.bound_resource
 
 
 def introduced(type_: ExternType) -> Iterator[TypeNode]:
