@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ctypes
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -34,6 +35,9 @@ SLACK: Final = 64
 
 _PAGE: Final = 0x10000
 _SOURCES: Final = ("common.wat", "reindex_immediates.wat", "reindex.wat", "scan_immediates.wat", "scan.wat")
+_TRACING_SOURCES: Final = ("common.wat", "reindex_immediates.wat", "reindex.wat", "positions.wat")
+_TRACING_MARK: Final = ";;@ "
+"""In front of lines that are code in the tracing kernel only, so that nobody pays who does not trace."""
 
 LOCK: Final = Lock()
 """Held while a run uses the memory, so that threads may fuse side by side."""
@@ -118,17 +122,34 @@ class Kernel:
 @cache
 def kernel() -> Kernel:
     """The kernel, compiled on first use."""
+    return _with_tables(load(_text(_SOURCES)))
+
+
+@cache
+def tracing_kernel() -> Kernel:
+    """The kernel that notes where each byte of the bodies goes as it rewrites them; it cannot scan."""
+    return _with_tables(load(_text(_TRACING_SOURCES).replace(_TRACING_MARK, "")))
+
+
+def _text(sources: Sequence[str]) -> str:
+    return "\n".join(Path(__file__).with_name(source).read_text("utf-8") for source in sources)
+
+
+def load(text: str) -> Kernel:
+    """An instance of the module with these fields, which exports its memory."""
     config = Config()
     config.cranelift_opt_level = "none"
     engine = Engine(config)
-    text = "\n".join(Path(__file__).with_name(source).read_text("utf-8") for source in _SOURCES)
     module = Module(engine, bytes(wat2wasm(f"(module\n{text})")))
     store = Store(engine)
     exports = Instance(store, module, []).exports(store)
     memory = exports["memory"]
     assert isinstance(memory, Memory)
     functions = {name: item for name, item in exports.items() if isinstance(item, Func)}
-    loaded = Kernel(store, memory, functions)
+    return Kernel(store, memory, functions)
+
+
+def _with_tables(loaded: Kernel) -> Kernel:
     table = shapes()
     loaded.view[: len(table)] = table
     loaded.view[TYPE_CODES : TYPE_CODES + 256] = type_codes()

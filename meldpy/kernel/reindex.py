@@ -21,9 +21,9 @@ from typing import Final
 
 from meldpy.kernel.chunks import in_chunks
 from meldpy.kernel.failures import Origin, failure
-from meldpy.kernel.loader import LOCK, Layout, kernel
+from meldpy.kernel.loader import LOCK, Kernel, Layout, kernel, tracing_kernel
 from meldpy.kernel.opcodes import SPACES
-from meldpy.model.reindexed import IndexMaps, Reindexed
+from meldpy.model.reindexed import DROPPED_BIT, IndexMaps, Positions, Reindexed
 
 _GROWTH: Final = 4
 """The output is at most this much larger: `call_indirect` with two one-byte indices grows from 3 to 11 bytes."""
@@ -38,12 +38,12 @@ def reindex(
     source_offset: int = 0,
     source: str = "core module",
     path: tuple[str, ...] = (),
-    with_offsets: bool = False,
+    with_positions: bool = False,
 ) -> Reindexed:
     """The `count` function bodies in `bodies` (each with its size in front) with all indices mapped.
 
     keep: which of the bodies to rewrite; the others are left out unread. source_offset: file offset of `bodies[0]`,
-    for errors, as are `source` and `path`.
+    for errors, as are `source` and `path`. with_positions: say where every byte went.
 
     Raises DecodeError if the bodies are malformed, UnsupportedError for an instruction that is not in the table,
     InternalError if a kept body refers to a dropped item.
@@ -52,15 +52,21 @@ def reindex(
     flags = None if keep is None else bytes(map(bool, keep))
     with LOCK:
         layout = Layout()
-        _load_maps(maps, layout)
+        loaded = tracing_kernel() if with_positions else kernel()
+        _load_maps(loaded, maps, layout)
         origin = Origin(source, source_offset, path)
-        run = _Run(memoryview(bodies).cast("B"), count, flags, origin, layout, with_offsets)
+        run = _Run(loaded, memoryview(bodies).cast("B"), count, flags, origin, layout, with_positions)
         in_chunks(len(bodies), count, origin, run.process)
     kept = count if flags is None else flags.count(1)
-    return Reindexed(b"".join(run.out), kept, run.largest, run.offsets)
+    return Reindexed(b"".join(run.out), kept, run.largest, _positions(run) if with_positions else None)
 
 
-def _load_maps(maps: IndexMaps, layout: Layout) -> None:
+def _positions(run: _Run) -> Positions:
+    run.positions.append(run.written | DROPPED_BIT)
+    return Positions(run.positions)
+
+
+def _load_maps(loaded: Kernel, maps: IndexMaps, layout: Layout) -> None:
     """Puts the maps into the kernel's memory as finished LEB128, and tells the kernel where they are."""
     spaces = (maps.types, maps.funcs, maps.tables, maps.memories, maps.globals, maps.tags, maps.elems, maps.data)
     raw = array("i")
@@ -69,7 +75,6 @@ def _load_maps(maps: IndexMaps, layout: Layout) -> None:
     signed = layout.take(8 * len(maps.types))
     entries = layout.take(8 * len(raw))
     source = layout.take(4 * len(raw))
-    loaded = kernel()
     loaded.reserve(layout.top)
     loaded.view[source : source + 4 * len(raw)] = memoryview(raw).cast("B")
     loaded.call("encode", source, len(maps.types), signed, 1)
@@ -85,18 +90,26 @@ class _Run:
     """One call of `reindex`: what goes through the kernel, and what has come out so far."""
 
     def __init__(
-        self, bodies: memoryview, count: int, keep: bytes | None, origin: Origin, layout: Layout, with_offsets: bool
+        self,
+        loaded: Kernel,
+        bodies: memoryview,
+        count: int,
+        keep: bytes | None,
+        origin: Origin,
+        layout: Layout,
+        with_positions: bool,
     ) -> None:
+        self.loaded = loaded
         self.bodies = bodies
         self.count = count
         self.keep = keep
         self.origin = origin
         self.base = layout.top
-        self.with_offsets = with_offsets
+        self.with_positions = with_positions
         self.out: list[bytes] = []
         self.written = 0
         self.largest = 0
-        self.offsets = array("I")
+        self.positions = array("I")
 
     def process(self, position: int, size: int, done: int) -> tuple[int, int]:
         """Rewrites the whole bodies in `size` bytes from `position` (see `in_chunks`)."""
@@ -104,8 +117,8 @@ class _Run:
         source = layout.take(size)
         target = layout.take(_GROWTH * size)
         flags = layout.take(size) if self.keep is not None else 0
-        pairs = layout.take(8 * size) if self.with_offsets else 0
-        loaded = kernel()
+        table = layout.take(4 * size) if self.with_positions else 0
+        loaded = self.loaded
         loaded.reserve(layout.top)
         view = loaded.view
         view[source : source + size] = self.bodies[position : position + size]
@@ -113,24 +126,17 @@ class _Run:
             # no body is shorter than a byte
             next_flags = self.keep[done : done + size]
             view[flags : flags + len(next_flags)] = next_flags
-        failed = loaded.call("reindex", source, source + size, target, self.count - done, flags, pairs)
+        if table:
+            loaded.call("trace", source, size, table, target, self.written)
+        failed = loaded.call("reindex", source, source + size, target, self.count - done, flags)
         state = loaded.state()
         if failed:
             raise failure(state, position + state.at - source, self.bodies, self.origin)
-        if pairs:
-            self._note_offsets(view[pairs : pairs + 8 * self._kept(done, state.bodies)].cast("I"), position)
+        consumed = state.consumed - source
+        if table:
+            self.positions.frombytes(view[table : table + 4 * consumed])
         if state.output > target:
             self.out.append(bytes(view[target : state.output]))
         self.written += state.output - target
         self.largest = max(self.largest, state.largest)
-        return state.consumed - source, state.bodies
-
-    def _kept(self, done: int, bodies: int) -> int:
-        return bodies if self.keep is None else self.keep[done : done + bodies].count(1)
-
-    def _note_offsets(self, pairs: memoryview, position: int) -> None:
-        self.offsets.extend(array("I", pairs))
-        start = len(self.offsets) - len(pairs)
-        for first, shift in ((start, position), (start + 1, self.written)):
-            if shift:
-                self.offsets[first::2] = array("I", [offset + shift for offset in self.offsets[first::2]])
+        return consumed, state.bodies

@@ -6,6 +6,9 @@
 ;; of at most a word's length whose last byte is not mere sign or zero is that already.
 ;;
 ;; What is rarer or longer is done by the functions of reindex_immediates.wat.
+;;
+;; Lines that begin with `;;@` are code in the tracing kernel alone, which also notes where every byte went
+;; (positions.wat); loader.py takes the mark away.
 
 ;; --- one body -------------------------------------------------------------------------------------------------------
 
@@ -38,6 +41,8 @@
       (local.set $word (i64.load (local.get $in)))
       (i64.store (local.get $out) (local.get $word))
       (local.set $opcode_at (local.get $in))
+      ;;@ (i32.store (i32.add (global.get $positions) (i32.shl (local.get $in) (i32.const 2)))
+      ;;@   (i32.add (local.get $out) (i32.const 1)))
       (local.set $in (i32.add (local.get $in) (i32.const 1)))
       (local.set $out (i32.add (local.get $out) (i32.const 1)))
       (local.set $shape
@@ -306,15 +311,11 @@
 ;; --- a run of bodies ------------------------------------------------------------------------------------------------
 
 ;; Rewrites bodies (each with its size in front) from `in` on, at most `count` of them and only those that lie before
-;; `limit` as a whole. keep: one byte per body, 0 for those to leave out, or 0 for "all". pairs: where to write
-;; (offset in, offset out) of each body's content, relative to `in` and `out`, or 0. Result: 1 if a body failed.
+;; `limit` as a whole. keep: one byte per body, 0 for those to leave out, or 0 for "all". Result: 1 if a body failed.
 (func (export "reindex")
-  (param $in i32) (param $limit i32) (param $out i32) (param $count i32) (param $keep i32) (param $pairs i32)
-  (result i32)
-  (local $base i32) (local $start i32) (local $size i64) (local $end i32) (local $content i32)
-  (local $bodies i32) (local $finish i32) (local $origin i32) (local $length i32) (local $largest i32)
-  (local.set $base (local.get $in))
-  (local.set $origin (local.get $out))
+  (param $in i32) (param $limit i32) (param $out i32) (param $count i32) (param $keep i32) (result i32)
+  (local $start i32) (local $size i64) (local $end i32) (local $content i32) (local $first i32)
+  (local $bodies i32) (local $finish i32) (local $length i32) (local $largest i32)
   (block $done
     (loop $more
       (br_if $done (i32.eq (local.get $bodies) (local.get $count)))
@@ -323,26 +324,27 @@
       (if (i32.eqz (local.get $end)) (then (return (i32.const 1))))
       (block $skip
         (if (local.get $keep)
-          (then (br_if $skip (i32.eqz (i32.load8_u (i32.add (local.get $keep) (local.get $bodies)))))))
-        ;; the size in front takes as many bytes as before, until the new size is known
-        (local.set $content
-          (call $write_u (local.get $out) (i64.extend_i32_u (i32.sub (local.get $end) (local.get $start)))))
-        (local.set $finish (call $body (local.get $start) (local.get $end) (local.get $content)))
-        (if (i32.eqz (local.get $finish)) (then (return (i32.const 1))))
-        (local.set $size (i64.extend_i32_u (i32.sub (local.get $finish) (local.get $content))))
-        (local.set $length (call $length_u (i32.wrap_i64 (local.get $size))))
-        (if (i32.ne (local.get $length) (i32.sub (local.get $content) (local.get $out)))
           (then
-            (memory.copy (i32.add (local.get $out) (local.get $length)) (local.get $content)
+            (if (i32.eqz (i32.load8_u (i32.add (local.get $keep) (local.get $bodies))))
+              (then
+                ;;@ (call $note_dropped (local.get $in) (local.get $end) (local.get $out))
+                (br $skip)))))
+        ;; the size in front takes as many bytes as before, until the new size is known
+        (local.set $first
+          (call $write_u (local.get $out) (i64.extend_i32_u (i32.sub (local.get $end) (local.get $start)))))
+        (local.set $finish (call $body (local.get $start) (local.get $end) (local.get $first)))
+        (if (i32.eqz (local.get $finish)) (then (return (i32.const 1))))
+        (local.set $size (i64.extend_i32_u (i32.sub (local.get $finish) (local.get $first))))
+        (local.set $length (call $length_u (i32.wrap_i64 (local.get $size))))
+        (if (i32.ne (local.get $length) (i32.sub (local.get $first) (local.get $out)))
+          (then
+            (memory.copy (i32.add (local.get $out) (local.get $length)) (local.get $first)
                          (i32.wrap_i64 (local.get $size)))
             (local.set $finish
               (i32.add (i32.add (local.get $out) (local.get $length)) (i32.wrap_i64 (local.get $size))))))
         (local.set $content (call $write_u (local.get $out) (local.get $size)))
-        (if (local.get $pairs)
-          (then
-            (i32.store (local.get $pairs) (i32.sub (local.get $start) (local.get $base)))
-            (i32.store offset=4 (local.get $pairs) (i32.sub (local.get $content) (local.get $origin)))
-            (local.set $pairs (i32.add (local.get $pairs) (i32.const 8)))))
+        ;;@ (call $note_kept (local.get $in) (local.get $start) (local.get $end) (local.get $out)
+        ;;@   (local.get $content) (i32.sub (local.get $content) (local.get $first)) (local.get $finish))
         (if (i32.gt_u (i32.wrap_i64 (local.get $size)) (local.get $largest))
           (then (local.set $largest (i32.wrap_i64 (local.get $size)))))
         (local.set $out (local.get $finish)))

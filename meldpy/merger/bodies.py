@@ -29,8 +29,8 @@ from meldpy.model.code import (
     TypeRef,
 )
 from meldpy.model.core import AbsHeapType, Bytes, CoreValType, NumType
-from meldpy.model.ids import ModuleId
-from meldpy.model.reindexed import IndexMaps
+from meldpy.model.ids import CoreInstanceId, ModuleId
+from meldpy.model.reindexed import IndexMaps, Positions
 
 _END = b"\x0b"
 _REF_FUNC = 0xD2
@@ -41,9 +41,10 @@ _NON_NULLABLE = b"\x64"
 @final
 @dataclass(slots=True)
 class CodeWriter:
-    """Collects entries of the code section, each prefixed by its size."""
+    """Collects entries of the code section, each prefixed by its size; `size` is that of all of them."""
 
     count: int = 0
+    size: int = 0
     parts: list[Bytes] = field(default_factory=list)
 
     def entry(self, name: str, locals_: Sequence[CoreValType], params: int, body: bytes) -> None:
@@ -51,15 +52,31 @@ class CodeWriter:
         check_locals(name, params + len(locals_))
         content = _locals(locals_) + body + _END
         check_body(name, len(content))
-        self.count += 1
-        self.parts.append(unsigned(len(content)) + content)
+        self.put(1, unsigned(len(content)) + content)
+
+    def put(self, count: int, bodies: bytes) -> None:
+        self.count += count
+        self.size += len(bodies)
+        self.parts.append(bodies)
 
     def join(self) -> Bytes:
         return self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
 
 
-def write_guests(layout: Layout, segments: Segments, reindex: Reindex, code: CodeWriter) -> None:
-    """The functions of all units that are copied, in index order."""
+@final
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """base: where a unit's first body lies in the merged `bodies`; positions: where each byte went from there."""
+
+    base: int
+    positions: Positions | None
+
+
+def write_guests(
+    layout: Layout, segments: Segments, reindex: Reindex, code: CodeWriter, with_positions: bool
+) -> dict[CoreInstanceId, Moved]:
+    """The functions of all units that are copied, in index order; where those of each unit went."""
+    moved: dict[CoreInstanceId, Moved] = {}
     for unit in layout.units:
         own = layout.kept.funcs[unit.id]
         if not own:
@@ -73,11 +90,13 @@ def write_guests(layout: Layout, segments: Segments, reindex: Reindex, code: Cod
             source_offset=bodies.offset,
             source=unit.location.source,
             path=unit.location.path,
+            with_positions=with_positions and not unit.runtime,
         )
         assert rewritten.count == len(own)
         check_body(unit.label, rewritten.largest)
-        code.count += rewritten.count
-        code.parts.append(rewritten.bodies)
+        moved[unit.id] = Moved(code.size, rewritten.positions)
+        code.put(rewritten.count, rewritten.bodies)
+    return moved
 
 
 def _keep(unit: Unit, own: Sequence[int]) -> list[bool] | None:

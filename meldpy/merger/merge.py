@@ -6,23 +6,23 @@ index, after it nothing is added.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
-from meldpy.merger.bodies import CodeWriter, referenced_functions, write_emitted, write_guests
+from meldpy.merger.bodies import CodeWriter, Moved, referenced_functions, write_emitted, write_guests
 from meldpy.merger.boundary import Edge
 from meldpy.merger.carriers import carried_funcs, carrier_modules, forwarders_of
 from meldpy.merger.consts import Constants
 from meldpy.merger.customs import dropped_customs, merged_producers
 from meldpy.merger.exprs import ExprWriter, merged_globals, merged_memory_type, merged_tables
-from meldpy.merger.layout import Layout
+from meldpy.merger.layout import Layout, space_map
 from meldpy.merger.limits import check_sums
 from meldpy.merger.names import Names
 from meldpy.merger.outer import HostImports, host_imports
 from meldpy.merger.placement import Placement, place
 from meldpy.merger.plan import plan_initialisation
-from meldpy.merger.protocols import MergeOptions, Reindex, Scan
+from meldpy.merger.protocols import DROPPED, MergeOptions, Reindex, Scan
 from meldpy.merger.reach import kept_items
 from meldpy.merger.references import references_of
 from meldpy.merger.segments import Segments
@@ -31,7 +31,8 @@ from meldpy.merger.units import Symbols, units_of
 from meldpy.model.code import Adapted
 from meldpy.model.core import Code, CoreCustom, CoreFuncIndex, CoreModule, CoreTypeIndex, PlacedCustom, TagType
 from meldpy.model.facts import Facts
-from meldpy.model.fused import FusedModule
+from meldpy.model.fused import FusedModule, MergedUnit
+from meldpy.model.ids import CoreInstanceId
 from meldpy.model.linked import LinkedGraph
 
 _LAST_SECTION = 11
@@ -72,14 +73,14 @@ def merge(
     _check(layout, segments, edge, layout.func_count)
     # The code: guests', ours, and the start function last.
     code = CodeWriter()
-    write_guests(layout, segments, reindex, code)
+    moved = write_guests(layout, segments, reindex, code, options.positions)
     write_emitted(adapted.functions, layout, code)
     start = write_start(plan.actions, segments, code)
     _check(layout, segments, edge, len(hosts.imports) + code.count)
     parts = _Parts(adapted, hosts, placement, layout, segments, edge, code, start)
     main = _main_module(parts, _customs(parts, options), needs_data_count=any(r.data for r in references.values()))
     carriers = carrier_modules(placement, forwarders, layout, segments, options.names)
-    return FusedModule(carriers, main, boundary, dropped_customs(units))
+    return FusedModule(carriers, main, boundary, merged_units(graph, layout, moved), dropped_customs(units))
 
 
 @final
@@ -127,6 +128,24 @@ def _customs(parts: _Parts, options: MergeOptions) -> list[CoreCustom]:
         customs.append(names.section())
     customs.append(merged_producers(parts.layout.units, options.version))
     return customs
+
+
+def merged_units(graph: LinkedGraph, layout: Layout, moved: Mapping[CoreInstanceId, Moved]) -> tuple[MergedUnit, ...]:
+    """The guests' units whose code was copied, with what their custom sections need to follow it."""
+    return tuple(
+        MergedUnit(
+            unit.module,
+            graph.instances[graph.core_instances[unit.id].instance].label,
+            unit.label,
+            unit.location.source,
+            [DROPPED] * unit.own_funcs + layout.funcs[unit.id][unit.own_funcs :],
+            space_map(layout.globals, unit.globals),
+            moved[unit.id].base,
+            moved[unit.id].positions,
+        )
+        for unit in layout.units
+        if unit.id in moved and not unit.runtime
+    )
 
 
 def _tags(layout: Layout) -> tuple[TagType, ...]:

@@ -17,10 +17,13 @@ DROPPED = -1
 @final
 @dataclass(frozen=True, slots=True)
 class MergeOptions:
-    """version: this tool's, for the producers section. names: keep the `name` section."""
+    """version: this tool's, for the producers section. names: keep the `name` section. positions: say where every byte
+    of every body went (FusedModule.units).
+    """
 
     version: str
     names: bool = True
+    positions: bool = False
 
 
 class Reindex(Protocol):
@@ -36,6 +39,7 @@ class Reindex(Protocol):
         source_offset: int = 0,
         source: str = ...,
         path: tuple[str, ...] = (),
+        with_positions: bool = False,
     ) -> Reindexed: ...
 
 

@@ -309,12 +309,14 @@ class DataSegment:
 class Code:
     """The content of a code section behind its count: `count` bodies, each prefixed by its size.
 
-    `offset`: file offset of `bodies[0]`, for messages.
+    `offset`: file offset of `bodies[0]`, for messages. `lead`: bytes of the count in front of them as it was read
+    (debugging information counts from there).
     """
 
     count: int
     bodies: Bytes
     offset: int = field(default=0, compare=False)
+    lead: int = field(default=1, compare=False)
 
 
 # --- custom sections ----------------------------------------------------------------------------------------

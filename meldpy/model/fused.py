@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, final
 
 from meldpy.model.canon import StringEncoding
 from meldpy.model.core import CoreModule, CoreSort
 from meldpy.model.ids import ImportFuncId, LiftId, ResourceId
+from meldpy.model.reindexed import Positions
 
 
 @final
@@ -91,14 +93,35 @@ class Boundary:
 
 @final
 @dataclass(frozen=True, slots=True)
+class MergedUnit:
+    """One core instance of the inputs as it lies in the main module: what moving its debugging information needs.
+
+    module: what it is an instance of; component: the component instance it belongs to, `label` its own, for readers.
+    funcs, globals: old index → index in main, -1 if it was left out. base: offset in main's `bodies` of its first body.
+    positions: where each byte of its bodies went, counted from `base`; None unless asked for, and without bodies.
+    """
+
+    module: CoreModule
+    component: str
+    label: str
+    source: str
+    funcs: Sequence[int]
+    globals: Sequence[int]
+    base: int
+    positions: Positions | None
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class FusedModule:
     """carriers: instantiated first, in order, with no imports. main: all guest code and adapters.
 
-    dropped_customs: names of custom sections that could not be kept (they hold offsets or indices we do not
-    rewrite), for `-v`.
+    units: the guests' core instances, in the order in which their code lies in main. dropped_customs: names of the
+    custom sections that merging alone leaves out (they hold offsets or indices); what moves them is `debug`.
     """
 
     carriers: tuple[CoreModule, ...]
     main: CoreModule
     boundary: Boundary
+    units: tuple[MergedUnit, ...] = ()
     dropped_customs: tuple[str, ...] = ()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import final
+from dataclasses import dataclass, field
+from typing import Final, final
 
 
 @final
@@ -40,17 +41,41 @@ class IndexCounts:
     data: int
 
 
+DROPPED_BIT: Final = 0x80000000
+"""In an entry of Positions: the byte belongs to a body that was left out."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Positions:
+    """Where each byte of `bodies` went: `table[old]` is the new offset, with DROPPED_BIT if the body was left out.
+
+    Both are offsets from the start of `bodies`; the last entry stands for their end. The map is total and never goes
+    back: an instruction's first byte goes to the first byte of the rewritten one, its other bytes behind it, and what
+    was left out goes to the end of the kept body before it.
+    """
+
+    table: array[int] = field(repr=False)
+
+    def new(self, old: int) -> int:
+        """The new offset; what lies behind the end goes to the end."""
+        return self.table[min(old, len(self.table) - 1)] & ~DROPPED_BIT
+
+    def kept(self, old: int) -> bool:
+        """Whether `old` lies in a body that was kept."""
+        return old < len(self.table) and not self.table[old] & DROPPED_BIT
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class Reindexed:
     """`count` bodies, each with its size in front, as `Code` has them.
 
     largest: bytes of the largest body, to be held against the engines' limit (field.md section 6).
-    offsets: if asked for, (old, new) offset of each body's content (behind its size), flattened; from the start of
-    the old and of the new `bodies`. Else empty.
+    positions: where each byte went, if that was asked for.
     """
 
     bodies: bytes
     count: int
     largest: int
-    offsets: Sequence[int] = ()
+    positions: Positions | None = None

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from meldpy.model.facts import RefKind
 from tests.support.core_instructions import INSTRUCTIONS
@@ -71,6 +72,8 @@ class Body:
     out: bytearray = field(default_factory=bytearray)
     references: dict[tuple[RefKind, int], None] = field(default_factory=dict)
     names: list[str] = field(default_factory=list)
+    starts: list[tuple[int, int]] = field(default_factory=list)
+    """Where each instruction begins, in `data` and in `out`."""
 
     # --- reading
     def byte(self) -> int:
@@ -256,6 +259,7 @@ class Body:
         depth = 1
         while depth:
             start = self.position
+            self.starts.append((start, len(self.out)))
             opcode = self.byte()
             self.out.append(opcode)
             key: tuple[int | None, int] = (None, opcode)
@@ -280,6 +284,16 @@ class Decoded:
     bodies: bytes
     references: list[list[tuple[RefKind, int]]]
     names: list[list[str]]
+    positions: list[int]
+    """For each byte of the input, and for its end, where it went; bit 31 is set for what was left out."""
+
+
+def _spans(starts: Sequence[tuple[int, int]], shift: int) -> list[int]:
+    """The new offsets of all bytes from the first start to the last: as far behind the start as the new one goes."""
+    positions = []
+    for (old, new), (old_end, new_end) in pairwise(starts):
+        positions += [min(new + i, new_end - 1) + shift for i in range(old_end - old)]
+    return positions
 
 
 def decode(bodies: bytes, count: int, maps: Mapping[str, Sequence[int]], keep: Sequence[bool] | None = None) -> Decoded:
@@ -287,6 +301,7 @@ def decode(bodies: bytes, count: int, maps: Mapping[str, Sequence[int]], keep: S
     out = bytearray()
     references = []
     names = []
+    positions: list[int] = []
     section = Body(bodies, 0, len(bodies), maps)
     for i in range(count):
         start = section.position
@@ -300,10 +315,16 @@ def decode(bodies: bytes, count: int, maps: Mapping[str, Sequence[int]], keep: S
         if keep is None or keep[i]:
             body = Body(bodies, section.position, end, maps)
             body.read()
+            size_length = len(encode_u(len(body.out)))
+            positions += _spans([(start, 0), (section.position, size_length)], len(out))
+            spans = [(section.position, 0), *body.starts, (end, len(body.out))]
+            positions += _spans(spans, len(out) + size_length)
             out += encode_u(len(body.out)) + body.out
             references.append(list(body.references))
             names.append(body.names)
+        else:
+            positions += [len(out) | 1 << 31] * (end - start)
         section.position = end
     if section.position != len(bodies):
         raise Bad("malformed", section.position)
-    return Decoded(bytes(out), references, names)
+    return Decoded(bytes(out), references, names, [*positions, len(out) | 1 << 31])

@@ -59,6 +59,7 @@ def export(r: Reader) -> CoreExport:
 
 
 def code(r: Reader) -> Code:
+    section = r.position
     count = r.count("function bodies", Limit.FUNCTIONS)
     start, offset = r.position, r.offset
     for _ in range(count):
@@ -68,7 +69,7 @@ def code(r: Reader) -> Code:
         if size > r.remaining:
             raise r.error(f"unexpected end: function body has {size} bytes, {r.remaining} remain")
         r.position += size
-    return Code(count, r.view[start : r.position], offset)
+    return Code(count, r.view[start : r.position], offset, start - section)
 
 
 def _section(r: Reader, section_id: int, draft: _Draft) -> None:

@@ -107,11 +107,45 @@ def test_a_dropped_item_in_a_kept_body_is_our_defect() -> None:
         reindex(body(b"\x02\x00\x0b"), 1, moved(types=[-1]))
 
 
-def test_offsets_pair_old_and_new_bodies() -> None:
-    bodies = body(b"\x10\x00") + body(b"\x01" * 130) + body(b"\x10\x01" * 50)
-    result = reindex(bodies, 3, moved(funcs=[500, 501]), [True, False, True], with_offsets=True)
-    assert list(result.offsets) == [1, 1, len(body(b"\x10\x00")) + len(body(b"\x01" * 130)) + 1, 8]
-    assert result.bodies[8:] == body(b"\x10\xf5\x03" * 50)[2:]
+def positions(bodies: bytes, count: int, maps: IndexMaps, keep: list[bool] | None = None) -> list[int]:
+    found = reindex(bodies, count, maps, keep, with_positions=True).positions
+    assert found is not None
+    return list(found.table)
+
+
+@pytest.mark.parametrize("by", [0, 1, 60, 90])
+@pytest.mark.parametrize("legacy", [False, True])
+def test_every_byte_has_a_position(by: int, legacy: bool) -> None:
+    part = sample(0, legacy=legacy)
+    for keep in (None, [i % 3 != 1 for i in range(part.count)], [i % 3 == 1 for i in range(part.count)]):
+        plain = reindex(part.bodies, part.count, index_maps(shift(by)), keep)
+        assert plain.positions is None
+        traced = reindex(part.bodies, part.count, index_maps(shift(by)), keep, with_positions=True)
+        assert traced.bodies == plain.bodies
+        expected = decode(part.bodies, part.count, shift(by), keep).positions
+        assert positions(part.bodies, part.count, index_maps(shift(by)), keep) == expected
+
+
+def test_positions_are_total_and_never_go_back() -> None:
+    dropped = 1 << 31
+    wide = body(b"\x10\x80\x80\x00\x10\x01")  # a padded call of 0, which shrinks; a call of 1, which grows
+    bodies = body(b"\x01") + wide + body(b"\x01" * 130)
+    found = positions(bodies, 3, moved(funcs=[0, 500]), [False, True, False])
+    assert found[:4] == [dropped] * 4
+    #                     size locals  call 0       call 1  end
+    assert found[4:13] == [0, 1, 2, 3, 3, 3, 4, 5, 7]
+    assert found[13:] == [8 | dropped] * (len(bodies) - 13 + 1)
+    where = reindex(bodies, 3, moved(funcs=[0, 500]), [False, True, False], with_positions=True).positions
+    assert where is not None
+    assert (where.new(10), where.new(2), where.new(10_000)) == (4, 0, 8)
+    assert (where.kept(12), where.kept(13), where.kept(10_000)) == (True, False, False)
+
+
+def test_positions_follow_a_size_that_grows() -> None:
+    calls = body(b"\x10\x00" * 60)
+    found = positions(calls, 1, moved(funcs=[200]))
+    assert found == decode(calls, 1, {**shift(0), "func": [200]}).positions
+    assert found[1:5] == [2, 3, 4, 6]
 
 
 def test_the_largest_body_is_reported() -> None:
@@ -123,11 +157,13 @@ def test_the_largest_body_is_reported() -> None:
 def test_chunks_make_no_difference(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
     part = sample(0)
     keep = [i % 3 != 1 for i in range(part.count)]
-    whole = reindex(part.bodies, part.count, index_maps(shift(90)), keep, with_offsets=True)
+    whole = reindex(part.bodies, part.count, index_maps(shift(90)), keep, with_positions=True)
     monkeypatch.setattr(chunks, "_CHUNK", chunk)
-    pieces = reindex(part.bodies, part.count, index_maps(shift(90)), keep, with_offsets=True)
+    pieces = reindex(part.bodies, part.count, index_maps(shift(90)), keep, with_positions=True)
     assert pieces.bodies == whole.bodies == decode(part.bodies, part.count, shift(90), keep).bodies
-    assert list(pieces.offsets) == list(whole.offsets)
+    assert pieces.positions is not None
+    assert whole.positions is not None
+    assert pieces.positions.table == whole.positions.table
     assert pieces.largest == whole.largest
 
 
