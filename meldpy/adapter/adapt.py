@@ -14,7 +14,7 @@ from meldpy.adapter.boundary import OuterEdge, located
 from meldpy.adapter.builtins import TableBuiltins
 from meldpy.adapter.emitter import Workshop
 from meldpy.adapter.exports import exported_lifts
-from meldpy.adapter.flags import entering, leaving_instances
+from meldpy.adapter.flags import leaving_instances
 from meldpy.adapter.functions import Functions
 from meldpy.adapter.handles import Handles
 from meldpy.adapter.library import Instances, RuntimeLibrary
@@ -50,14 +50,12 @@ def adapt(
     labels = {instance.id: instance.label for instance in graph.instances}
     leaving = leaving_instances(graph, facts, exported, symbols, abi)
     leave_flags = {id: functions.flag(f"may_leave of {labels[id]}", 1) for id in leaving}
-    enters = entering(graph, facts)
-    enter_flags = {id: functions.flag(f"entries of {labels[id]}", 0) for id in sorted(enters.flagged)}
     library = Instances(runtime, len(graph.modules), len(graph.core_instances))
     handles = Handles(graph, tables, functions, library)
     labels |= {handles.outer: "the host", handles.nobody: "nobody"}
     shop = Workshop(abi, functions, library, handles, facts.may_throw, leave_flags, labels, translate)
-    edge = OuterEdge(shop, graph, symbols, enters, enter_flags)
-    inner_builtins = TableBuiltins(shop, graph, symbols, enters, enter_flags)
+    edge = OuterEdge(shop, graph, symbols)
+    inner_builtins = TableBuiltins(shop, graph, symbols)
 
     # Name: every live lower and built-in gets its function before any body that might call it is written.
     calls, host_calls = _live_lowers(graph, facts)
@@ -73,8 +71,8 @@ def adapt(
     for lower in calls:
         assert isinstance(lower.callee, LiftFunc)
         with located(lower.location):
-            site = plan(graph, lower, graph.lifts[lower.callee.lift], symbols, enters, abi, handles)
-            emit_trampoline(shop, sites[lower.id], site, enter_flags)
+            site = plan(graph, lower, graph.lifts[lower.callee.lift], symbols, abi, handles)
+            emit_trampoline(shop, sites[lower.id], site)
             shop.finish()
     inner_builtins.finish()
     edge.finish()

@@ -2,26 +2,24 @@
 
 Lifts, lowers and built-ins at the outer edge stay canon definitions of the engine, with the guest's own functions,
 memory and realloc, and only the options that their types need. A function of ours stands in between only where handles
-must be translated (`shims`) or a flag is alive: a stub that checks may_leave before a host call or a built-in, wrappers
-that clear it around realloc and post-return, and shims that hold may_enter while the host is inside. Whether the host
-may enter at all is the engine's decision, so the shims count entries and check nothing.
+must be translated (`shims`) or a flag is alive: a stub that checks may_leave before a host call or a built-in, and
+wrappers that clear it around realloc and post-return. The host may call into an instance that is running (ADR-0045).
 
 Spec: CanonicalABI.md `canon_lift`, `canon_lower`, `canon_resource_*`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import final
 
 from meldpy.adapter.emitter import Emitter, Workshop
-from meldpy.adapter.flags import Entering
 from meldpy.adapter.handles import BUILTIN_TYPES
 from meldpy.adapter.shims import Shims
 from meldpy.adapter.symbols import Symbols
-from meldpy.asm import I32, I64, FuncBuilder, Op
+from meldpy.asm import I32, I64, FuncBuilder
 from meldpy.cabi import Context, Needs
 from meldpy.errors import Location, MeldError
 from meldpy.model.canon import StringEncoding
@@ -35,7 +33,7 @@ from meldpy.model.code import (
     OuterResource,
 )
 from meldpy.model.core import CoreFuncType
-from meldpy.model.ids import FlagId, InstanceId, ResourceId
+from meldpy.model.ids import InstanceId, ResourceId
 from meldpy.model.linked import CanonicalOptions, Lift, LinkedGraph, Lower, ResourceBuiltin
 
 DTOR_TYPE = CoreFuncType((I32,), ())
@@ -55,19 +53,10 @@ def located(location: Location) -> Iterator[None]:
 class OuterEdge:
     """Makes the outer definitions and the functions they need. Wrappers are shared by what they wrap."""
 
-    def __init__(
-        self,
-        shop: Workshop,
-        graph: LinkedGraph,
-        symbols: Symbols,
-        entering: Entering,
-        enter_flags: Mapping[InstanceId, FlagId],
-    ) -> None:
+    def __init__(self, shop: Workshop, graph: LinkedGraph, symbols: Symbols) -> None:
         self._shop = shop
         self._graph = graph
         self._symbols = symbols
-        self._entering = entering
-        self._enter_flags = enter_flags
         self._wrappers: dict[object, EmittedFunc] = {}
         self._shims = Shims(shop, graph, symbols)
         self._waiting: list[tuple[EmittedFunc, Lower]] = []
@@ -107,22 +96,16 @@ class OuterEdge:
         options = lift.options
         core_type = self._shop.abi.func(lift.type, Context.LIFT, options.memory64).core
         form = self._shims.full_lift(lift)
-        outer_type = core_type if form is None else form.core_type
-        entered = self._entering.entered(lift.instance, None)
         core_func = self._symbols.final(lift.core_func)
         if self._shims.needed(lift.instance, lift.type):
             with located(lift.location):
                 core_func = self._shims.export(lift)
         post_return = None if options.post_return is None else self._symbols.final(options.post_return)
-        if entered:
-            # the host stays inside until post-return has run
-            core_func = self._entered(core_func, outer_type, entered, leave=post_return is None)
         if post_return is not None:
-            post_type = CoreFuncType(core_type.results, ())
-            post_return = self._post_return(post_return, post_type, lift.instance, entered)
+            post_return = self._post_return(post_return, CoreFuncType(core_type.results, ()), lift.instance)
         if form is not None:
             framed = self._shims.post_return(lift, form, post_return) if form.frames else None
-            return OuterLift(lift.id, core_func, outer_type, replace(form.options, post_return=framed))
+            return OuterLift(lift.id, core_func, form.core_type, replace(form.options, post_return=framed))
         needs = self._shop.abi.needs(lift.type, Context.LIFT)
         return OuterLift(lift.id, core_func, core_type, self._options(lift.instance, options, needs, post_return))
 
@@ -136,15 +119,11 @@ class OuterEdge:
         return OuterLower(lower.id, core_type, self._options(lower.instance, lower.options, needs, None))
 
     def outer_resource(self, id: ResourceId) -> OuterResource:
-        """The outer definition of a resource type. Its destructor runs with the defining instance entered."""
+        """The outer definition of a resource type."""
         resource = self._graph.resources[id]
         if resource.dtor is None:
             return OuterResource(id, None)
-        assert resource.definer is not None
         dtor = self._symbols.final(resource.dtor)
-        entered = self._entering.entered(resource.definer, None)
-        if entered:
-            dtor = self._entered(dtor, DTOR_TYPE, entered, leave=True)
         return OuterResource(id, self._forgetful(id, dtor) if self._shop.handles.forgets(id) else dtor)
 
     def _forgetful(self, id: ResourceId, dtor: FuncSymbol) -> FuncSymbol:
@@ -203,11 +182,9 @@ class OuterEdge:
 
         return self._wrapper(("realloc", realloc, instance), name, CoreFuncType((pointer,) * 4, (pointer,)), body)
 
-    def _post_return(
-        self, post_return: FuncSymbol, type: CoreFuncType, instance: InstanceId, entered: tuple[InstanceId, ...]
-    ) -> FuncSymbol:
-        """The guest's post-return, or a wrapper that clears may_leave around it and ends the host's stay."""
-        if instance not in self._shop.leave_flags and not entered:
+    def _post_return(self, post_return: FuncSymbol, type: CoreFuncType, instance: InstanceId) -> FuncSymbol:
+        """The guest's post-return, or a wrapper that clears may_leave around it."""
+        if instance not in self._shop.leave_flags:
             return post_return
         name = f"post-return of {self._graph.instances[instance].label}"
 
@@ -216,31 +193,8 @@ class OuterEdge:
             em.b.get(*em.b.params)
             em.b.call(post_return)
             em.set_may_leave(instance, 1)
-            self._count(em, entered, Op.I32_SUB)
 
         return self._wrapper(("post-return", post_return, type, instance), name, type, body)
-
-    def _entered(
-        self, func: FuncSymbol, type: CoreFuncType, entered: tuple[InstanceId, ...], *, leave: bool
-    ) -> FuncSymbol:
-        """A shim that counts the host into the instances that `func` enters, and out again if `leave` is set."""
-        name = f"entry of {self._graph.instances[entered[-1]].label}"
-
-        def body(em: Emitter) -> None:
-            self._count(em, entered, Op.I32_ADD)
-            em.b.get(*em.b.params)
-            em.b.call(func)
-            if leave:
-                self._count(em, entered, Op.I32_SUB)
-
-        return self._wrapper(("entered", func, type, entered, leave), name, type, body)
-
-    def _count(self, em: Emitter, entered: tuple[InstanceId, ...], op: Op) -> None:
-        for instance in entered:
-            em.b.get_flag(self._enter_flags[instance])
-            em.b.i32(1)
-            em.b.op(op)
-            em.b.set_flag(self._enter_flags[instance])
 
     def _wrapper(self, key: object, name: str, type: CoreFuncType, body: Callable[[Emitter], None]) -> EmittedFunc:
         if key not in self._wrappers:

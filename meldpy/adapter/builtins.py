@@ -9,17 +9,14 @@ Spec: CanonicalABI.md `canon_resource_new`, `canon_resource_rep`, `canon_resourc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import final
 
 from meldpy.adapter.emitter import Emitter, Workshop
-from meldpy.adapter.flags import Entering
 from meldpy.adapter.handles import BUILTIN_TYPES
 from meldpy.adapter.symbols import Symbols
-from meldpy.adapter.trampoline import entered
 from meldpy.asm import I32, FuncBuilder, Local
 from meldpy.model.code import EmittedFunc
-from meldpy.model.ids import FlagId, InstanceId, ResourceId
+from meldpy.model.ids import InstanceId, ResourceId
 from meldpy.model.linked import LinkedGraph, ResourceBuiltin, ResourceOp
 
 
@@ -27,19 +24,10 @@ from meldpy.model.linked import LinkedGraph, ResourceBuiltin, ResourceOp
 class TableBuiltins:
     """Symbols are handed out first (`symbol`) and written when all symbols are known (`finish`)."""
 
-    def __init__(
-        self,
-        shop: Workshop,
-        graph: LinkedGraph,
-        symbols: Symbols,
-        entering: Entering,
-        enter_flags: Mapping[InstanceId, FlagId],
-    ) -> None:
+    def __init__(self, shop: Workshop, graph: LinkedGraph, symbols: Symbols) -> None:
         self._shop = shop
         self._graph = graph
         self._symbols = symbols
-        self._entering = entering
-        self._enter_flags = enter_flags
         self._functions: dict[tuple[InstanceId, ResourceOp, ResourceId], EmittedFunc] = {}
 
     def symbol(self, builtin: ResourceBuiltin) -> EmittedFunc:
@@ -76,7 +64,7 @@ class TableBuiltins:
         b, handles, (index,) = em.b, self._shop.handles, em.b.params
         if handles.is_opaque(resource):
             # every handle is an own handle: borrows arrive at the definer only
-            self._destroy(em, instance, resource, index)
+            self._destroy(em, resource, index)
             return
         rep = b.local(I32)
         b.i32(handles.table(instance))
@@ -85,16 +73,14 @@ class TableBuiltins:
         b.call(handles.func("drop"))
         b.set(rep)
         with b.if_():
-            self._destroy(em, instance, resource, rep)
+            self._destroy(em, resource, rep)
 
-    def _destroy(self, em: Emitter, instance: InstanceId, resource: ResourceId, rep: Local) -> None:
-        """The destructor, as a call from `instance`; the check of may_enter is made even if there is none."""
+    def _destroy(self, em: Emitter, resource: ResourceId, rep: Local) -> None:
+        """The destructor, if there is one; the host's is behind the engine's built-in."""
         definer, dtor = self._graph.resources[resource].definer, self._graph.resources[resource].dtor
         if definer is None:
             em.b.get(rep)
             em.b.call(self._shop.handles.outer_builtin("drop", resource))
             return
-        flags = [self._enter_flags[each] for each in self._entering.entered(definer, instance)]
-        with entered(em, flags):
-            if dtor is not None:
-                em.call_guarded(self._symbols.final(dtor), (rep,), ())
+        if dtor is not None:
+            em.call_guarded(self._symbols.final(dtor), (rep,), ())

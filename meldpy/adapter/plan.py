@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
-from meldpy.adapter.flags import Entering
 from meldpy.adapter.handles import Handles
 from meldpy.adapter.lending import Lending, plan_lending
 from meldpy.adapter.memories import memory_of
@@ -28,8 +27,8 @@ class CallSite:
     """One crossing.
 
     caller and callee: the two sides; caller_flat and callee_flat: the function type as each sees it. params: the
-    parameter types, params_tuple: what is in memory when they spill. lending: the borrows among them. enters: the
-    instances whose may_enter the call checks and holds. post_return: the callee's, if it has one.
+    parameter types, params_tuple: what is in memory when they spill. lending: the borrows among them. post_return: the
+    callee's, if it has one.
     """
 
     name: str
@@ -43,12 +42,9 @@ class CallSite:
     lending: Lending
     core_func: FuncSymbol
     post_return: FuncSymbol | None
-    enters: tuple[InstanceId, ...]
 
 
-def plan(
-    graph: LinkedGraph, lower: Lower, lift: Lift, symbols: Symbols, entering: Entering, abi: Abi, handles: Handles
-) -> CallSite:
+def plan(graph: LinkedGraph, lower: Lower, lift: Lift, symbols: Symbols, abi: Abi, handles: Handles) -> CallSite:
     """The plan for the call site of `lower` and the lift that it calls. Both have equal types (resolve saw to it)."""
     type = lift.type
     params = tuple(param for _, param in type.params)
@@ -67,7 +63,6 @@ def plan(
         lending=plan_lending(abi, handles, params, caller_flat.params is None, lower.instance, lift.instance),
         core_func=symbols.final(lift.core_func),
         post_return=None if options.post_return is None else symbols.final(options.post_return),
-        enters=entering.entered(lift.instance, lower.instance),
     )
 
 

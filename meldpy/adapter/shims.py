@@ -173,7 +173,6 @@ class Shims:
             lending=plan_lending(shop.abi, shop.handles, params, spilled, caller[0].instance, callee[0].instance),
             core_func=func,
             post_return=None,
-            enters=(),
         )
 
     def _guest(self, instance: InstanceId, options: CanonicalOptions, needs: Needs) -> Side:

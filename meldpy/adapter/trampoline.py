@@ -1,14 +1,10 @@
 """The function that a call site becomes, in the order of the spec's `canon_lower` around `canon_lift`.
 
-Values are `translate`'s business (`steps` for several at once); what happens between them is here: checks of the flags,
-spilled tuples, the call behind its exception barrier, the moments of its borrows (`lending`), post-return, and the
-flags again.
+Values are `translate`'s business (`steps` for several at once); what happens between them is here: the check of
+may_leave, spilled tuples, the call behind its exception barrier, the moments of its borrows (`lending`), post-return.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 
 from meldpy.adapter.emitter import Emitter, Workshop
 from meldpy.adapter.lending import Borrows
@@ -18,55 +14,37 @@ from meldpy.adapter.steps import Move, allocate, move_all
 from meldpy.adapter.traps import Trap
 from meldpy.asm import FuncBuilder, Local
 from meldpy.model.code import EmittedFunc
-from meldpy.model.ids import FlagId, InstanceId
 from meldpy.model.valtype import ValType
 
 
-def emit_trampoline(
-    shop: Workshop, symbol: EmittedFunc, site: CallSite, enter_flags: Mapping[InstanceId, FlagId]
-) -> None:
+def emit_trampoline(shop: Workshop, symbol: EmittedFunc, site: CallSite) -> None:
     """Write the trampoline of `site` under `symbol`."""
     b = FuncBuilder(site.name, site.caller_flat.core)
     em = Emitter(shop, b)
     borrows = Borrows(em, site.lending)
 
-    # may the caller leave, may the callee be entered?
+    # may the caller leave?
     em.check_may_leave(site.caller.instance)
-    with entered(em, [enter_flags[instance] for instance in site.enters]):
-        # lift the parameters in the caller, lower them into the callee; then the call itself
-        borrows.begin()
-        args = translate_params(em, site)
-        results = tuple(b.local(core_type) for core_type in site.callee_flat.core.results)
-        em.call_guarded(site.core_func, args, results)
 
-        # lift the result in the callee, lower it into the caller
-        flat_results = _result(em, site, results)
-        borrows.returned()
+    # lift the parameters in the caller, lower them into the callee; then the call itself
+    borrows.begin()
+    args = translate_params(em, site)
+    results = tuple(b.local(core_type) for core_type in site.callee_flat.core.results)
+    em.call_guarded(site.core_func, args, results)
 
-        # the callee may now free what it returned, but do nothing else
-        if site.post_return is not None:
-            em.set_may_leave(site.callee.instance, 0)
-            em.call_guarded(site.post_return, results, ())
-            em.set_may_leave(site.callee.instance, 1)
+    # lift the result in the callee, lower it into the caller
+    flat_results = _result(em, site, results)
+    borrows.returned()
+
+    # the callee may now free what it returned, but do nothing else
+    if site.post_return is not None:
+        em.set_may_leave(site.callee.instance, 0)
+        em.call_guarded(site.post_return, results, ())
+        em.set_may_leave(site.callee.instance, 1)
 
     borrows.end()
     b.get(*flat_results)
     shop.functions.define(symbol, b)
-
-
-@contextmanager
-def entered(em: Emitter, flags: Sequence[FlagId]) -> Iterator[None]:
-    """The instances with these may_enter flags are entered while the block runs. Spec: Store.lift."""
-    for flag in flags:
-        em.b.get_flag(flag)
-        em.trap_if(Trap.CANNOT_ENTER)
-    for flag in flags:
-        em.b.i32(1)
-        em.b.set_flag(flag)
-    yield
-    for flag in flags:
-        em.b.i32(0)
-        em.b.set_flag(flag)
 
 
 def translate_params(em: Emitter, site: CallSite) -> tuple[Local, ...]:

@@ -30,7 +30,6 @@ class Trap(Enum):
     RESULT_MISALIGNED = "result pointer misaligned"
     RESULT_OUT_OF_BOUNDS = "result pointer out of bounds"
     CANNOT_LEAVE = "cannot leave component instance"
-    CANNOT_ENTER = "cannot enter component instance"
     UNCAUGHT_EXCEPTION = "uncaught exception"
     UNKNOWN_HANDLE = "unknown handle index"
     WRONG_RESOURCE_TYPE = "handle of the wrong resource type"

@@ -48,7 +48,7 @@ ImportFuncId = NewType("ImportFuncId", int)
 EmittedId = NewType("EmittedId", int)
 """One function that we emit: position in Adapted.functions."""
 FlagId = NewType("FlagId", int)
-"""One mutable i32 global that we emit (may_leave, may_enter): position in Adapted.flags."""
+"""One mutable i32 global that we emit (a may_leave, a forget flag): position in Adapted.flags."""
 
 
 @final

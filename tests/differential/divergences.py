@@ -97,18 +97,6 @@ def leave_trapped_in_fused_only(difference: Difference) -> bool:
 
 
 @predicate
-def enter_trapped_in_fused_only(difference: Difference) -> bool:
-    """The composition let a parent enter a child that was running already."""
-    return _returned_but_trapped(difference, "cannot enter component instance")
-
-
-@predicate
-def destructor_trapped_in_fused_only(difference: Difference) -> bool:
-    """The composition ran a destructor in an instance that was running already."""
-    return difference.where == "(destructor)" and difference.fused == ("trap", "cannot enter component instance")
-
-
-@predicate
 def string_limit_in_fused_only(difference: Difference) -> bool:
     """The composition passed a string that is longer than the spec allows."""
     return _returned_but_trapped(difference, "string too long")

@@ -7,8 +7,7 @@ from wasmtime import wat2wasm
 
 import meldpy
 from tests.differential.divergences import Divergences
-from tests.support.harness import Call, Guest, Returned, Trap, check, observe
-from tests.support.values import Plain
+from tests.support.harness import Call, Returned, Trap, check, observe
 
 LEAVES_IN_POST_RETURN = """
 (component
@@ -68,76 +67,6 @@ def test_component_calls_its_own_lift(divergences: Divergences) -> None:
     fused = meldpy.fuse([composed]).bytes
     check(composed, fused, [Call("g", [2])], divergences=divergences)
     assert observe(fused, [Call("g", [2])]).steps[1].outcome == Returned(6)
-
-
-HOST_REENTERS = """
-(component
-  (import "host" (func $host (result u32)))
-  (core func $host (canon lower (func $host)))
-  (core module $m
-    (import "" "host" (func $host (result i32)))
-    (func (export "f") (result i32) (call $host))
-    (func (export "g") (result i32) (i32.const 5)))
-  (core instance $i (instantiate $m (with "" (instance (export "host" (func $host))))))
-  (func (export "f") (result u32) (canon lift (core func $i "f")))
-  (func (export "g") (result u32) (canon lift (core func $i "g"))))
-"""
-
-
-def test_host_function_may_enter_again_as_the_engine_permits(divergences: Divergences) -> None:
-    def reenter(guest: Guest | None, args: list[Plain]) -> Plain | None:
-        assert guest is not None
-        return guest.call("g", [])
-
-    composed = bytes(wat2wasm(HOST_REENTERS))
-    fused = meldpy.fuse([composed]).bytes
-    host = {"host": reenter}
-    assert check(composed, fused, [Call("f")], host=host, divergences=divergences).steps[1].outcome == Returned(5)
-    divergences.witness("host-reenters")
-
-
-PARENT_ENTERS_AGAIN = """
-(component
-  (core module $m2
-    (type $t (func (result i32)))
-    (table (export "t") 1 funcref)
-    (func (export "back") (result i32) (call_indirect (type $t) (i32.const 0))))
-  (core instance $m2 (instantiate $m2))
-  (func $back (result u32) (canon lift (core func $m2 "back")))
-  (component $c
-    (import "back" (func $back (result u32)))
-    (core func $back (canon lower (func $back)))
-    (core module $m
-      (import "" "back" (func $back (result i32)))
-      (func (export "f") (result i32) (i32.add (call $back) (i32.const 1)))
-      (func (export "g") (result i32) (i32.const 40)))
-    (core instance $i (instantiate $m (with "" (instance (export "back" (func $back))))))
-    (func (export "f") (result u32) (canon lift (core func $i "f")))
-    (func (export "g") (result u32) (canon lift (core func $i "g"))))
-  (instance $c (instantiate $c (with "back" (func $back))))
-  (core func $f (canon lower (func $c "f")))
-  (core func $g (canon lower (func $c "g")))
-  (core module $fill
-    (import "" "t" (table 1 funcref))
-    (import "" "g" (func $g (result i32)))
-    (elem (i32.const 0) func $g))
-  (core instance (instantiate $fill
-    (with "" (instance (export "t" (table $m2 "t")) (export "g" (func $g))))))
-  (core module $m1
-    (import "" "f" (func $f (result i32)))
-    (func (export "run") (result i32) (call $f)))
-  (core instance $m1 (instantiate $m1 (with "" (instance (export "f" (func $f))))))
-  (func (export "run") (result u32) (canon lift (core func $m1 "run"))))
-"""
-
-
-def test_parent_enters_a_running_child(divergences: Divergences) -> None:
-    composed = bytes(wat2wasm(PARENT_ENTERS_AGAIN))
-    fused = meldpy.fuse([composed]).bytes
-    assert check(composed, fused, [Call("run")], divergences=divergences).steps[1].outcome == Returned(41)
-    outcome = observe(fused, [Call("run")]).steps[1].outcome
-    assert isinstance(outcome, Trap)
-    assert outcome.kind == "cannot enter component instance"
 
 
 PASSES_BYTES = """

@@ -71,7 +71,8 @@ def test_every_position_has_a_call_that_traps_and_one_that_returns() -> None:
 
 
 def test_the_table_has_every_trap_that_adapters_emit() -> None:
-    assert {row.trap for row in TABLE.conditions} == {trap.value for trap in Trap}
+    by_the_engine = {"cannot enter component instance"}  # after a trap
+    assert {row.trap for row in TABLE.conditions} == {trap.value for trap in Trap} | by_the_engine
 
 
 def test_values_are_tried_in_params_and_results_at_the_top_and_nested() -> None:
@@ -107,7 +108,7 @@ def test_what_goes_otherwise_is_noticed(divergences: Divergences) -> None:
         Step("one", (2,), returns=1),
         Step("one", (0,), trap="uncaught exception"),
         Step("one", (0,), returns=2),
-        Step("one", (2,), trap="uncaught exception", divergence="host-reenters"),
+        Step("one", (2,), trap="uncaught exception", divergence="own-lift-lowered"),
     ):
         assert judge(built, [wrong], divergences), wrong
 

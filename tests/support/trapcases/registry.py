@@ -22,8 +22,8 @@ SOURCES: Final[tuple[Callable[[], Iterator[Case]], ...]] = (
     chained.cases,
     chained.poisoned,
     entering.cases,
-    dropping.cases,
     entering.neighbours,
+    dropping.neighbours,
     handles.cases,
     limits.cases,
 )

@@ -13,7 +13,7 @@ from meldpy.errors import Location
 from meldpy.model.code import Adapted
 from meldpy.model.extern import FuncType
 from meldpy.model.ids import BuiltinId, InstanceId, LiftId, LowerId, ResourceId
-from meldpy.model.linked import CanonicalOptions, LiftFunc, LinkedGraph, Resource, ResourceBuiltin
+from meldpy.model.linked import CanonicalOptions, LiftFunc, LinkedGraph, Resource, ResourceBuiltin, ResourceOp
 from meldpy.model.valtype import DefinedType, ListType
 from tests.support.canonical_model import P
 from tests.support.crossing import CALLEE, CALLER, POST_RETURN, REALLOC, Crossing, facts, func_of, runtime_library
@@ -59,25 +59,14 @@ def test_only_what_is_alive_counts(first_leaves: bool, alive: int, expected: int
     assert flags(replace(graph, lifts=lifts, lowers=lowers), keep) == ["may_leave of callee"] * expected
 
 
-@pytest.mark.parametrize(("op", "alive", "entered"), [("drop", True, 1), ("drop", False, 0), ("rep", True, 0)])
-def test_a_parent_that_drops_what_its_child_defines_enters_the_child(op: str, alive: bool, entered: int) -> None:
-    graph = Crossing([]).graph()
-    child = replace(graph.instances[2], parent=PARENT)
-    thing = Resource(ResourceId(0), CHILD, None, "thing", HERE)
-    builtins = (ResourceBuiltin(BuiltinId(0), PARENT, op, thing.id, HERE),)
-    graph = replace(
-        graph, instances=(*graph.instances[:2], child), resources=(thing,), builtins=builtins, lowers=(), lifts=()
-    )
-    keep = lambda live: live if alive else replace(live, builtins=frozenset())  # noqa: E731
-    assert flags(graph, keep) == ["entries of callee"] * entered
-
-
-@pytest.mark.parametrize("definer", [None, PARENT])
-def test_who_drops_its_own_or_the_hosts_enters_no_child(definer: InstanceId | None) -> None:
+@pytest.mark.parametrize("op", ["new", "rep", "drop"])
+@pytest.mark.parametrize("definer", [None, PARENT, CHILD])
+def test_built_ins_make_no_flag(op: ResourceOp, definer: InstanceId | None) -> None:
+    """Not even a parent's drop of what its child defines: a running instance may be entered."""
     graph = Crossing([]).graph()
     child = replace(graph.instances[2], parent=PARENT)
     thing = Resource(ResourceId(0), definer, None, "thing", HERE)
-    builtins = (ResourceBuiltin(BuiltinId(0), PARENT, "drop", thing.id, HERE),)
+    builtins = (ResourceBuiltin(BuiltinId(0), PARENT, op, thing.id, HERE),)
     graph = replace(
         graph, instances=(*graph.instances[:2], child), resources=(thing,), builtins=builtins, lowers=(), lifts=()
     )
