@@ -156,17 +156,34 @@ class ResourceInfo:
     table: str
 
 
-def resources(item: FuseInput, component: Component) -> list[ResourceInfo]:
-    """The resource types of one input, and where handles of them would be if it were fused by itself."""
+@final
+@dataclass(frozen=True, slots=True)
+class AsyncInfo:
+    """How far the tasks of one input can block, for people. class_: sync, F0, F1 or F2; deciding: what decides that,
+    each with its instance and place; sites: where tasks can block."""
+
+    class_: str
+    deciding: tuple[str, ...]
+    sites: tuple[str, ...]
+
+
+def findings(item: FuseInput, component: Component) -> tuple[list[ResourceInfo], AsyncInfo]:
+    """The resource types of one input, and where handles of them would be if it were fused by itself; and how far its
+    tasks can block."""
     from meldpy.adapter import resource_uses
-    from meldpy.analysis import analyse
+    from meldpy.analysis import analyse, asynchrony
 
     with _blaming_invalid_input([(item, component)], FuseOptions(validate=False)):
         graph = link([(item, component)], FuseOptions())
-        if not graph.resources:
-            return []
-        uses = resource_uses(graph, analyse(graph, scan))
-    return [ResourceInfo(use.name, use.definer, use.users, use.kind.value) for use in uses]
+        facts = analyse(graph, scan)
+        uses = resource_uses(graph, facts) if graph.resources else ()
+        found = asynchrony(graph, facts)
+    resources = [ResourceInfo(use.name, use.definer, use.users, use.kind.value) for use in uses]
+    sites = [f"{s.kind.value} in {graph.instances[s.instance].label} at {s.location}" for s in found.sites]
+    deciding = [f"{d.obstacle.value}: {graph.instances[d.instance].label} at {d.location}" for d in found.deciding]
+    if found.base is not None:
+        deciding.append(f"blocked stacks begin in {graph.instances[found.base].label}")
+    return resources, AsyncInfo(found.class_.value, tuple(deciding), tuple(sites))
 
 
 # --- inputs ------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 
 from meldpy.analysis.constants import Constants
 from meldpy.analysis.spaces import Spaces, memory_type, table_type
+from meldpy.model.builtins import Copy, EventPlace, TaskReturn, TextOptions, ThreadStart
 from meldpy.model.core import ConstExpr, ElementSegment, Op, SegmentMode
 from meldpy.model.facts import CodeFacts, Live, RefKind
 from meldpy.model.ids import (
@@ -29,6 +30,7 @@ from meldpy.model.ids import (
     TagId,
 )
 from meldpy.model.linked import (
+    AsyncBuiltin,
     BuiltinFunc,
     CanonicalOptions,
     CoreFunc,
@@ -166,7 +168,7 @@ class Reach:
             case LowerFunc(lower=lower):
                 self._lower(lower)
             case BuiltinFunc(builtin=builtin):
-                self.builtins.add(builtin)
+                self._builtin(builtin)
 
     def _name(self, func: CoreFunc) -> None:
         self.named.add(func)
@@ -180,6 +182,23 @@ class Reach:
         self._options(lower.options)
         if isinstance(lower.callee, LiftFunc):
             self._lift(lower.callee.lift)
+
+    def _builtin(self, id_: BuiltinId) -> None:
+        if id_ in self.builtins:
+            return
+        self.builtins.add(id_)
+        builtin = self.graph.builtins[id_]
+        if not isinstance(builtin, AsyncBuiltin):
+            return
+        match builtin.immediates:
+            case TaskReturn(options=options) | Copy(options=options) | TextOptions(options=options):
+                self._options(options)
+            case EventPlace(memory=memory):
+                self._memory(memory)
+            case ThreadStart(table=TableId() as table):
+                self._table(table)
+            case _:
+                pass
 
     def _lift(self, id_: LiftId) -> None:
         if id_ in self.lifts:

@@ -10,17 +10,27 @@ Spec: CanonicalABI.md "Despecialization", "Type Predicates", "Alignment", "Eleme
 from meldpy.cabi.abi import Abi
 from meldpy.cabi.contents import Content
 from meldpy.cabi.despecialize import Shape, Shapes
-from meldpy.cabi.flatten import MAX_FLAT_PARAMS, MAX_FLAT_RESULTS, Context, FlatFunc, Flattener, join
-from meldpy.cabi.functions import Needs, value_types
+from meldpy.cabi.flatten import (
+    MAX_FLAT_ASYNC_PARAMS,
+    MAX_FLAT_PARAMS,
+    MAX_FLAT_RESULTS,
+    Context,
+    FlatFunc,
+    Flattener,
+    join,
+)
+from meldpy.cabi.functions import Needs, lift_context, lower_context, value_types
 from meldpy.cabi.key import Keys
-from meldpy.cabi.layout import Layouts, align_to, discriminant_size, flags_size
+from meldpy.cabi.layout import Extent, Layouts, align_to, discriminant_size, flags_size
 
 __all__ = [
+    "MAX_FLAT_ASYNC_PARAMS",
     "MAX_FLAT_PARAMS",
     "MAX_FLAT_RESULTS",
     "Abi",
     "Content",
     "Context",
+    "Extent",
     "FlatFunc",
     "Flattener",
     "Keys",
@@ -32,5 +42,7 @@ __all__ = [
     "discriminant_size",
     "flags_size",
     "join",
+    "lift_context",
+    "lower_context",
     "value_types",
 ]

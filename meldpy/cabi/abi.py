@@ -39,6 +39,10 @@ class Abi:
         """`flatten_functype` for a lift or lower whose memory has that pointer width."""
         return self._flatteners[memory64].func(type, context)
 
+    def returned(self, result: ValType | None, memory64: bool) -> FlatFunc:
+        """What `task.return` takes for a function with this result."""
+        return self._flatteners[memory64].returned(result)
+
     def needs(self, type: FuncType, context: Context) -> Needs:
         """Which canonical options a lift or lower of `type` must have."""
         return needs(type, self._flatteners[False].func(type, context), context, self.contents)

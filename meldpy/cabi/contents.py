@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import Flag, auto
 from typing import assert_never, final
 
@@ -64,6 +64,14 @@ class Contents:
     def resources(self, types: Iterable[ValType], kind: Content = Content.HANDLE) -> tuple[ResourceId, ...]:
         """The resource types that handles of `kind` inside `types` name, each once, in order of first mention."""
         found: dict[ResourceId, None] = {}
+        for type in self.mentioned(types):
+            shape = self._shapes.shape(type)
+            if isinstance(shape, OwnType | BorrowType) and self.content(type) & kind:
+                found[shape.resource.id] = None
+        return tuple(found)
+
+    def mentioned(self, types: Iterable[ValType]) -> Iterator[DefinedType]:
+        """Every defined type inside `types`, themselves included, each once, in order of first mention."""
         seen: set[DefinedType] = set()
         stack = list(types)[::-1]
         while stack:
@@ -71,11 +79,8 @@ class Contents:
             if isinstance(type, PrimValType) or type in seen:
                 continue
             seen.add(type)
-            shape = self._shapes.shape(type)
-            if isinstance(shape, OwnType | BorrowType) and self.content(type) & kind:
-                found[shape.resource.id] = None
+            yield type
             stack += self._children(type)[::-1]
-        return tuple(found)
 
     # --- inside -----------------------------------------------------------------------------------------------
     def _compute(self, type: DefinedType) -> Content:

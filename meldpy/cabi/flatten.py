@@ -30,6 +30,7 @@ from meldpy.model.valtype import (
 )
 
 MAX_FLAT_PARAMS = 16
+MAX_FLAT_ASYNC_PARAMS = 4
 MAX_FLAT_RESULTS = 1
 
 FlatTypes: TypeAlias = "tuple[NumType, ...]"
@@ -49,6 +50,9 @@ class Context(Enum):
 
     LIFT = "lift"
     LOWER = "lower"
+    CALLBACK_LIFT = "async lift with a callback"
+    STACKFUL_LIFT = "async lift without one"
+    ASYNC_LOWER = "async lower"
 
 
 def join(a: NumType, b: NumType) -> NumType:
@@ -65,7 +69,9 @@ def join(a: NumType, b: NumType) -> NumType:
 class FlatFunc:
     """A function type, flattened for one context.
 
-    params, result: the flat values, or None where they spill into memory. core: the core function's type.
+    params, result: the flat values, or None where they spill into memory. core: the core function's type. An async
+    lift's result is what it hands to `task.return`, an async lower's is always in memory; what their core functions
+    return is a word on how the task stands.
     """
 
     params: FlatTypes | None
@@ -90,35 +96,61 @@ class Flattener:
             self._memo[type] = self._compute(type)
         return self._memo[type]
 
-    def flats(self, types: Iterable[ValType]) -> FlatTypes | None:
-        """The core types of several values in a row, or None if there are more than MAX_FLAT_PARAMS."""
+    def flats(self, types: Iterable[ValType], limit: int = MAX_FLAT_PARAMS) -> FlatTypes | None:
+        """The core types of several values in a row, or None if there are more than `limit` (or MAX_FLAT_PARAMS)."""
         out: list[NumType] = []
         for type in types:
             flat = self.flat(type)
-            if flat is None or len(out) + len(flat) > MAX_FLAT_PARAMS:
+            if flat is None or len(out) + len(flat) > limit:
                 return None
             out += flat
         return tuple(out)
 
     def func(self, type: FuncType, context: Context) -> FlatFunc:
-        """`flatten_functype` without async."""
+        """`flatten_functype`."""
+        types = [param for _, param in type.params]
+        match context:
+            case Context.LIFT | Context.LOWER:
+                return self._sync(type, context)
+            case Context.CALLBACK_LIFT | Context.STACKFUL_LIFT:
+                params = self.flats(types)
+                core_results = (NumType.I32,) if context is Context.CALLBACK_LIFT else ()
+                core = CoreFuncType(self._or_pointer(params), core_results)
+                return FlatFunc(params, self.returned(type.result).params, core)
+            case Context.ASYNC_LOWER:
+                params = self.flats(types, MAX_FLAT_ASYNC_PARAMS)
+                out = () if self._is_nothing(type.result) else (self.pointer,)
+                core = CoreFuncType((*self._or_pointer(params), *out), (NumType.I32,))
+                return FlatFunc(params, None if out else (), core)
+            case other:
+                assert_never(other)
+
+    def returned(self, result: ValType | None) -> FlatFunc:
+        """What `task.return` takes for a function with this result: as its parameters, or a pointer to them."""
+        params: FlatTypes | None = () if result is None else self.flat(result)
+        return FlatFunc(params, (), CoreFuncType(self._or_pointer(params), ()))
+
+    # --- inside -----------------------------------------------------------------------------------------------
+    def _or_pointer(self, flats: FlatTypes | None) -> FlatTypes:
+        return (self.pointer,) if flats is None else flats
+
+    def _is_nothing(self, result: ValType | None) -> bool:
+        """Whether a result has no flat values at all."""
+        return result is None or self.flat(result) == ()
+
+    def _sync(self, type: FuncType, context: Context) -> FlatFunc:
         params = self.flats(param for _, param in type.params)
         result: FlatTypes | None = () if type.result is None else self.flat(type.result)
         if result is not None and len(result) > MAX_FLAT_RESULTS:
             result = None
-        core_params = (self.pointer,) if params is None else params
-        core_results = result
+        core_params, core_results = self._or_pointer(params), result
         if core_results is None:
-            match context:
-                case Context.LIFT:
-                    core_results = (self.pointer,)
-                case Context.LOWER:
-                    core_params, core_results = (*core_params, self.pointer), ()
-                case other:
-                    assert_never(other)
+            if context is Context.LIFT:
+                core_results = (self.pointer,)
+            else:
+                core_params, core_results = (*core_params, self.pointer), ()
         return FlatFunc(params, result, CoreFuncType(core_params, core_results))
 
-    # --- inside -----------------------------------------------------------------------------------------------
     def _primitive(self, type: PrimValType) -> FlatTypes:
         if type is PrimValType.STRING:
             return (self.pointer, self.pointer)

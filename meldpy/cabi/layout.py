@@ -93,6 +93,10 @@ class Layouts:
     def elem_size(self, type: ValType) -> int:
         return self._extent(type).size
 
+    def payload(self, element: ValType | None) -> Extent:
+        """One element of a stream, or what a future holds: nothing takes no bytes anywhere."""
+        return Extent(0, 1) if element is None else self._extent(element)
+
     def field_offsets(self, type: DefinedType) -> tuple[int, ...]:
         """Offsets of the fields of a record or tuple."""
         offsets = self._offsets.get(type)

@@ -32,7 +32,7 @@ from meldpy.model.component import (
     StartSection,
 )
 from meldpy.model.core import CoreModule, FuncImportType, Limits, MemoryType, NameSection, TableType
-from meldpy.pipeline import FuseInput, ResourceInfo, decode, resources
+from meldpy.pipeline import AsyncInfo, FuseInput, ResourceInfo, decode, findings
 
 _Facts: TypeAlias = "dict[str, str | int]"
 _PAGE_LOG2 = 16
@@ -67,14 +67,23 @@ def inspect(inputs: tuple[str, ...], as_json: bool) -> None:
 
 # --- to nodes ----------------------------------------------------------------------------------------------------
 def _root(item: FuseInput) -> Node:
-    """An input: what is inside, then its resource types, which are known only when all of it is linked."""
+    """An input: what is inside, then its resource types and how it blocks, known only when all of it is linked."""
     component = decode(item)
     node = _component(component, item.source, len(item.data))
     try:
-        found = resources(item, component)
+        resources, asynchrony = findings(item, component)
     except MeldError as error:
         return replace(node, children=(*node.children, Node("resources", "", {"what": f"unknown, {error.reason}"})))
-    return replace(node, children=(*node.children, *map(_resource, found)))
+    return replace(node, children=(*node.children, *map(_resource, resources), *_async(asynchrony)))
+
+
+def _async(found: AsyncInfo) -> Iterator[Node]:
+    """Nothing for a sync component; else its class, what decides it, and where it can block."""
+    if found.class_ == "sync":
+        return
+    children = [Node("because", "", {"what": reason}) for reason in found.deciding]
+    children += [Node("can block", "", {"what": site}) for site in found.sites]
+    yield Node("async class", found.class_, {}, tuple(children))
 
 
 def _resource(resource: ResourceInfo) -> Node:

@@ -14,6 +14,7 @@ from enum import Enum
 from typing import TypeAlias, final
 
 from meldpy.errors import Location
+from meldpy.model.builtins import Immediates, NoImmediates
 from meldpy.model.canon import BuiltinOp, StringEncoding
 from meldpy.model.core import CoreModule
 from meldpy.model.extern import ExternName, ExternType, FuncType, TypeNode
@@ -140,12 +141,13 @@ ResourceOp: TypeAlias = "str"
 @final
 @dataclass(frozen=True, slots=True)
 class AsyncBuiltin:
-    """Any other built-in. Kept only so that it can be refused, by name and place, if something reaches it."""
+    """Any other built-in, with all that its canon definition says."""
 
     id: BuiltinId
     instance: InstanceId
     op: BuiltinOp
     location: Location
+    immediates: Immediates = NoImmediates()
 
 
 Builtin: TypeAlias = "ResourceBuiltin | AsyncBuiltin"

@@ -44,6 +44,7 @@ from meldpy.model.linked import (
     ResourceBuiltin,
 )
 from meldpy.resolver.builder import Builder
+from meldpy.resolver.builtins import evaluate_immediates
 from meldpy.resolver.scope import ComponentScope
 from meldpy.resolver.types import TypeEvaluator
 from meldpy.resolver.values import FuncValue
@@ -66,7 +67,8 @@ def evaluate_canon(canon: Canon, scope: ComponentScope, types: TypeEvaluator) ->
             scope.core_funcs.add(_resource("rep", canon.resource, scope, types))
         case OtherBuiltin():
             where, instance = scope.here, scope.instance
-            builtin = builder.builtin(lambda id_: AsyncBuiltin(id_, instance, canon.op, where))
+            immediates = evaluate_immediates(canon, scope, types, lambda opts: _options(opts, scope, builder))
+            builtin = builder.builtin(lambda id_: AsyncBuiltin(id_, instance, canon.op, where, immediates))
             scope.core_funcs.add(BuiltinFunc(builtin))
         case _:
             assert_never(canon)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TypeAlias, final
 
 from meldpy.errors import DecodeError
+from meldpy.model.builtins import CoreTypeDefinition
 from meldpy.model.component import CoreExportDecl
 from meldpy.model.core import (
     ArrayType,
@@ -93,6 +94,17 @@ def module_type(
     types = tuple(layout.extern(e.type) for e in exports)
     names = tuple(CoreExport(e.name, sort_of(e.type), i) for i, e in enumerate(exports))
     return CoreModuleType(CoreModule(types=tuple(layout.groups), imports=shaped, exports=names), types)
+
+
+def definition_of(member: RecMember) -> CoreTypeDefinition:
+    """`member` with everything that it refers to, apart from the space it was written in."""
+
+    def lookup(_: int) -> CoreType:
+        return member
+
+    layout = _Layout(lookup)
+    index = layout.index(0)
+    return CoreTypeDefinition(tuple(layout.groups), index)
 
 
 @final

@@ -242,6 +242,20 @@ def test_inspect_lists_resources_with_definer_users_and_table(
     assert lines == [f"resource demo:ping/d@1.0.0.r: defined, definer: component 0, users: {users}, table: table"]
 
 
+def test_inspect_says_how_far_async_can_block_and_where(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.wat").write_text(
+        """(component (core func $yield (canon thread.yield))
+          (core module $m (import "" "y" (func $y (result i32))) (func (export "f") (drop (call $y))))
+          (core instance $i (instantiate $m (with "" (instance (export "y" (func $yield))))))
+          (func (export "f") async (canon lift (core func $i "f"))))"""
+    )
+    assert run(["inspect", str(tmp_path / "a.wat"), VALUES]) == 0
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert [line for line in lines if line.startswith("async class")] == ["async class F1"]
+    assert "because: blocked stacks begin in a" in lines
+    assert any(line.startswith("can block: thread.yield in a at ") for line in lines)
+
+
 def test_inspect_numbers_as_the_index_spaces_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """An imported module is number 0, so the defined one is number 1."""
     (tmp_path / "a.wat").write_text(

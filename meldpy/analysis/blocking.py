@@ -1,0 +1,233 @@
+"""The class of a linked graph: where its tasks can block on a stack, and whether one stack is enough for that.
+
+The unit is the component instance: an instance with a blocking site that something reaches may block in any of its
+tasks. That errs on the safe side.
+
+**Sites.** A synchronous lower of an async function blocks while the callee's task has not returned. It never does if
+the callee is a sync lift that cannot block either and is certain to start at once: no backpressure, and an instance
+lock that is free because nobody who is in the middle of a call there can be waiting below. A lock is held only while
+guest code runs, or by a blocked stack; so where none blocks it is free unless the call came round in a circle.
+
+**Bases.** A blocked stack begins in a task that was not called synchronously: from the host, by an async lower, or as a
+callback out of an event loop. (A sync-typed task traps where it would block, so it is none.) It continues through
+synchronous lowers only. If all stacks begin in one instance, that instance's lock admits one at a time.
+
+Not decided here: what is done about a class (adapter, wrapper), and features that no class can carry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import final
+
+from meldpy.cabi import Abi, Content, value_types
+from meldpy.model.asynchrony import AsyncClass, Asynchrony, BlockingSite, Deciding, Obstacle, SiteKind
+from meldpy.model.builtins import CancelCopy, Copy, FlagImmediate
+from meldpy.model.canon import BuiltinOp
+from meldpy.model.facts import Facts
+from meldpy.model.ids import InstanceId, LiftId
+from meldpy.model.linked import (
+    AsyncBuiltin,
+    FuncItem,
+    ImportFunc,
+    InstanceItem,
+    Lift,
+    LiftFunc,
+    LinkedGraph,
+    Lower,
+    OuterItem,
+    ResourceBuiltin,
+)
+from meldpy.model.valtype import FutureType, StreamType, ValType
+
+_THREADS = frozenset(
+    {
+        BuiltinOp.THREAD_NEW_INDIRECT,
+        BuiltinOp.THREAD_RESUME_LATER,
+        BuiltinOp.THREAD_SUSPEND,
+        BuiltinOp.THREAD_SUSPEND_THEN_RESUME,
+        BuiltinOp.THREAD_YIELD_THEN_RESUME,
+        BuiltinOp.THREAD_SUSPEND_THEN_PROMOTE,
+        BuiltinOp.THREAD_YIELD_THEN_PROMOTE,
+        BuiltinOp.THREAD_SPAWN_REF,
+        BuiltinOp.THREAD_SPAWN_INDIRECT,
+    }
+)
+
+
+def asynchrony(graph: LinkedGraph, facts: Facts) -> Asynchrony:
+    """The class of `graph`, from what `facts` say is live."""
+    return _Classifier(graph, facts).run()
+
+
+@final
+class _Classifier:
+    def __init__(self, graph: LinkedGraph, facts: Facts) -> None:
+        self.graph = graph
+        self.abi = Abi()
+        self.exported = [lift for export in graph.exports for lift in _lifts_of(export.item)]
+        live = facts.live
+        self.lifts = [lift for lift in graph.lifts if lift.id in live.lifts or lift.id in self.exported]
+        self.lowers = [lower for lower in graph.lowers if lower.id in live.lowers]
+        live_builtins = [builtin for builtin in graph.builtins if builtin.id in live.builtins]
+        self.builtins = [builtin for builtin in live_builtins if isinstance(builtin, AsyncBuiltin)]
+        self.calls = _Calls(graph, self.lowers, [b for b in live_builtins if isinstance(b, ResourceBuiltin)])
+        self.hosted = self._hosted()
+
+    def run(self) -> Asynchrony:
+        if not self._is_async():
+            return Asynchrony(AsyncClass.SYNC)
+        sites = (*self._sync_lowers(own := list(self._builtin_sites())), *own)
+        blocking = {site.instance for site in sites if not site.benign}
+        if not blocking:
+            return Asynchrony(AsyncClass.F0, sites)
+        base, deciding = self._base(sites, blocking)
+        if deciding:
+            first: dict[tuple[Obstacle, InstanceId], Deciding] = {}
+            for each in deciding:
+                first.setdefault((each.obstacle, each.instance), each)
+            return Asynchrony(AsyncClass.F2, sites, None, tuple(first.values()))
+        return Asynchrony(AsyncClass.F1, sites, base)
+
+    def _is_async(self) -> bool:
+        definitions: list[Lift | Lower] = [*self.lifts, *self.lowers]
+        return (
+            bool(self.builtins)
+            or any(each.type.async_ or each.options.async_ for each in definitions)
+            or any(self.abi.contents.of(value_types(each.type)) & Content.ASYNC for each in definitions)
+        )
+
+    # --- sites ------------------------------------------------------------------------------------------------
+    def _builtin_sites(self) -> Iterator[BlockingSite]:
+        for builtin in self.builtins:
+            kind, benign = self._blocks(builtin)
+            if kind is not None:
+                yield BlockingSite(kind, builtin.instance, builtin.location, benign)
+
+    def _blocks(self, builtin: AsyncBuiltin) -> tuple[SiteKind | None, bool]:
+        """How a built-in can block, and whether that is benign."""
+        match builtin.op, builtin.immediates:
+            case BuiltinOp.WAITABLE_SET_WAIT, _:
+                return SiteKind.WAIT, False
+            case BuiltinOp.THREAD_YIELD, _:
+                return SiteKind.YIELD, False
+            case op, _ if op in _THREADS:
+                return SiteKind.THREAD, False
+            case _, Copy(options=options) if not options.async_:
+                return SiteKind.COPY, False
+            case BuiltinOp.SUBTASK_CANCEL, FlagImmediate(False):
+                return SiteKind.CANCEL_SUBTASK, True
+            case _, CancelCopy(type=type, async_=False):
+                return SiteKind.CANCEL_COPY, self.abi.keys.key(type) not in self.hosted
+            case _:
+                return None, False
+
+    def _hosted(self) -> frozenset[int]:
+        """The stream and future types, by key, of which an end can be the host's."""
+        edge = [self.graph.lifts[lift].type for lift in self.exported]
+        edge += [lower.type for lower in self.lowers if isinstance(lower.callee, ImportFunc)]
+        found: set[int] = set()
+        pending: list[ValType] = [type for each in edge for type in value_types(each)]
+        for type in self.abi.contents.mentioned(pending):
+            if isinstance(self.abi.shape(type), StreamType | FutureType):
+                found.add(self.abi.keys.key(type))
+        return frozenset(found)
+
+    def _sync_lowers(self, others: list[BlockingSite]) -> list[BlockingSite]:
+        """The synchronous lowers that can block, given the other sites."""
+        blocking = {site.instance for site in others if not site.benign}
+        gated = {builtin.instance for builtin in self.builtins if builtin.op is BuiltinOp.BACKPRESSURE_INC}
+        lowers = [lower for lower in self.lowers if lower.type.async_ and not lower.options.async_]
+        found: dict[Lower, None] = {}
+        while True:
+            new = [lower for lower in lowers if lower not in found and self._may_block(lower, blocking, gated)]
+            if not new:
+                break
+            found.update(dict.fromkeys(new))
+            blocking.update(lower.instance for lower in new)
+        ordered = [lower for lower in lowers if lower in found]
+        return [BlockingSite(SiteKind.SYNC_LOWER, lower.instance, lower.location) for lower in ordered]
+
+    def _may_block(self, lower: Lower, blocking: set[InstanceId], gated: set[InstanceId]) -> bool:
+        match lower.callee:
+            case ImportFunc():
+                return True
+            case LiftFunc(lift):
+                callee = self.graph.lifts[lift]
+                instance = callee.instance
+                starts = instance not in gated and not self.calls.reaches(instance, lower.instance)
+                return callee.options.async_ or not starts or bool(blocking & self.calls.from_(instance))
+
+    # --- bases ------------------------------------------------------------------------------------------------
+    def _base(
+        self, sites: tuple[BlockingSite, ...], blocking: set[InstanceId]
+    ) -> tuple[InstanceId | None, list[Deciding]]:
+        """The instance where all blocked stacks begin, or what speaks against there being one."""
+        deciding = [
+            Deciding(Obstacle.THREADS, site.instance, site.location) for site in sites if site.kind is SiteKind.THREAD
+        ]
+        bases: dict[InstanceId, Lift] = {}
+        called: dict[LiftId, Lower] = {}
+        for lower in self.lowers:
+            if lower.type.async_ and lower.options.async_ and isinstance(lower.callee, LiftFunc):
+                called[lower.callee.lift] = lower
+        for lift in self.lifts:
+            if not lift.type.async_ or lift.instance not in blocking:
+                continue
+            if lift.id in called:
+                deciding.append(Deciding(Obstacle.ASYNC_CALLEE, lift.instance, called[lift.id].location))
+            if lift.options.async_ and lift.options.callback is None:
+                deciding.append(Deciding(Obstacle.STACKFUL, lift.instance, lift.location))
+            if lift.id in self.exported or lift.id in called or lift.options.callback is not None:
+                bases.setdefault(lift.instance, lift)
+        ordered = sorted(bases)
+        deciding += [Deciding(Obstacle.TWO_BASES, other, bases[other].location) for other in ordered[1:]]
+        base = ordered[0] if ordered else None
+        for lift in self.lifts:
+            if lift.id in self.exported and lift.type.async_ and lift.instance != base:
+                deciding.append(Deciding(Obstacle.OTHER_EXPORTS, lift.instance, lift.location))
+        return base, deciding
+
+
+@final
+class _Calls:
+    """Which instance can be running in the middle of a call that another one made."""
+
+    def __init__(self, graph: LinkedGraph, lowers: list[Lower], builtins: list[ResourceBuiltin]) -> None:
+        self._callees: dict[InstanceId, set[InstanceId]] = {}
+        for lower in lowers:
+            if isinstance(lower.callee, LiftFunc):
+                self._callees.setdefault(lower.instance, set()).add(graph.lifts[lower.callee.lift].instance)
+        for builtin in builtins:
+            definer = graph.resources[builtin.resource].definer
+            if builtin.op == "drop" and definer is not None:
+                self._callees.setdefault(builtin.instance, set()).add(definer)
+        self._known: dict[InstanceId, frozenset[InstanceId]] = {}
+
+    def from_(self, instance: InstanceId) -> frozenset[InstanceId]:
+        """`instance` and whatever it can call, through any number of others."""
+        found = self._known.get(instance)
+        if found is None:
+            seen = {instance}
+            pending = [instance]
+            while pending:
+                for callee in self._callees.get(pending.pop(), ()):
+                    if callee not in seen:
+                        seen.add(callee)
+                        pending.append(callee)
+            found = self._known[instance] = frozenset(seen)
+        return found
+
+    def reaches(self, instance: InstanceId, other: InstanceId) -> bool:
+        return other in self.from_(instance)
+
+
+def _lifts_of(item: OuterItem) -> Iterator[LiftId]:
+    match item:
+        case FuncItem(func=LiftFunc(lift)):
+            yield lift
+        case InstanceItem(exports=exports, hidden=hidden):
+            for _, inner in (*exports, *hidden):
+                yield from _lifts_of(inner)
+        case _:
+            return

@@ -1,0 +1,224 @@
+"""The class of a graph: each rule of `blocking`, and the neighbour that must be classed otherwise."""
+
+from __future__ import annotations
+
+from meldpy.analysis import analyse, asynchrony
+from meldpy.model.asynchrony import AsyncClass, Asynchrony, Obstacle, SiteKind
+from meldpy.pipeline import scan
+from tests.unit.resolver.build import graph_of
+
+MEMORY = '(core module $Mem (memory (export "m") 1)) (core instance $mem (instantiate $Mem))'
+
+
+def classify(wat: str) -> Asynchrony:
+    graph = graph_of(wat)
+    return asynchrony(graph, analyse(graph, scan))
+
+
+def instance(name: str, builtins: str, lifts: str, imports: str = "", args: str = "") -> str:
+    """A component with one core function `f` (and a callback `cb`) that calls the core functions in `builtins`.
+
+    builtins: "name (type) (canon …)" triples as `(NAME|TYPE|CANON)` separated by newlines; lifts: text of its exports.
+    """
+    rows = [row.split("|") for row in builtins.strip().splitlines() if row.strip()]
+    canons = "\n".join(f"(core func ${name} {canon})" for name, _, canon in rows)
+    core_imports = "\n".join(f'(import "" "{name}" (func ${name} {type_}))' for name, type_, _ in rows)
+    calls = "\n".join(_call(name, type_) for name, type_, _ in rows)
+    exports = "\n".join(f'(export "{name}" (func ${name}))' for name, _, _ in rows)
+    return f"""
+      (component ${name} {imports} {MEMORY} {canons}
+        (core module $Code {core_imports}
+          (func (export "f") {calls})
+          (func (export "g") (result i32) {calls} i32.const 0)
+          (func (export "cb") (param i32 i32 i32) (result i32) i32.const 0))
+        (core instance $code (instantiate $Code (with "" (instance {exports}))))
+        {lifts})
+      (instance ${name.lower()} (instantiate ${name} {args}))"""
+
+
+def _call(name: str, type_: str) -> str:
+    count = type_.count("i32") - type_.count("(result i32)")
+    drop = "drop" if "result" in type_ else ""
+    return f"{'i32.const 0 ' * count}call ${name} {drop}"
+
+
+WAIT = 'wait|(param i32 i32) (result i32)|(canon waitable-set.wait (memory (core memory $mem "m")))'
+YIELD = "yield|(result i32)|(canon thread.yield)"
+SYNC_LIFT = '(func (export "f") async (canon lift (core func $code "f")))'
+CALLBACK_LIFT = '(func (export "f") async (canon lift (core func $code "g") async (callback (core func $code "cb"))))'
+STACKFUL_LIFT = '(func (export "f") async (canon lift (core func $code "f") async))'
+SYNC_TYPED = '(func (export "f") (canon lift (core func $code "f")))'
+IMPORT = '(import "f" (func $f async))'
+SYNC_LOWER = "call_f||(canon lower (func $f))"
+ASYNC_LOWER = 'call_f|(result i32)|(canon lower (func $f) async (memory (core memory $mem "m")))'
+EXPORT_A = '(func (export "f") (alias export $a "f"))'
+EXPORT_B = '(func (export "g") (alias export $b "f"))'
+
+
+def pair(callee: str, caller: str, exports: str = EXPORT_B) -> Asynchrony:
+    return classify(f"(component {callee} {caller} {exports})")
+
+
+def caller(lower: str, lift: str = SYNC_LIFT, more: str = "") -> str:
+    return instance("B", f"{lower}\n{more}", lift, IMPORT, '(with "f" (func $a "f"))')
+
+
+def kinds(found: Asynchrony) -> list[SiteKind]:
+    return [site.kind for site in found.sites]
+
+
+def obstacles(found: Asynchrony) -> set[Obstacle]:
+    return {each.obstacle for each in found.deciding}
+
+
+def test_a_graph_without_anything_async_has_no_class() -> None:
+    assert classify(f"(component {instance('A', '', SYNC_TYPED)} {EXPORT_A})").class_ is AsyncClass.SYNC
+
+
+def test_a_built_in_that_nothing_reaches_is_nothing() -> None:
+    wat = f'(component {MEMORY} (core func (canon waitable-set.wait (memory (core memory $mem "m")))))'
+    assert classify(wat).class_ is AsyncClass.SYNC
+
+
+def test_an_event_loop_blocks_no_stack() -> None:
+    found = classify(f"(component {instance('A', '', CALLBACK_LIFT)} {EXPORT_A})")
+    assert found.class_ is AsyncClass.F0
+    assert not found.sites
+
+
+def test_waiting_and_yielding_on_the_stack_are_sites_with_a_place() -> None:
+    for builtin, kind in ((WAIT, SiteKind.WAIT), (YIELD, SiteKind.YIELD)):
+        found = classify(f"(component {instance('A', builtin, CALLBACK_LIFT)} {EXPORT_A})")
+        assert found.class_ is AsyncClass.F1
+        (site,) = found.sites
+        assert (site.kind, site.instance, found.base) == (kind, 1, 1)
+        assert site.location.offset is not None
+        assert site.location.path
+
+
+def test_a_sync_lower_of_a_sync_lift_that_cannot_block_blocks_nobody() -> None:
+    assert pair(instance("A", "", SYNC_LIFT), caller(SYNC_LOWER)).class_ is AsyncClass.F0
+
+
+def test_a_sync_lower_of_a_callback_lift_blocks() -> None:
+    found = pair(instance("A", "", CALLBACK_LIFT), caller(SYNC_LOWER))
+    assert found.class_ is AsyncClass.F1
+    assert kinds(found) == [SiteKind.SYNC_LOWER]
+    assert found.base == 2
+
+
+def test_a_sync_lower_blocks_where_the_callee_has_backpressure() -> None:
+    gated = instance("A", "inc||(canon backpressure.inc)", SYNC_LIFT)
+    assert kinds(pair(gated, caller(SYNC_LOWER))) == [SiteKind.SYNC_LOWER]
+    # but letting calls in again is no reason to wait
+    open_ = instance("A", "dec||(canon backpressure.dec)", SYNC_LIFT)
+    assert kinds(pair(open_, caller(SYNC_LOWER))) == []
+
+
+def test_a_sync_lower_blocks_where_the_callee_does() -> None:
+    found = pair(instance("A", WAIT, SYNC_LIFT), caller(SYNC_LOWER))
+    assert kinds(found) == [SiteKind.SYNC_LOWER, SiteKind.WAIT]
+    assert found.class_ is AsyncClass.F1
+    assert found.base == 2
+
+
+def test_a_sync_lower_of_a_host_function_blocks_and_an_async_one_does_not() -> None:
+    def host(lower: str) -> str:
+        return f'(component (import "f" (func $f async)) {instance("B", lower, SYNC_LIFT, IMPORT, WITH_F)} {EXPORT_B})'
+
+    assert classify(host(SYNC_LOWER)).class_ is AsyncClass.F1
+    assert classify(host(ASYNC_LOWER)).class_ is AsyncClass.F0
+
+
+WITH_F = '(with "f" (func $f))'
+
+
+def test_blocking_below_an_async_lower_needs_two_stacks() -> None:
+    found = pair(instance("A", WAIT, SYNC_LIFT), caller(ASYNC_LOWER))
+    assert found.class_ is AsyncClass.F2
+    assert Obstacle.ASYNC_CALLEE in obstacles(found)
+    assert all(each.location.offset is not None for each in found.deciding)
+    # the same call without anything that blocks
+    assert pair(instance("A", "", SYNC_LIFT), caller(ASYNC_LOWER)).class_ is AsyncClass.F0
+
+
+def test_two_instances_with_event_loops_that_block_are_two_bases() -> None:
+    found = pair(instance("A", WAIT, CALLBACK_LIFT), caller(SYNC_LOWER))
+    assert found.class_ is AsyncClass.F2
+    assert Obstacle.TWO_BASES in obstacles(found)
+
+
+def test_a_stackful_lift_that_blocks_holds_no_lock() -> None:
+    found = classify(f"(component {instance('A', WAIT, STACKFUL_LIFT)} {EXPORT_A})")
+    assert found.class_ is AsyncClass.F2
+    assert obstacles(found) == {Obstacle.STACKFUL}
+    assert classify(f"(component {instance('A', '', STACKFUL_LIFT)} {EXPORT_A})").class_ is AsyncClass.F0
+
+
+def test_async_exports_of_another_instance_would_meet_the_lock() -> None:
+    callee, calls = instance("A", "", CALLBACK_LIFT), caller(SYNC_LOWER)
+    found = pair(callee, calls, EXPORT_A + EXPORT_B)
+    assert found.class_ is AsyncClass.F2
+    assert obstacles(found) == {Obstacle.OTHER_EXPORTS}
+    # a sync-typed export barges in
+    sync_export = SYNC_TYPED.replace('"f"', '"s"', 1)
+    with_sync = instance("A", "", CALLBACK_LIFT + sync_export)
+    found = pair(with_sync, calls, '(func (export "s") (alias export $a "s"))' + EXPORT_B)
+    assert found.class_ is AsyncClass.F1
+
+
+def test_sync_typed_tasks_trap_and_are_no_base() -> None:
+    callee = instance("A", WAIT, SYNC_TYPED)
+    imports = '(import "f" (func $f))'
+    calls = instance("B", f"{SYNC_LOWER}\n{WAIT}", SYNC_LIFT, imports, '(with "f" (func $a "f"))')
+    assert pair(callee, calls).class_ is AsyncClass.F1
+
+
+def test_explicit_threads_are_of_no_class_that_can_be_fused() -> None:
+    builtin = "suspend|(result i32)|(canon thread.suspend)"
+    graph = graph_of(f"(component {instance('A', builtin, CALLBACK_LIFT)} {EXPORT_A})")
+    found = asynchrony(graph, analyse(graph, scan))
+    assert found.class_ is AsyncClass.F2
+    assert obstacles(found) == {Obstacle.THREADS}
+
+
+CANCEL = "cancel|(param i32) (result i32)|(canon subtask.cancel)"
+
+
+def test_a_sync_cancel_of_a_subtask_is_benign() -> None:
+    found = classify(f"(component {instance('A', CANCEL, CALLBACK_LIFT)} {EXPORT_A})")
+    assert found.class_ is AsyncClass.F0
+    assert [(site.kind, site.benign) for site in found.sites] == [(SiteKind.CANCEL_SUBTASK, True)]
+
+
+STREAM = "(type $s (stream u8))"
+
+
+def test_a_sync_cancel_of_a_copy_blocks_only_where_the_host_can_have_the_other_end() -> None:
+    cancel = "cancel|(param i32) (result i32)|(canon stream.cancel-read $s)"
+    inside = f"(component {instance('A', cancel, CALLBACK_LIFT, STREAM)} {EXPORT_A})"
+    found = classify(inside)
+    assert found.class_ is AsyncClass.F0
+    assert [(site.kind, site.benign) for site in found.sites] == [(SiteKind.CANCEL_COPY, True)]
+
+    def with_host(element: str) -> Asynchrony:
+        lift = (
+            f'(type $e (stream {element})) (func (export "f") async (param "x" $e) (canon lift (core func $code "h")))'
+        )
+        component = instance("A", cancel, lift, STREAM).replace(
+            '(func (export "f")',
+            '(func (export "h") (param i32) (drop (call $cancel (i32.const 0)))) (func (export "f")',
+            1,
+        )
+        return classify(f"(component {component} {EXPORT_A})")
+
+    assert with_host("u8").class_ is AsyncClass.F1
+    # an end of another type can never be passed to it
+    assert with_host("s8").class_ is AsyncClass.F0
+
+
+def test_a_sync_read_blocks_and_an_async_one_does_not() -> None:
+    for options, class_ in (("", AsyncClass.F1), ("async", AsyncClass.F0)):
+        read = f'read|(param i32 i32 i32) (result i32)|(canon stream.read $s {options} (memory (core memory $mem "m")))'
+        found = classify(f"(component {instance('A', read, CALLBACK_LIFT, STREAM)} {EXPORT_A})")
+        assert found.class_ is class_
