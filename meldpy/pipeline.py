@@ -37,10 +37,13 @@ class FuseInput:
 class FuseOptions:
     """How to fuse; the defaults are right unless inputs are ambiguous.
 
-    links: "IMPORTER:IMPORT=PROVIDER:EXPORT" decisions; strict: open imports are errors, but for `wasi:*` and the
-    `allow_imports` patterns; roots, exports, hides: what the output exports (design section 3); validate: check the
-    inputs and the output with the engine; names: keep the name section; opaque_reps: "INTERFACE.RESOURCE" names of
-    resource types whose reps are opaque numbers (design section 6); max_*: caps on link-time expansion.
+    links: "IMPORTER:IMPORT=PROVIDER:EXPORT" decisions.
+    strict: open imports are errors, but for `wasi:*` and the `allow_imports` patterns.
+    roots: inputs by name ("all": every one) whose exports the output has; without any, inputs that satisfy no import of
+    another. exports, hides: names (NAME or INPUT:NAME) to export besides, or not.
+    validate: check the inputs and the output with the engine. names: keep the name section.
+    opaque_reps: "INTERFACE.RESOURCE" names of resource types whose reps are opaque numbers (design section 6).
+    max_*: caps on link-time expansion.
     """
 
     links: tuple[str, ...] = ()
@@ -60,7 +63,11 @@ class FuseOptions:
 @final
 @dataclass(frozen=True, slots=True)
 class FuseReport:
-    """What was done, in numbers. Sizes in bytes; `call_sites` counts the crossings that became core calls."""
+    """What was done. Sizes in bytes; `call_sites` counts the crossings that became core calls.
+
+    As INPUT:NAME: `kept_inside`, what libraries export besides what satisfied an import, and the output does not;
+    `exported_for_types`, what the output exports only because other exports mention its types.
+    """
 
     inputs: tuple[tuple[str, int], ...]
     output_size: int
@@ -68,6 +75,8 @@ class FuseReport:
     core_instances: int
     carriers: int
     notes: tuple[str, ...] = ()
+    kept_inside: tuple[str, ...] = ()
+    exported_for_types: tuple[str, ...] = ()
 
 
 @final
@@ -116,6 +125,8 @@ def fuse(inputs: Sequence[FuseInput | str | Path | bytes], options: FuseOptions 
         len(graph.core_instances),
         carriers,
         tuple(notes),
+        graph.kept_inside,
+        graph.exported_for_types,
     )
     return FuseResult(data, report)
 

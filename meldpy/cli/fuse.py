@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -11,7 +12,7 @@ from meldpy.cli.io import read_inputs, refuse_overwriting, refuse_terminal, writ
 from meldpy.cli.settings import Settings, verbosity
 from meldpy.engine import tools
 from meldpy.errors import FileError, UsageError
-from meldpy.pipeline import FuseOptions, FuseResult
+from meldpy.pipeline import FuseOptions, FuseReport, FuseResult
 from meldpy.pipeline import fuse as fuse_inputs
 
 _COUNT = click.IntRange(min=1)
@@ -32,9 +33,16 @@ _COUNT = click.IntRange(min=1)
     metavar="IMPORTER:IMPORT=PROVIDER:EXPORT",
     help="Decide by hand which export satisfies an import.",
 )
-@click.option("--root", "roots", multiple=True, metavar="INPUT", help="Export exactly what these inputs export.")
-@click.option("--export", "exports", multiple=True, metavar="NAME", help="Export this too.")
-@click.option("--hide", "hides", multiple=True, metavar="NAME", help="Do not export this.")
+@click.option(
+    "--root",
+    "roots",
+    multiple=True,
+    metavar="INPUT",
+    help="Export what these inputs export (`all`: every input), and what their types need, in place of the inputs that"
+    " satisfy no import of another.",
+)
+@click.option("--export", "exports", multiple=True, metavar="NAME", help="Export this too; NAME or INPUT:NAME.")
+@click.option("--hide", "hides", multiple=True, metavar="NAME", help="Do not export this; NAME or INPUT:NAME.")
 @click.option("--names/--no-names", default=True, show_default=True, help="Keep the name section.")
 @click.option(
     "--opaque-rep",
@@ -72,7 +80,8 @@ def fuse(
     """Link components and fuse them into one component with one core module.
 
     Each INPUT is a component (.wasm or .wat), NAME=FILE to name it, or `-` for stdin. Imports of one input are
-    satisfied by exports of the others; what remains open is imported by the output.
+    satisfied by exports of the others; what remains open is imported by the output. It exports what the inputs export
+    that satisfy no import of another, and interfaces whose types those exports mention.
     """
     if not inputs:
         raise UsageError("there is nothing to fuse", remedy="name at least one component, or `-` for stdin")
@@ -103,6 +112,7 @@ def fuse(
     data = tools.print_text(result.bytes).encode() if wat else result.bytes
     for note in result.report.notes:
         settings.note(note)
+    advise(settings, result.report, roots)
     if check:
         _compare(Path(output or ""), data)
         settings.say(f"{output} is what the inputs give")
@@ -122,6 +132,26 @@ def _compare(output: Path, data: bytes) -> None:
     if found != data:
         sizes = f"it has {len(found)} bytes, the inputs give {len(data)}"
         raise FileError(f"{output} is not what the inputs give", causes=(sizes,), remedy=remedy)
+
+
+def advise(settings: Settings, report: FuseReport, roots: Sequence[str]) -> None:
+    """What the linking did that people may not expect, and the options that change it: a line each."""
+    if report.kept_inside:
+        settings.say(
+            f"left inside, because other inputs import from these: {_listed(report.kept_inside)};"
+            " to export them: --export NAME, --root INPUT or --root all; to leave them in silence: --hide NAME"
+        )
+    if report.exported_for_types:
+        say = settings.say if roots else settings.note
+        say(f"exported too, because other exports mention their types: {_listed(report.exported_for_types)}")
+
+
+_MOST_LISTED = 8
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_LISTED} more" if len(names) > _MOST_LISTED else ""
+    return ", ".join(names[:_MOST_LISTED]) + more
 
 
 def summary(result: FuseResult, output: str | None, seconds: float) -> str:

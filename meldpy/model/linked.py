@@ -330,6 +330,8 @@ class LinkedGraph:
     """Each tuple is indexed by its id. `core_instances` is in instantiation order, across all inputs.
 
     open_imports: of several inputs, what none of them satisfies (no types: those follow from their bounds), in order.
+    As INPUT:NAME, `exported_for_types`: exports that are there because others mention their types; `kept_inside`: what
+    libraries export besides what satisfied an import.
     """
 
     inputs: tuple[Input, ...]
@@ -344,3 +346,5 @@ class LinkedGraph:
     import_funcs: tuple[ImportedFunc, ...]
     exports: tuple[OuterExport, ...]
     open_imports: tuple[OpenImport, ...] = ()
+    exported_for_types: tuple[str, ...] = ()
+    kept_inside: tuple[str, ...] = ()

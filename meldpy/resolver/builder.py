@@ -89,6 +89,8 @@ class Builder:
         self.import_funcs: list[ImportedFunc] = []
         self.exports: list[OuterExport] = []
         self.open_imports: tuple[OpenImport, ...] = ()
+        self.exported_for_types: tuple[str, ...] = ()
+        self.kept_inside: tuple[str, ...] = ()
         self._resources: list[_ResourceDraft] = []
         self._module_ids: dict[int, ModuleId] = {}
 
@@ -207,6 +209,8 @@ class Builder:
             import_funcs=tuple(self.import_funcs),
             exports=tuple(self.exports),
             open_imports=self.open_imports,
+            exported_for_types=self.exported_for_types,
+            kept_inside=self.kept_inside,
         )
 
 

@@ -1,8 +1,11 @@
 """Which exports the fused component has.
 
-By default: every export that satisfied no import. In any case: consumed interfaces whose types these mention, because
-a type belongs to the interface that introduced it. The command line can choose otherwise. Each export follows those
-whose types it mentions; apart from that the order is that of the inputs and of their exports.
+By default: what the roots export, the inputs that satisfy no import of another. An input that satisfies one is a
+library, and what else it exports stays inside: guests of one toolchain all export `init` or the like, and a component
+that virtualises WASI exports a dozen interfaces that nobody wants in the world of the whole. The command line can
+choose otherwise. In any case: interfaces whose types the chosen exports mention, because a type belongs to the
+interface that introduced it. Each export follows those whose types it mentions; apart from that the order is that of
+the inputs and of their exports.
 """
 
 from __future__ import annotations
@@ -24,62 +27,97 @@ from meldpy.resolver.values import FuncValue, InstanceValue, Item, TypeValue
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
-    """An export of an input. `consumed`: it satisfied an import."""
+    """An export of an input. `consumed`: it satisfied an import; `library`: some export of its input did."""
 
     input: str
     name: ExternName
     item: Item
     location: Location
-    consumed: bool
+    consumed: bool = False
+    library: bool = False
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.input}:{self.name.name}"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """exports: in order. for_types: those of them that are there only because others mention their types.
+
+    inside: what libraries export besides what satisfied an import, and nobody asked for; none with `--root`.
+    """
+
+    exports: tuple[Candidate, ...]
+    for_types: tuple[Candidate, ...]
+    inside: tuple[Candidate, ...]
+
+
+ALL_ROOTS = "all"
+"""What `--root` calls every input."""
 
 
 def choose_exports(
     candidates: Sequence[Candidate], options: ResolveOptions, is_defined: Callable[[ResourceId], bool]
-) -> list[Candidate]:
-    """The exports of the fused component, in order.
+) -> Choice:
+    """The exports of the fused component.
 
     is_defined: whether a resource type is defined by an input (rather than imported from outside).
     LinkError for names that mean nothing, names that two inputs export, and hidden types that are needed.
     """
-    _check_roots(candidates, options.roots)
+    roots = _roots(candidates, options.roots)
     hidden = {c for text in options.hides for c in _named(candidates, text, "--hide")}
-    wanted = {c for text in options.exports for c in _named(candidates, text, "--export")}
-    for candidate in candidates:
-        chosen = candidate.input in options.roots if options.roots else not candidate.consumed
-        if chosen:
-            wanted.add(candidate)
-    types = _Types(candidates, is_defined)
-    chosen_ = types.closure([c for c in candidates if c in wanted and c not in hidden], hidden)
-    _refuse_duplicates(chosen_)
-    return chosen_
+    asked = {c for text in options.exports for c in _named(candidates, text, "--export")}
+    wanted = [c for c in candidates if c not in hidden and (c in asked or c.input in roots)]
+    exports = _Types(candidates, is_defined).closure(list(wanted), hidden)
+    _refuse_duplicates(exports, roots)
+    left = [] if options.roots else [c for c in candidates if c.library and not c.consumed]
+    return Choice(
+        tuple(exports),
+        tuple(c for c in exports if c not in wanted),
+        tuple(c for c in left if c not in exports and c not in hidden),
+    )
 
 
-def _check_roots(candidates: Sequence[Candidate], roots: Iterable[str]) -> None:
+def _roots(candidates: Sequence[Candidate], given: Sequence[str]) -> frozenset[str]:
+    """The names of the inputs whose exports the whole has."""
     names = [c.input for c in candidates]
-    for root in roots:
-        if root not in names:
+    if not given:
+        return frozenset(c.input for c in candidates if not c.library)
+    for root in given:
+        if root != ALL_ROOTS and root not in names:
             raise unknown(f"--root: no input that exports something is called `{root}`", names)
+    if ALL_ROOTS not in given:
+        return frozenset(given)
+    if ALL_ROOTS in names:
+        remedy = "name that input otherwise (NAME=FILE), or name every root"
+        raise LinkError("`--root all` means every input, and one of the inputs is called `all`", remedy=remedy)
+    return frozenset(names)
 
 
 def _named(candidates: Sequence[Candidate], text: str, flag: str) -> list[Candidate]:
     """The candidates that NAME or INPUT:NAME means."""
-    found = [c for c in candidates if text in (c.name.name, f"{c.input}:{c.name.name}")]
+    found = [c for c in candidates if text in (c.name.name, c.full_name)]
     if not found:
-        raise unknown(f"{flag}: no input exports `{text}`", (f"{c.input}:{c.name.name}" for c in candidates))
+        raise unknown(f"{flag}: no input exports `{text}`", (c.full_name for c in candidates))
     return found
 
 
-def _refuse_duplicates(chosen: Iterable[Candidate]) -> None:
+def _refuse_duplicates(chosen: Iterable[Candidate], roots: frozenset[str]) -> None:
     seen: dict[str, Candidate] = {}
     for candidate in chosen:
         other = seen.setdefault(candidate.name.name, candidate)
         if other is not candidate:
-            name = candidate.name.name
+            hide = f"--hide {candidate.full_name}"
+            both_roots = other.input in roots and candidate.input in roots
             raise LinkError(
-                f"inputs `{other.input}` and `{candidate.input}` both export `{name}`",
+                f"inputs `{other.input}` and `{candidate.input}` both export `{candidate.name.name}`",
                 candidate.location,
                 causes=(f"the other export is at {other.location}",),
-                remedy=f"leave one out, for example with --hide {candidate.input}:{name}",
+                remedy=f"say whose exports you want, for example --root {other.input}, or leave one out: {hide}"
+                if both_roots
+                else f"leave one out, for example with {hide}",
             )
 
 

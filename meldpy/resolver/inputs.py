@@ -39,7 +39,7 @@ class ResolveOptions:
 
     strict: refuse imports left open, except `wasi:*` and those that an `allow_imports` pattern (shell style) matches.
     links: decisions by hand, `IMPORTER:IMPORT=PROVIDER:EXPORT`.
-    roots: inputs (by name) whose exports the result has, all of them; empty: every export that satisfied no import.
+    roots: inputs (by name; "all": every input) whose exports the result has; empty: those that satisfy no import.
     exports: names (NAME or INPUT:NAME) exported besides; hides: names that are not exported after all.
     max_*: how far nested instantiation may expand.
     """

@@ -84,6 +84,15 @@ def _open_words(import_: OpenImport) -> str:
     return f"`{import_.name.name}`, imported by `{import_.importer}`{near}"
 
 
+def export_chosen(candidates: Sequence[Candidate], options: ResolveOptions, builder: Builder) -> None:
+    """Gives the whole those of `candidates` that it exports, and notes what else people may want to know of them."""
+    choice = choose_exports(candidates, options, builder.is_defined)
+    exports = OuterExports(builder)
+    builder.exports += [exports.export(c.name, c.item, c.location) for c in choice.exports]
+    builder.exported_for_types = tuple(c.full_name for c in choice.for_types)
+    builder.kept_inside = tuple(c.full_name for c in choice.inside)
+
+
 @final
 class _Link:
     def __init__(self, surfaces: Sequence[Surface], matches: dict[Key, Provision], evaluator: Evaluator) -> None:
@@ -104,14 +113,20 @@ class _Link:
         assert order is not None  # match_imports refuses cycles
         for number in order:
             self.frames[number] = self.evaluator.run(self._frame(number, root))
-        chosen = choose_exports(self._candidates(), options, self.builder.is_defined)
-        exports = OuterExports(self.builder)
-        self.builder.exports += [exports.export(c.name, c.item, c.location) for c in chosen]
+        export_chosen(self._candidates(), options, self.builder)
 
     def _candidates(self) -> list[Candidate]:
         consumed = {(provision.provider, provision.export) for provision in self.matches.values()}
+        libraries = {provider for provider, _ in consumed}
         return [
-            Candidate(s.input.name, name, item, self.frames[i].locations[name.name], (i, name.name) in consumed)
+            Candidate(
+                s.input.name,
+                name,
+                item,
+                self.frames[i].locations[name.name],
+                consumed=(i, name.name) in consumed,
+                library=i in libraries,
+            )
             for i, s in enumerate(self.surfaces)
             for name, item in self.frames[i].exports.values()
         ]

@@ -12,9 +12,9 @@ from meldpy.errors import LinkError, UsageError
 from meldpy.model.linked import Input, LinkedGraph, OpenImport
 from meldpy.resolver.builder import Builder
 from meldpy.resolver.evaluate import Evaluator
-from meldpy.resolver.exports import Candidate, choose_exports
+from meldpy.resolver.exports import Candidate
 from meldpy.resolver.inputs import ResolveOptions, ResolverInput
-from meldpy.resolver.link import link_inputs, refuse_open
+from meldpy.resolver.link import export_chosen, link_inputs, refuse_open
 from meldpy.resolver.nodes import Nodes
 from meldpy.resolver.outer import OuterExports
 from meldpy.resolver.surface import is_demand, root_frame
@@ -47,10 +47,10 @@ def _evaluate_one(input_: ResolverInput, options: ResolveOptions, evaluator: Eva
         open_ = (i for i in builder.imports if is_demand(i.type))
         refuse_open((OpenImport(input_.name, import_.name, import_.location) for import_ in open_), options)
     candidates = [
-        Candidate(input_.name, name, item, frame.locations[name.name], consumed=False)
-        for name, item in frame.exports.values()
+        Candidate(input_.name, name, item, frame.locations[name.name]) for name, item in frame.exports.values()
     ]
     if options.roots or options.exports or options.hides:
-        candidates = choose_exports(candidates, options, builder.is_defined)
-    exports = OuterExports(builder)
-    builder.exports += [exports.export(c.name, c.item, c.location) for c in candidates]
+        export_chosen(candidates, options, builder)
+    else:
+        exports = OuterExports(builder)
+        builder.exports += [exports.export(c.name, c.item, c.location) for c in candidates]
