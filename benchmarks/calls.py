@@ -1,117 +1,93 @@
-"""What one call across a component boundary costs, composed and fused.
+"""What one call across a component boundary costs, composed and fused, for every kind of value that is not text.
 
-Each case is a pair of components in text: the consumer exports `run(n)`, which calls the provider n times in a loop,
-so that the host's own call cost drops out.
+`text.py` has strings in all encodings and scripts, `resources.py` handles. Arguments on the command line choose the
+cases whose names contain one of them.
 """
 
 from __future__ import annotations
 
-import wasmtime
-from timing import heading, medians, row
-from wasmtime import component
+import struct
+import sys
 
-import meldpy
-from meldpy.engine.config import base_config
-
-CALLS = 100_000
-ROUNDS = 21
-
-
-def composition(types: str, func: str, memory: str, callee: str, core: str, call: str) -> str:
-    """A composition: `types` are type definitions, `func` the function type, the rest is the core side.
-
-    memory: canonical options beyond none ("" or "memory"); callee: the core function's body; core: its core type;
-    call: the consumer's instructions for one call.
-    """
-    options = '(memory (core memory $libc "memory")) (realloc (core func $libc "realloc"))' if memory else ""
-    libc = """
-      (core module $Libc
-        (memory (export "memory") 2)
-        (func (export "realloc") (param i32 i32 i32 i32) (result i32) i32.const 32768))
-      (core instance $libc (instantiate $Libc))"""
-    return f"""
-    (component
-      (component $Provider {libc}
-        {types}
-        (core module $M
-          (import "libc" "memory" (memory 2))
-          (func (export "f") {core} {callee}))
-        (core instance $m (instantiate $M (with "libc" (instance $libc))))
-        (func (export "f") {func} (canon lift (core func $m "f") {options})))
-      (component $Consumer
-        {types}
-        (import "f" (func $f {func})) {libc}
-        (core func $lowered (canon lower (func $f) {options}))
-        (core module $M
-          (import "libc" "memory" (memory 2))
-          (import "host" "f" (func $f {core}))
-          (func (export "run") (param $n i32)
-            (loop $again
-              {call}
-              (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))))
-        (core instance $m (instantiate $M (with "libc" (instance $libc))
-          (with "host" (instance (export "f" (func $lowered))))))
-        (func (export "run") (param "n" u32) (canon lift (core func $m "run"))))
-      (instance $p (instantiate $Provider))
-      (instance $c (instantiate $Consumer (with "f" (func $p "f"))))
-      (export "run" (func $c "run")))"""
-
+from crossing import TEXT_AT, composition, rows
+from timing import heading
 
 SCALARS = ("u8", "s16", "u32", "s64", "f32", "f64", "char", "bool")
+EIGHT = (
+    "(call $f (i32.const 1) (i32.const 2) (i32.const 3) (i64.const 4) (f32.const 5) (f64.const 6)"
+    " (i32.const 65) (i32.const 1))"
+)
+PAIR = "(param i32 i32)"
+POINTERS = b"".join(struct.pack("<II", TEXT_AT + 1024 + 16 * i, 16) for i in range(64)) + bytes(512) + b"x" * 2048
+
+
+def list_of(element: str, length: int, data: bytes = b"") -> str:
+    call = f"(call $f (i32.const {TEXT_AT}) (i32.const {length}))"
+    return composition(f'(param "x" (list {element}))', PAIR, call, data=data)
+
+
+def result_of(type: str, data: bytes) -> str:
+    """The callee returns where its result lies; the caller says where it wants it."""
+    return composition(
+        f"(result {type})",
+        "(result i32)",
+        "(call $f (i32.const 512))",
+        callee=f"(i32.const {TEXT_AT})",
+        data=data,
+        lowered="(param i32)",
+    )
+
+
+STRING = struct.pack("<II", TEXT_AT + 64, 16) + bytes(56) + b"sixteen bytes of"
 
 CASES = {
     "u32": composition(
-        "", '(param "x" u32) (result u32)', "", "local.get 0", "(param i32) (result i32)",
-        "(drop (call $f (local.get $n)))",
+        '(param "x" u32) (result u32)', "(param i32) (result i32)", "(drop (call $f (local.get $n)))",
+        callee="local.get 0", memory=False,
     ),
     "8 scalars": composition(
-        "",
-        " ".join(f'(param "p{i}" {t})' for i, t in enumerate(SCALARS)),
-        "", "", "(param i32 i32 i32 i64 f32 f64 i32 i32)",
-        "(call $f (i32.const 1) (i32.const 2) (i32.const 3) (i64.const 4) (f32.const 5) (f64.const 6)"
-        " (i32.const 65) (i32.const 1))",
+        " ".join(f'(param "p{i}" {t})' for i, t in enumerate(SCALARS)), "(param i32 i32 i32 i64 f32 f64 i32 i32)", EIGHT,
+        memory=False,
     ),
-    "string, 16 bytes": composition(
-        "", '(param "x" string)', "memory", "", "(param i32 i32)", "(call $f (i32.const 0) (i32.const 16))"
+    "list<u32>, 1024": list_of("u32", 1024),
+    "list<u8>, 4096": list_of("u8", 4096),
+    "list<bool>, 1024": list_of("bool", 1024, bytes([0, 1] * 512)),
+    "list<char>, 1024": list_of("char", 1024, struct.pack("<I", 0x416) * 1024),
+    "list<bool>, 10": list_of("bool", 10),
+    "list<char>, 10": list_of("char", 10),
+    "list<tuple<u32, bool>>, 256": list_of("(tuple u32 bool)", 256, bytes([7, 7, 7, 7, 1, 9, 9, 9]) * 256),
+    "list<tuple<u32, bool, char, u8>>, 256": list_of("(tuple u32 bool char u8)", 256, struct.pack("<IIII", 7, 1, 65, 3) * 256),
+    "list<tuple<u32, bool, char, u8>>, 3": list_of("(tuple u32 bool char u8)", 3, struct.pack("<IIII", 7, 1, 65, 3) * 3),
+    "list<option<u32>>, 256": list_of("(option u32)", 256, struct.pack("<IIII", 1, 5, 0, 7) * 128),
+    "list<result<u8, u64>>, 256": list_of("(result u8 (error u64))", 256, struct.pack("<QQQQ", 0, 5, 1, 7) * 128),
+    "list<tuple<u8, u64>>, 256": list_of("(tuple u8 u64)", 256),
+    "list<string>, 64 of 16 bytes": list_of("string", 64, POINTERS),
+    "list<list<u8>>, 64 of 16 bytes": list_of("(list u8)", 64, POINTERS),
+    "tuple<u32, string>": composition(
+        '(param "x" (tuple u32 string))', "(param i32 i32 i32)",
+        f"(call $f (i32.const 1) (i32.const {TEXT_AT}) (i32.const 16))", data=b"sixteen bytes of",
     ),
-    "string, 4 KiB": composition(
-        "", '(param "x" string)', "memory", "", "(param i32 i32)", "(call $f (i32.const 0) (i32.const 4096))"
+    "option<u32>": composition(
+        '(param "x" (option u32))', PAIR, "(call $f (i32.const 1) (i32.const 7))", memory=False,
     ),
-    "list<u32>, 1024": composition(
-        "", '(param "x" (list u32))', "memory", "", "(param i32 i32)", "(call $f (i32.const 0) (i32.const 1024))"
+    "result<u32, f32>": composition(
+        '(param "x" (result u32 (error f32)))', PAIR, "(call $f (i32.const 1) (i32.const 7))", memory=False,
     ),
-    "list<u8>, 4096": composition(
-        "", '(param "x" (list u8))', "memory", "", "(param i32 i32)", "(call $f (i32.const 0) (i32.const 4096))"
+    "17 u64 (spilled)": composition(
+        " ".join(f'(param "p{i}" u64)' for i in range(17)), "(param i32)", f"(call $f (i32.const {TEXT_AT}))",
     ),
-    "list<bool>, 1024": composition(
-        "", '(param "x" (list bool))', "memory", "", "(param i32 i32)", "(call $f (i32.const 0) (i32.const 1024))"
-    ),
+    "result: string": result_of("string", STRING),
+    "result: tuple<u32, u32>": result_of("(tuple u32 u32)", bytes(8)),
+    "result: tuple<u32, string>": result_of("(tuple u32 string)", struct.pack("<I", 7) + struct.pack("<II", TEXT_AT + 64, 16) + bytes(52) + b"sixteen bytes of"),
+    "result: option<u32>": result_of("(option u32)", bytes([1, 0, 0, 0, 7, 0, 0, 0])),
+    "result: result<string, u32>": result_of("(result string (error u32))", bytes(4) + struct.pack("<II", TEXT_AT + 64, 16) + bytes(52) + b"sixteen bytes of"),
 }  # fmt: skip
 
 
-class Running:
-    """A component's `run` export, instantiated."""
-
-    def __init__(self, engine: wasmtime.Engine, data: bytes) -> None:
-        self.store = wasmtime.Store(engine)
-        instance = component.Linker(engine).instantiate(self.store, component.Component(engine, data))
-        func = instance.get_func(self.store, "run")
-        assert func is not None
-        self.func = func
-
-    def __call__(self) -> None:
-        self.func(self.store, CALLS)
-        self.func.post_return(self.store)
-
-
 def main() -> None:
-    engine = wasmtime.Engine(base_config(optimise=True))
+    chosen = sys.argv[1:]
     heading("one call")
-    for name, text in CASES.items():
-        composed = bytes(wasmtime.wat2wasm(text))
-        fused = meldpy.fuse([composed]).bytes
-        slow, fast = medians(Running(engine, composed), Running(engine, fused), ROUNDS)
-        row(name, slow / CALLS, fast / CALLS, "ns", 1e9)
+    rows((name, text) for name, text in CASES.items() if not chosen or any(word in name for word in chosen))
 
 
 if __name__ == "__main__":

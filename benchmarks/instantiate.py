@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import wasmtime
-from timing import heading, medians, row
+from timing import compare, heading, row
 from wasmtime import component
 
 import meldpy
@@ -59,8 +59,7 @@ def main() -> None:
     ):
         composed = bytes(wasmtime.wat2wasm(composition(pages, data)))
         fused = meldpy.fuse([composed]).bytes
-        slow, fast = medians(Starting(engine, composed), Starting(engine, fused), ROUNDS)
-        row(name, slow, fast, "µs", 1e6)
+        row(name, compare(Starting(engine, composed), Starting(engine, fused), ROUNDS), "µs", 1e6)
 
 
 if __name__ == "__main__":

@@ -6,14 +6,8 @@ that the host's own call cost drops out.
 
 from __future__ import annotations
 
-import wasmtime
-from calls import Running
-from timing import heading, medians, row
-
-import meldpy
-
-CALLS = 100_000
-ROUNDS = 21
+from crossing import rows
+from timing import heading
 
 PROVIDER = """
   (component $Provider
@@ -109,13 +103,8 @@ CASES = {
 
 
 def main() -> None:
-    engine = wasmtime.Engine()
     heading("one call or pair of calls")
-    for name, text in CASES.items():
-        composed = bytes(wasmtime.wat2wasm(text))
-        fused = meldpy.fuse([composed]).bytes
-        slow, fast = medians(Running(engine, composed), Running(engine, fused), ROUNDS)
-        row(name, slow / CALLS, fast / CALLS, "ns", 1e9)
+    rows(CASES.items())
 
 
 if __name__ == "__main__":
