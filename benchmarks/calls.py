@@ -38,7 +38,8 @@ def result_of(type: str, data: bytes) -> str:
     )
 
 
-STRING = struct.pack("<II", TEXT_AT + 64, 16) + bytes(56) + b"sixteen bytes of"
+FIELDS = struct.pack("<IIII", 7, 1, 65, 3)
+STRING = struct.pack("<II", TEXT_AT + 64, 16) + bytes(60) + b"sixteen bytes of"
 
 CASES = {
     "u32": composition(
@@ -46,8 +47,8 @@ CASES = {
         callee="local.get 0", memory=False,
     ),
     "8 scalars": composition(
-        " ".join(f'(param "p{i}" {t})' for i, t in enumerate(SCALARS)), "(param i32 i32 i32 i64 f32 f64 i32 i32)", EIGHT,
-        memory=False,
+        " ".join(f'(param "p{i}" {t})' for i, t in enumerate(SCALARS)),
+        "(param i32 i32 i32 i64 f32 f64 i32 i32)", EIGHT, memory=False,
     ),
     "list<u32>, 1024": list_of("u32", 1024),
     "list<u8>, 4096": list_of("u8", 4096),
@@ -56,8 +57,8 @@ CASES = {
     "list<bool>, 10": list_of("bool", 10),
     "list<char>, 10": list_of("char", 10),
     "list<tuple<u32, bool>>, 256": list_of("(tuple u32 bool)", 256, bytes([7, 7, 7, 7, 1, 9, 9, 9]) * 256),
-    "list<tuple<u32, bool, char, u8>>, 256": list_of("(tuple u32 bool char u8)", 256, struct.pack("<IIII", 7, 1, 65, 3) * 256),
-    "list<tuple<u32, bool, char, u8>>, 3": list_of("(tuple u32 bool char u8)", 3, struct.pack("<IIII", 7, 1, 65, 3) * 3),
+    "list<tuple<u32, bool, char, u8>>, 256": list_of("(tuple u32 bool char u8)", 256, FIELDS * 256),
+    "list<tuple<u32, bool, char, u8>>, 3": list_of("(tuple u32 bool char u8)", 3, FIELDS * 3),
     "list<option<u32>>, 256": list_of("(option u32)", 256, struct.pack("<IIII", 1, 5, 0, 7) * 128),
     "list<result<u8, u64>>, 256": list_of("(result u8 (error u64))", 256, struct.pack("<QQQQ", 0, 5, 1, 7) * 128),
     "list<tuple<u8, u64>>, 256": list_of("(tuple u8 u64)", 256),
@@ -78,9 +79,9 @@ CASES = {
     ),
     "result: string": result_of("string", STRING),
     "result: tuple<u32, u32>": result_of("(tuple u32 u32)", bytes(8)),
-    "result: tuple<u32, string>": result_of("(tuple u32 string)", struct.pack("<I", 7) + struct.pack("<II", TEXT_AT + 64, 16) + bytes(52) + b"sixteen bytes of"),
+    "result: tuple<u32, string>": result_of("(tuple u32 string)", bytes(4) + STRING),
     "result: option<u32>": result_of("(option u32)", bytes([1, 0, 0, 0, 7, 0, 0, 0])),
-    "result: result<string, u32>": result_of("(result string (error u32))", bytes(4) + struct.pack("<II", TEXT_AT + 64, 16) + bytes(52) + b"sixteen bytes of"),
+    "result: result<string, u32>": result_of("(result string (error u32))", bytes(4) + STRING),
 }  # fmt: skip
 
 

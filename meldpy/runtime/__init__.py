@@ -26,6 +26,7 @@ from importlib import resources
 from typing import final
 
 from meldpy.runtime.handles import HANDLES, MAX_RESOURCE_TYPES, MAX_TABLES, resource_tag, table_address
+from meldpy.runtime.macros import expand
 
 __all__ = [
     "BOUNDARY",
@@ -148,4 +149,4 @@ def _instantiate(file: str, shapes: Mapping[str, MemoryShape]) -> str:
 def _template(file: str) -> str:
     """The text of a template without its comments."""
     text = resources.files(__name__).joinpath(file).read_text(encoding="utf-8")
-    return re.sub(r"[ ]*;;.*", "", text)
+    return expand(re.sub(r"[ ]*;;.*", "", text))

@@ -47,12 +47,54 @@
     (call $string.validate_utf16 (local.get $ptr)
       (S.add (local.get $ptr) (S.shl (local.get $units) (S.const 1)))))
 
-  ;; The check that most strings meet, short ones above all: hence hardly a call, and no loop over bytes. Blocks of
-  ;; ASCII are skipped where they lie, runs of other sequences are judged one by one; the last bytes, fewer than eight,
-  ;; are judged in a register, where zeros behind the end complete no sequence.
+  ;; What is wrong with the bytes of `block` behind those of `before`: zeros if nothing is.
+  ;;
+  ;; Whether a byte may follow the one before it depends on their upper halves and the lower half of the first. Three
+  ;; tables say which errors each half allows, one bit for each kind (Unicode, table 3-7), and what all three allow is
+  ;; one. Bit 0: a continuation behind ASCII. 1: none behind a lead. 2: C0 and C1. 3: E0 80 to 9F. 4: ED A0 to BF.
+  ;; 5: F0 80 to 8F, and F5 to FF with 80 to 8F. 6: F4 90 to BF, and F5 to FF with 90 to BF. 7: a continuation behind a
+  ;; continuation, which is right exactly if a lead of three bytes is two before it, or one of four bytes three.
+  (@define judged (before block)
+    (v128.xor
+      (v128.and
+        (v128.and
+          (i8x16.swizzle
+            (v128.const i8x16 1 1 1 1 1 1 1 1 0x80 0x80 0x80 0x80 0x06 0x02 0x1A 0x62)
+            (i8x16.shr_u
+              (i8x16.shuffle 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 before block)
+              (i32.const 4)))
+          (i8x16.swizzle
+            (v128.const i8x16 0xAF 0x87 0x83 0x83 0xC3 0xE3 0xE3 0xE3 0xE3 0xE3 0xE3 0xE3 0xE3 0xF3 0xE3 0xE3)
+            (v128.and
+              (i8x16.shuffle 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 before block)
+              (i8x16.splat (i32.const 0x0F)))))
+        (i8x16.swizzle
+          (v128.const i8x16 2 2 2 2 2 2 2 2 0xAD 0xCD 0xD5 0xD5 2 2 2 2)
+          (i8x16.shr_u block (i32.const 4))))
+      (v128.and
+        (v128.or
+          (i8x16.sub_sat_u
+            (i8x16.shuffle 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 before block)
+            (i8x16.splat (i32.const 0x60)))
+          (i8x16.sub_sat_u
+            (i8x16.shuffle 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 before block)
+            (i8x16.splat (i32.const 0x70))))
+        (i8x16.splat (i32.const 0x80)))))
+
+  ;; Vectors at `at` plus each offset, all bits of any of them.
+  (@define two (at a b)
+    (v128.or (v128.load $src offset=a align=1 at) (v128.load $src offset=b align=1 at)))
+  (@define four (at a b c d)
+    (v128.or (@two at a b) (@two at c d)))
+
+  ;; The check that most strings meet, short ones above all. ASCII is skipped where it lies, up to 128 bytes at a time.
+  ;; From where it ends, text of any script is judged by vectors, until 64 bytes are ASCII again. What is shorter than a
+  ;; vector, a string or the end of one, is judged in a register, with zeros behind it: they complete no sequence.
   (func $string.check_utf8 (export "utf8") (param $ptr S) (param $units S)
-    (local $end S) (local $left S) (local $bits i32) (local $sequence i32)
-    (local $size i64) (local $start i64) (local $word i64)
+    (local $end S) (local $left S) (local $low i64) (local $high i64)
+    (local $before v128) (local $block v128) (local $second v128) (local $third v128) (local $fourth v128)
+    (local $wrong v128)
+    (local $size i64) (local $start i64)
     ;; check_range for bytes of any alignment, in line.
     (if (S.gt_u (local.get $units) (S.const 0x0FFF_FFFF)) (then (call $trap_too_long)))
     memory.size $src
@@ -73,95 +115,130 @@
       call $trap_out_of_bounds
     end
     (local.set $end (S.add (local.get $ptr) (local.get $units)))
-    block $tail
-      loop $next
-        (local.set $left (S.sub (local.get $end) (local.get $ptr)))
-        (if (S.ge_u (local.get $left) (S.const 64))
+    (if (S.lt_u (local.get $units) (S.const 16))
+      (then
+        (if (S.lt_u (local.get $units) (S.const 8))
           (then
+            (if (S.eqz (local.get $units)) (then (return)))
+            (local.set $low (call $string.load_short (local.get $ptr) (local.get $units)))
+            (if (i64.eqz (i64.and (local.get $low) (i64.const 0x8080_8080_8080_8080))) (then (return))))
+          (else
+            (local.set $low (i64.load $src align=1 (local.get $ptr)))
+            (local.set $high (i64.load $src align=1 (S.sub (local.get $end) (S.const 8))))
             (if
-              (i32.eqz
+              (i64.eqz
+                (i64.and (i64.or (local.get $low) (local.get $high)) (i64.const 0x8080_8080_8080_8080)))
+              (then (return)))
+            ;; Less what the two have in common, which may be all of it: hence in two steps.
+            (i64.shr_u (local.get $high) (i64.const 1))
+            (S.sub (S.const 127) (S.shl (local.get $units) (S.const 3)))
+            i64.from_S
+            i64.shr_u
+            local.set $high))
+        (call $string.judge_utf8
+          (i64x2.replace_lane 1 (i64x2.splat (local.get $low)) (local.get $high)))
+        (return)))
+    block $done
+      loop $ascii
+        ;; Here no sequence is open.
+        (local.set $left (S.sub (local.get $end) (local.get $ptr)))
+        block $other
+          (if (S.ge_u (local.get $left) (S.const 128))
+            (then
+              (br_if $other (i8x16.bitmask (v128.or (@four (local.get $ptr) 0 16 32 48) (@four (local.get $ptr) 64 80 96 112))))
+              (local.set $ptr (S.add (local.get $ptr) (S.const 128)))
+              (br $ascii)))
+          ;; The rest at once: what is left of it at both ends, which may overlap.
+          (if (S.ge_u (local.get $left) (S.const 32))
+            (then
+              (if (S.ge_u (local.get $left) (S.const 64))
+                (then
+                  (br_if $other
+                    (i8x16.bitmask
+                      (v128.or
+                        (@four (local.get $ptr) 0 16 32 48)
+                        (@four (S.sub (local.get $end) (S.const 64)) 0 16 32 48))))
+                  (br $done)))
+              (br_if $other
                 (i8x16.bitmask
                   (v128.or
-                    (v128.or
-                      (v128.load $src align=1 (local.get $ptr))
-                      (v128.load $src offset=16 align=1 (local.get $ptr)))
-                    (v128.or
-                      (v128.load $src offset=32 align=1 (local.get $ptr))
-                      (v128.load $src offset=48 align=1 (local.get $ptr))))))
-              (then
-                (local.set $ptr (S.add (local.get $ptr) (S.const 64)))
-                (br $next)))))
-        ;; One bit for each byte that is not ASCII.
-        (if (S.ge_u (local.get $left) (S.const 16))
-          (then
-            (local.set $bits (i8x16.bitmask (v128.load $src align=1 (local.get $ptr))))
-            (if (i32.eqz (local.get $bits))
-              (then
-                (local.set $ptr (S.add (local.get $ptr) (S.const 16)))
-                (br $next))))
-          (else
-            (br_if $tail (S.lt_u (local.get $left) (S.const 8)))
-            (local.set $bits (i8x16.bitmask (v128.load64_zero $src align=1 (local.get $ptr))))
-            (if (i32.eqz (local.get $bits))
-              (then
-                (local.set $ptr (S.add (local.get $ptr) (S.const 8)))
-                (br $next)))))
-        ;; Go to the first of them, and on until one is ASCII.
-        (i32.ctz (local.get $bits))
-        S.from_i32
-        local.get $ptr
-        S.add
-        local.set $ptr
-        loop $run
-          (br_if $next (S.lt_u (S.sub (local.get $end) (local.get $ptr)) (S.const 4)))
-          (local.set $sequence (i32.load $src align=1 (local.get $ptr)))
-          (br_if $next (i32.eqz (i32.and (local.get $sequence) (i32.const 0x80))))
-          ;; 1110xxxx 10xxxxxx 10xxxxxx and 110xxxxx 10xxxxxx in the line of the loop, as in the function below.
-          (if (i32.eq (i32.and (local.get $sequence) (i32.const 0xC0_C0F0)) (i32.const 0x80_80E0))
+                    (@two (local.get $ptr) 0 16)
+                    (@two (S.sub (local.get $end) (S.const 32)) 0 16))))
+              (br $done)))
+          ;; Never less than a block at the end, be it known already.
+          (local.set $block (v128.load $src align=1 (S.sub (local.get $end) (S.const 16))))
+          (if (S.ge_u (local.get $left) (S.const 16))
             (then
-              (local.set $sequence (i32.and (local.get $sequence) (i32.const 0x200F)))
-              (if (i32.eqz (local.get $sequence)) (then (call $trap_invalid_utf8)))
-              (if (i32.eq (local.get $sequence) (i32.const 0x200D)) (then (call $trap_invalid_utf8)))
-              (local.set $ptr (S.add (local.get $ptr) (S.const 3)))
-              (br $run)))
-          (if (i32.eq (i32.and (local.get $sequence) (i32.const 0xC0E0)) (i32.const 0x80C0))
+              (br_if $other (i8x16.bitmask (v128.or (local.get $block) (v128.load $src align=1 (local.get $ptr)))))
+              (br $done)))
+          (br_if $done (S.eqz (local.get $left)))
+          (br_if $other (i8x16.bitmask (local.get $block)))
+          (br $done)
+        end
+        (local.set $before (v128.const i64x2 0 0))
+        loop $any
+          (if (S.ge_u (local.get $left) (S.const 64))
             (then
-              (if (i32.eqz (i32.and (local.get $sequence) (i32.const 0x1E))) (then (call $trap_invalid_utf8)))
-              (local.set $ptr (S.add (local.get $ptr) (S.const 2)))
-              (br $run)))
-          (call $string.utf8_sequence_length (local.get $sequence))
-          S.from_i32
-          local.get $ptr
-          S.add
-          local.set $ptr
-          (br $run)
+              (local.set $block (v128.load $src align=1 (local.get $ptr)))
+              (local.set $second (v128.load $src offset=16 align=1 (local.get $ptr)))
+              (local.set $third (v128.load $src offset=32 align=1 (local.get $ptr)))
+              (local.set $fourth (v128.load $src offset=48 align=1 (local.get $ptr)))
+              (local.set $wrong
+                (v128.or
+                  (v128.or
+                    (local.get $wrong)
+                    (v128.or
+                      (@judged (local.get $before) (local.get $block))
+                      (@judged (local.get $block) (local.get $second))))
+                  (v128.or
+                    (@judged (local.get $second) (local.get $third))
+                    (@judged (local.get $third) (local.get $fourth)))))
+              (local.set $before (local.get $fourth))
+              (local.set $ptr (S.add (local.get $ptr) (S.const 64)))
+              (local.set $left (S.sub (local.get $left) (S.const 64)))
+              (br_if $any
+                (i8x16.bitmask
+                  (v128.or
+                    (v128.or (local.get $block) (local.get $second))
+                    (v128.or (local.get $third) (local.get $fourth)))))
+              (br $ascii)))
+          (if (S.ge_u (local.get $left) (S.const 16))
+            (then
+              (local.set $block (v128.load $src align=1 (local.get $ptr)))
+              (local.set $wrong (v128.or (local.get $wrong) (@judged (local.get $before) (local.get $block))))
+              (local.set $before (local.get $block))
+              (local.set $ptr (S.add (local.get $ptr) (S.const 16)))
+              (local.set $left (S.sub (local.get $left) (S.const 16)))
+              (br $any)))
         end
       end
+      (if (S.eqz (local.get $left))
+        (then
+          ;; Nothing follows the last bytes that would complete them.
+          (local.set $wrong
+            (v128.or
+              (local.get $wrong)
+              (i8x16.gt_u
+                (local.get $before)
+                (v128.const i8x16 255 255 255 255 255 255 255 255 255 255 255 255 255 0xEF 0xDF 0xBF))))
+          (br $done)))
+      ;; The last 16 bytes, less what was judged already.
+      (v128.load $src align=1 (S.sub (local.get $end) (S.const 16)))
+      (v128.const i8x16 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31)
+      local.get $left
+      i32.from_S
+      i8x16.splat
+      i8x16.sub
+      i8x16.swizzle
+      local.set $block
+      (local.set $wrong (v128.or (local.get $wrong) (@judged (local.get $before) (local.get $block))))
     end
-    (if (S.eqz (local.get $left)) (then (return)))
-    (if (S.ge_u (local.get $units) (S.const 8))
-      (then
-        ;; The last word of the string, less what was judged already.
-        (i64.load $src align=1 (S.sub (local.get $end) (S.const 8)))
-        (S.shl (S.sub (S.const 8) (local.get $left)) (S.const 3))
-        i64.from_S
-        i64.shr_u
-        local.set $word)
-      (else
-        (local.set $word (call $string.load_short (local.get $ptr) (local.get $units)))))
-    loop $next
-      (if (i64.eqz (i64.and (local.get $word) (i64.const 0x8080_8080_8080_8080))) (then (return)))
-      (local.set $word
-        (i64.shr_u
-          (local.get $word)
-          (i64.and (i64.ctz (i64.and (local.get $word) (i64.const 0x8080_8080_8080_8080))) (i64.const 0x38))))
-      (local.set $word
-        (i64.shr_u
-          (local.get $word)
-          (i64.extend_i32_u
-            (i32.shl (call $string.utf8_sequence_length (i32.wrap_i64 (local.get $word))) (i32.const 3)))))
-      (br $next)
-    end)
+    (if (v128.any_true (local.get $wrong)) (then (call $trap_invalid_utf8))))
+
+  ;; Traps unless `block` is well formed, by itself and with nothing before it.
+  (func $string.judge_utf8 (param $block v128)
+    (local $before v128)
+    (if (v128.any_true (@judged (local.get $before) (local.get $block))) (then (call $trap_invalid_utf8))))
 
   ;; The one to seven bytes at `ptr` as a little-endian word, zeros behind them: two loads that may overlap.
   (func $string.load_short (param $ptr S) (param $left S) (result i64)
@@ -182,35 +259,6 @@
     i64.from_S
     i64.shl
     i64.or)
-
-  ;; The length of the sequence of two to four bytes at the low end of `word`; traps unless it is well formed
-  ;; (Unicode, table 3-7). The first byte is not ASCII.
-  (func $string.utf8_sequence_length (param $word i32) (result i32)
-    ;; 110xxxxx 10xxxxxx: C0 and C1 would be overlong.
-    (if (i32.eq (i32.and (local.get $word) (i32.const 0xC0E0)) (i32.const 0x80C0))
-      (then
-        (if (i32.eqz (i32.and (local.get $word) (i32.const 0x1E))) (then (call $trap_invalid_utf8)))
-        (return (i32.const 2))))
-    ;; 1110xxxx 10xxxxxx 10xxxxxx: E0 needs bit 5 of the second byte (else overlong), ED forbids it (surrogates).
-    (if (i32.eq (i32.and (local.get $word) (i32.const 0xC0_C0F0)) (i32.const 0x80_80E0))
-      (then
-        (if (i32.eqz (i32.and (local.get $word) (i32.const 0x200F))) (then (call $trap_invalid_utf8)))
-        (if (i32.eq (i32.and (local.get $word) (i32.const 0x200F)) (i32.const 0x200D))
-          (then (call $trap_invalid_utf8)))
-        (return (i32.const 3))))
-    ;; 11110xxx 10xxxxxx 10xxxxxx 10xxxxxx: the top five bits of the code point are the plane, 1 to 16.
-    (if (i32.ne (i32.and (local.get $word) (i32.const 0xC0C0_C0F8)) (i32.const 0x8080_80F0))
-      (then (call $trap_invalid_utf8)))
-    (if
-      (i32.ge_u
-        (i32.sub
-          (i32.or
-            (i32.shl (i32.and (local.get $word) (i32.const 7)) (i32.const 2))
-            (i32.and (i32.shr_u (local.get $word) (i32.const 12)) (i32.const 3)))
-          (i32.const 1))
-        (i32.const 16))
-      (then (call $trap_invalid_utf8)))
-    i32.const 4)
 
   ;; Traps unless every surrogate of [ptr, end) belongs to a pair. Where there is none, eight units go at a time.
   (func $string.validate_utf16 (param $ptr S) (param $end S)

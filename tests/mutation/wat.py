@@ -2,7 +2,7 @@
 
 The same families of change as for Python: another comparison, other arithmetic, another signedness, constants and
 offsets beside the right one, a condition negated, a branch, call, store or assignment dropped, another local. Only
-functions are mutated: imports, globals and comments stay.
+functions, and macros (`@define`), are mutated: imports, globals and comments stay.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _ARITHMETIC = {
     "ctz": ("clz",),
 }
 _SUFFIX = re.compile(r"(?P<type>[SDC]|i32|i64)\.(?P<op>\w+)\Z")
-_OFFSET = re.compile(r"offset=(?P<value>\w+)\Z")
+_OFFSET = re.compile(r"offset=(?P<value>0x[0-9a-fA-F_]+|[0-9_]+)\Z")
 _NUMBER = re.compile(r"-?(?:0x[0-9a-fA-F_]+|[0-9_]+)\Z")
 _DROPPED = ("call", "local.set", "global.set", "memory.copy", "memory.fill", "br", "unreachable")
 _HEADS = ("param", "result", "local", "then", "else", "export", "type")
@@ -107,7 +107,9 @@ def _parse(text: str) -> _Node:
 def _functions(node: _Node) -> Iterator[_Node]:
     for item in node.items:
         if isinstance(item, _Node):
-            if item.head == "func" and any(isinstance(part, _Node) and part.head != "param" for part in item.items):
+            if item.head == "@define" or (
+                item.head == "func" and any(isinstance(part, _Node) and part.head != "param" for part in item.items)
+            ):
                 yield item
             elif item.head == "module":
                 yield from _functions(item)
