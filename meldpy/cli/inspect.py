@@ -32,10 +32,13 @@ from meldpy.model.component import (
     StartSection,
 )
 from meldpy.model.core import CoreModule, FuncImportType, Limits, MemoryType, NameSection, TableType
+from meldpy.model.extern import ExternName
 from meldpy.pipeline import AsyncInfo, FuseInput, ResourceInfo, decode, findings
 
 _Facts: TypeAlias = "dict[str, str | int]"
 _PAGE_LOG2 = 16
+_NAMED_FACTS = ("definer", "users", "table", "implements", "external id")
+"""Facts that are shown after their names; the others are numbers before what they count."""
 
 
 @final
@@ -127,12 +130,12 @@ def _section(section: Section, indices: Counter[str]) -> Iterator[Node]:
             for import_ in imports:
                 sort = _described(type(import_.desc).__name__)
                 number(sort)
-                yield Node("import", import_.name.name, {"sort": sort})
+                yield Node("import", import_.name.name, {"sort": sort, **_attributes(import_.name)})
         case ExportSection(items=exports):
             for export in exports:
                 sort = _sort(export.item.sort)
                 number(sort)
-                yield Node("export", export.name.name, {"sort": sort})
+                yield Node("export", export.name.name, {"sort": sort, **_attributes(export.name)})
         case AliasSection(items=aliases):
             for alias in aliases:
                 number(_sort(alias.sort))
@@ -146,6 +149,17 @@ def _section(section: Section, indices: Counter[str]) -> Iterator[Node]:
             yield Node("start", "", {})
         case _:
             pass  # types: an import or export names those that matter
+
+
+def _attributes(name: ExternName) -> _Facts:
+    """What a name says beside itself: the interface that is implemented, with its version, and an external id."""
+    attributes = name.attributes
+    found: _Facts = {}
+    if attributes.implements is not None:
+        found["implements"] = attributes.implements + (attributes.version_suffix or "")
+    if attributes.external_id is not None:
+        found["external id"] = attributes.external_id
+    return found
 
 
 def _canon_counts(kinds: list[type]) -> _Facts:
@@ -213,7 +227,7 @@ def _lines(node: Node, indent: str) -> Iterator[str]:
 def _fact(key: str, value: str | int) -> str:
     if key in ("what", "sort"):
         return escape(str(value))
-    return f"{key}: {escape(str(value))}" if key in ("definer", "users", "table") else f"{value} {key}"
+    return f"{key}: {escape(str(value))}" if key in _NAMED_FACTS else f"{value} {key}"
 
 
 def _data(node: Node) -> dict[str, object]:

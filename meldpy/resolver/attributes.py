@@ -49,10 +49,10 @@ def joined(names: Sequence[ExternName]) -> ExternName:
 
     The order of `names` does not matter.
     """
-    return reduce(_join, sorted(names, key=_rank, reverse=True))
+    return reduce(_join, sorted(names, key=rank, reverse=True))
 
 
-def _rank(name: ExternName) -> tuple[bool, Version, str, bool, Version, str]:
+def rank(name: ExternName) -> tuple[bool, Version, str, bool, Version, str]:
     """By version, of the name or of what it implements; what has none is lowest; names decide between equal ones."""
     return *_version(name), *_version(interface(name))
 

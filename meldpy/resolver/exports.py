@@ -11,23 +11,28 @@ the inputs and of their exports.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 from meldpy.errors import LinkError, Location
 from meldpy.model.extern import ExternName, TypeNode
 from meldpy.model.ids import ResourceId
 from meldpy.model.valtype import DefinedType, ResourceType
+from meldpy.resolver.determined import Determined, Importable, is_nominal
 from meldpy.resolver.inputs import ResolveOptions
 from meldpy.resolver.match import unknown
-from meldpy.resolver.nodes import reached
+from meldpy.resolver.names import clash, free, resource_label, strong
+from meldpy.resolver.nodes import names_of
 from meldpy.resolver.values import FuncValue, InstanceValue, Item, TypeValue
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
-    """An export of an input. `consumed`: it satisfied an import; `library`: some export of its input did."""
+    """An export of an input. `consumed`: it satisfied an import; `library`: some export of its input did.
+
+    type_only: no export but an import, of a type that equals another; it is exported if that needs a name.
+    """
 
     input: str
     name: ExternName
@@ -35,6 +40,7 @@ class Candidate:
     location: Location
     consumed: bool = False
     library: bool = False
+    type_only: bool = False
 
     @property
     def full_name(self) -> str:
@@ -59,23 +65,31 @@ ALL_ROOTS = "all"
 
 
 def choose_exports(
-    candidates: Sequence[Candidate], options: ResolveOptions, is_defined: Callable[[ResourceId], bool]
+    candidates: Sequence[Candidate],
+    options: ResolveOptions,
+    is_defined: Callable[[ResourceId], bool],
+    importable: Importable,
+    determined: Iterable[Determined] = (),
 ) -> Choice:
     """The exports of the fused component.
 
     is_defined: whether a resource type is defined by an input (rather than imported from outside).
-    LinkError for names that mean nothing, names that two inputs export, and hidden types that are needed.
+    determined: types that equal others and may need a name; those that are `importable` are not exported for that.
+    LinkError for names that mean nothing, names that may not stand side by side, and hidden types that are needed.
     """
     roots = _roots(candidates, options.roots)
     hidden = {c for text in options.hides for c in _named(candidates, text, "--hide")}
     asked = {c for text in options.exports for c in _named(candidates, text, "--export")}
     wanted = [c for c in candidates if c not in hidden and (c in asked or c.input in roots)]
-    exports = _Types(candidates, is_defined).closure(list(wanted), hidden)
-    _refuse_duplicates(exports, roots)
+    types = _Types(candidates, is_defined, importable)
+    types.add(_type_exports(determined, types))
+    exports = types.closure(list(wanted), hidden)
+    exports = _renamed(exports)
+    _refuse_clashes(exports, roots)
     left = [] if options.roots else [c for c in candidates if c.library and not c.consumed]
     return Choice(
         tuple(exports),
-        tuple(c for c in exports if c not in wanted),
+        tuple(c for c in exports if c not in wanted and not c.type_only),
         tuple(c for c in left if c not in exports and c not in hidden),
     )
 
@@ -104,32 +118,72 @@ def _named(candidates: Sequence[Candidate], text: str, flag: str) -> list[Candid
     return found
 
 
-def _refuse_duplicates(chosen: Iterable[Candidate], roots: frozenset[str]) -> None:
-    seen: dict[str, Candidate] = {}
+def _refuse_clashes(chosen: Iterable[Candidate], roots: frozenset[str]) -> None:
+    found = clash((candidate.name.name, candidate) for candidate in chosen)
+    if found is None:
+        return
+    (name, other), (own, candidate) = found
+    if name == own:
+        reason = f"inputs `{other.input}` and `{candidate.input}` both export `{name}`"
+    else:
+        reason = (
+            f"input `{other.input}` exports `{name}` and input `{candidate.input}` exports `{own}`, which one component"
+            " cannot both export: case and hyphens do not tell names apart"
+        )
+    hide = f"--hide {candidate.full_name}"
+    both_roots = other.input in roots and candidate.input in roots
+    raise LinkError(
+        reason,
+        candidate.location,
+        causes=(f"the other export is at {other.location}",),
+        remedy=f"say whose exports you want, for example --root {other.input}, or leave one out: {hide}"
+        if both_roots
+        else f"leave one out, for example with {hide}",
+    )
+
+
+def _type_exports(determined: Iterable[Determined], types: _Types) -> list[Candidate]:
+    """Types that equal others, that cannot be imported, and that no export names."""
+    return [
+        Candidate(each.input, each.name, TypeValue(each.type), each.location, consumed=True, type_only=True)
+        for each in determined
+        if is_nominal(each.type)
+        and each.type not in types.importable.types
+        and not any(name in types.by_node or name in types.importable.named for name in names_of(each.type))
+    ]
+
+
+def _renamed(chosen: Sequence[Candidate]) -> list[Candidate]:
+    """`chosen`, with free names for what is exported for the sake of a type only."""
+    taken = {strong(candidate.name.name) for candidate in chosen if not candidate.type_only}
+    found = []
     for candidate in chosen:
-        other = seen.setdefault(candidate.name.name, candidate)
-        if other is not candidate:
-            hide = f"--hide {candidate.full_name}"
-            both_roots = other.input in roots and candidate.input in roots
-            raise LinkError(
-                f"inputs `{other.input}` and `{candidate.input}` both export `{candidate.name.name}`",
-                candidate.location,
-                causes=(f"the other export is at {other.location}",),
-                remedy=f"say whose exports you want, for example --root {other.input}, or leave one out: {hide}"
-                if both_roots
-                else f"leave one out, for example with {hide}",
-            )
+        name = free(candidate.name, taken) if candidate.type_only else candidate.name
+        taken.add(strong(name.name))
+        found.append(replace(candidate, name=name) if candidate.type_only else candidate)
+    return found
 
 
 @final
 class _Types:
     """Which candidate introduces which type."""
 
-    def __init__(self, candidates: Sequence[Candidate], is_defined: Callable[[ResourceId], bool]) -> None:
+    def __init__(
+        self,
+        candidates: Sequence[Candidate],
+        is_defined: Callable[[ResourceId], bool],
+        importable: Importable,
+    ) -> None:
         self.is_defined = is_defined
+        self.importable = importable
         self.by_node: dict[TypeNode, list[Candidate]] = {}
         self.by_resource: dict[ResourceId, list[Candidate]] = {}
+        self.by_name: dict[tuple[str, str], Candidate] = {}
+        self.add(candidates)
+
+    def add(self, candidates: Iterable[Candidate]) -> None:
         for candidate in candidates:
+            self.by_name.setdefault((candidate.input, candidate.name.name), candidate)
             for node in _introduced(candidate.item):
                 self.by_node.setdefault(node, []).append(candidate)
                 if isinstance(node, ResourceType):
@@ -153,7 +207,7 @@ class _Types:
 
     def _needed(self, candidate: Candidate) -> Iterator[tuple[list[Candidate], bool]]:
         """For each type that the candidate mentions but does not introduce itself: who does."""
-        for node in reached(_mentioned(candidate.item)):
+        for node in self.importable.reached(mentioned_by(candidate.item)):
             owners = self.by_node.get(node, [])
             is_resource = isinstance(node, ResourceType)
             if not owners and isinstance(node, ResourceType) and self.is_defined(node.id):
@@ -161,6 +215,9 @@ class _Types:
                 owners = self.by_resource.get(node.id, [])
             if owners and candidate not in owners:
                 yield owners, is_resource
+        label = resource_label(candidate.name.name)
+        if label is not None and (named := self.by_name.get((candidate.input, label))) is not None:
+            yield [named], True
 
     def _sorted(self, chosen: Sequence[Candidate], members: set[Candidate]) -> list[Candidate]:
         """Depth first, so that each follows what it needs; needs never form a circle across inputs."""
@@ -207,12 +264,13 @@ def _introduced(item: Item) -> Iterator[TypeNode]:
             return
 
 
-def _mentioned(item: Item) -> Iterator[TypeNode]:
+def mentioned_by(item: Item) -> Iterator[TypeNode]:
+    """The types that an export of `item` mentions."""
     match item:
         case TypeValue() | FuncValue():
             yield item.type
         case InstanceValue():
             for _, inner in item.exports.values():
-                yield from _mentioned(inner)
+                yield from mentioned_by(inner)
         case _:
             return

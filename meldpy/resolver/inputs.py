@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import final
 
 from meldpy.errors import UsageError
 from meldpy.model.component import Component
 from meldpy.resolver.builder import Caps
+from meldpy.resolver.values import InstanceValue, Item, NamedItem
 
 
 @final
@@ -30,6 +32,26 @@ class Link:
     import_: str
     provider: str
     export: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Provision:
+    """Export `export` of input number `provider`, or what is at `path` inside the instance that it is."""
+
+    provider: int
+    export: str
+    path: tuple[str, ...] = ()
+
+    def find(self, exports: Mapping[str, NamedItem]) -> Item | None:
+        """The item, among the exports of the provider; None if there is no such thing."""
+        found = exports.get(self.export)
+        for name in self.path:
+            found = found[1].exports.get(name) if found is not None and isinstance(found[1], InstanceValue) else None
+        return None if found is None else found[1]
+
+    def __str__(self) -> str:
+        return ".".join((self.export, *self.path))
 
 
 @final

@@ -14,24 +14,30 @@ from posixpath import normpath
 from typing import final
 
 from meldpy.errors import LinkError, Location
-from meldpy.model.component import Import
+from meldpy.model.component import Import, TypeDesc
+from meldpy.model.extern import TypeExtern
 from meldpy.model.ids import InstanceId
 from meldpy.model.linked import OpenImport
+from meldpy.model.valtype import ResourceType
 from meldpy.resolver.builder import Builder
 from meldpy.resolver.describe import Describer
+from meldpy.resolver.determined import Determined, DeterminedTypes, Importable
 from meldpy.resolver.evaluate import Evaluator
-from meldpy.resolver.exports import Candidate, choose_exports
+from meldpy.resolver.exports import Candidate, choose_exports, mentioned_by
+from meldpy.resolver.follow import Key, counterpart
 from meldpy.resolver.frame import Frame
 from meldpy.resolver.inputs import ResolveOptions, ResolverInput
-from meldpy.resolver.match import Provision, match_imports, needs
+from meldpy.resolver.match import Matching, match_imports, needs
+from meldpy.resolver.names import free, strong
 from meldpy.resolver.nearmiss import open_imports, words
+from meldpy.resolver.nodes import node_of
 from meldpy.resolver.order import in_order
 from meldpy.resolver.outer import OuterExports, outer_import
 from meldpy.resolver.scope import ComponentScope, Place
 from meldpy.resolver.subtype import Mismatch, Subtyping
-from meldpy.resolver.surface import Surface, surface
-from meldpy.resolver.values import ComponentValue, Item
-from meldpy.resolver.worldunion import Key, merge_imports
+from meldpy.resolver.surface import Surface, introduced, is_demand, surface
+from meldpy.resolver.values import ComponentValue, Item, TypeValue
+from meldpy.resolver.worldunion import merge_imports
 
 COMPOSITION = "composition"
 """What the root is called when it is not an input."""
@@ -41,11 +47,11 @@ def link_inputs(inputs: Sequence[ResolverInput], options: ResolveOptions, evalua
     """Links and evaluates `inputs` (two or more) into the evaluator's builder. LinkError if they do not fit."""
     refuse_repeated(inputs)
     surfaces = [surface(input_, options.caps, evaluator.types.nodes) for input_ in inputs]
-    matches = match_imports(surfaces, options.links)
-    evaluator.builder.open_imports = open_imports(surfaces, matches)
+    matching = match_imports(surfaces, options.links)
+    evaluator.builder.open_imports = open_imports(surfaces, matching)
     if options.strict:
         refuse_open(evaluator.builder.open_imports, options)
-    _Link(surfaces, matches, evaluator).run(options)
+    _Link(surfaces, matching, evaluator).run(options)
 
 
 def refuse_repeated(inputs: Sequence[ResolverInput]) -> None:
@@ -84,9 +90,24 @@ def _open_words(import_: OpenImport) -> str:
     return f"`{import_.name.name}`, imported by `{import_.importer}`{near}"
 
 
-def export_chosen(candidates: Sequence[Candidate], options: ResolveOptions, builder: Builder) -> None:
-    """Gives the whole those of `candidates` that it exports, and notes what else people may want to know of them."""
-    choice = choose_exports(candidates, options, builder.is_defined)
+def export_chosen(
+    candidates: Sequence[Candidate],
+    options: ResolveOptions,
+    builder: Builder,
+    determined: Sequence[Determined] = (),
+) -> None:
+    """Gives the whole those of `candidates` that it exports, and the imports whose names these need.
+
+    Notes what else people may want to know of them.
+    """
+    named = {node for import_ in builder.imports for node in introduced(import_.type)}
+    importable = Importable(determined, named, builder.is_defined)
+    choice = choose_exports(candidates, options, builder.is_defined, importable, determined)
+    taken = {strong(import_.name.name) for import_ in builder.imports}
+    for type_ in importable.needed(node for c in choice.exports for node in mentioned_by(c.item)):
+        name = free(type_.name, taken)
+        taken.add(strong(name.name))
+        outer_import(name, TypeExtern(type_.type), type_.location, builder)
     exports = OuterExports(builder)
     builder.exports += [exports.export(c.name, c.item, c.location) for c in choice.exports]
     builder.exported_for_types = tuple(c.full_name for c in choice.for_types)
@@ -95,28 +116,32 @@ def export_chosen(candidates: Sequence[Candidate], options: ResolveOptions, buil
 
 @final
 class _Link:
-    def __init__(self, surfaces: Sequence[Surface], matches: dict[Key, Provision], evaluator: Evaluator) -> None:
+    def __init__(self, surfaces: Sequence[Surface], matching: Matching, evaluator: Evaluator) -> None:
         self.surfaces = surfaces
-        self.matches = matches
+        self.matching = matching
         self.evaluator = evaluator
         self.builder: Builder = evaluator.builder
         self.subtyping = Subtyping(Describer(self.builder.resource_name))
+        self.determined = DeterminedTypes(self.subtyping)
         self.outer: dict[Key, Item] = {}
         self.frames: dict[int, Frame] = {}
 
     def run(self, options: ResolveOptions) -> None:
         root = self.builder.instance(None, COMPOSITION, None, Location(COMPOSITION))
-        for merged in merge_imports(self.surfaces, self.matches, self.evaluator.types, self.subtyping):
+        for merged in merge_imports(self.surfaces, self.matching, self.evaluator.types, self.subtyping):
             item = outer_import(merged.name, merged.type, merged.location, self.builder)
             self.outer.update((key, item) for key in merged.members)
-        order = in_order(len(self.surfaces), needs(self.matches))
+            if isinstance(item, TypeValue) and not is_demand(merged.type):
+                input_, number = merged.members[0]
+                self.determined.imported(self.surfaces[input_].imports[number].name.name, item.type)
+        order = in_order(len(self.surfaces), needs(self.matching))
         assert order is not None  # match_imports refuses cycles
         for number in order:
             self.frames[number] = self.evaluator.run(self._frame(number, root))
-        export_chosen(self._candidates(), options, self.builder)
+        export_chosen(self._candidates(), options, self.builder, self.determined.all)
 
     def _candidates(self) -> list[Candidate]:
-        consumed = {(provision.provider, provision.export) for provision in self.matches.values()}
+        consumed = {(provision.provider, provision.export) for provision in self.matching.matches.values()}
         libraries = {provider for provider, _ in consumed}
         return [
             Candidate(
@@ -146,6 +171,10 @@ class _Link:
     def _bind(self, import_: Import, scope: ComponentScope, key: Key) -> Item:
         """What import `key` is bound to, after its type was checked."""
         types, name = self.evaluator.types, import_.name.name
+        if key in self.matching.followed:
+            return self._followed(key, scope)
+        if isinstance(import_.desc, TypeDesc) and import_.desc.eq is not None and key not in self.matching.matches:
+            return self._determined(import_, scope, key)
         item = self._provided(key)
         declared = types.extern(import_.desc, scope, name)
         try:
@@ -157,19 +186,48 @@ class _Link:
         return self.evaluator.bind_argument(import_, scope, {name: item})
 
     def _provided(self, key: Key) -> Item:
-        provision = self.matches.get(key)
+        provision = self.matching.matches.get(key)
         if provision is None:
             return self.outer[key]
-        return self.frames[provision.provider].exports[provision.export][1]
+        found = provision.find(self.frames[provision.provider].exports)
+        assert found is not None  # it was found in the surface
+        return found
+
+    def _determined(self, import_: Import, scope: ComponentScope, key: Key) -> Item:
+        """A type that equals another is that type; if the whole imports it, by the node of that import."""
+        declared = self.evaluator.types.extern(import_.desc, scope, import_.name.name)
+        assert isinstance(declared, TypeExtern)
+        imported = self.outer.get(key)
+        if imported is not None:
+            return imported
+        found = Determined(self.surfaces[key[0]].input.name, import_.name, declared.type, scope.here)
+        return TypeValue(self.determined.bind(found))
+
+    def _followed(self, key: Key, scope: ComponentScope) -> Item:
+        """A resource type that satisfied imports of the same input decide."""
+        surface = self.surfaces[key[0]]
+        wanted = surface.imports[key[1]]
+        for decider in self.matching.followed[key]:
+            type_ = surface.imports[decider[1]].type
+            found = counterpart(type_, self._provided(decider), node_of(wanted.type))
+            if isinstance(found, ResourceType):
+                return TypeValue(found, bound_resource=True)
+        deciders = ", ".join(f"`{surface.imports[n].name.name}`" for _, n in self.matching.followed[key])
+        raise LinkError(
+            f"`{wanted.name.name}`, a resource type that `{surface.input.name}` imports, follows from {deciders};"
+            " but what is provided for that has no resource type there",
+            scope.here,
+            remedy="rebuild both against one version of the interface, or choose another provider with --link",
+        )
 
     def _misfit(self, name: str, key: Key, scope: ComponentScope, reasons: tuple[str, ...]) -> LinkError:
         importer = self.surfaces[key[0]].input.name
-        provision = self.matches.get(key)
+        provision = self.matching.matches.get(key)
         if provision is None:
             reason = f"`{name}`, imported by `{importer}`, does not fit the import that all inputs share"
             return LinkError(reason, scope.here, causes=reasons)
         provider = self.surfaces[provision.provider]
-        place = f"`{provision.export}` is exported at {provider.locations[provision.export]}"
+        place = f"`{provision}` is exported at {provider.locations[provision.export]}"
         return LinkError(
             f"`{name}`, imported by `{importer}`, does not fit what `{provider.input.name}` exports",
             scope.here,

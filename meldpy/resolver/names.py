@@ -8,10 +8,17 @@ enforce (the proposal's text leaves step 1 at case).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+from itertools import chain, count
 from typing import TypeVar
 
+from meldpy.model.extern import ExternName
+
 _ANNOTATIONS = ("[constructor]", "[method]", "[static]", "[get]", "[set]")
+_ANNOTATED = re.compile(r"((?:\[[a-z]+\])+)([^.:\]]+)((?:\..*)?)")
+"""The annotations, the resource type's label, and the rest with its dot."""
 _KEPT = ("[constructor]", "[set]")
 """Annotations that tell a name apart: a class and its constructor, a property and its setter, share the rest."""
 
@@ -39,6 +46,27 @@ def _plain(name: str) -> str:
 def strong_label(label: str) -> str:
     """The canonical form of a label: of a parameter, field, case, flag, or of an unannotated name."""
     return label.replace("-", "").lower()
+
+
+def resource_label(name: str) -> str | None:
+    """The label of the resource type that an annotated function name belongs to; None for other names."""
+    found = _ANNOTATED.fullmatch(name)
+    return None if found is None else found[2]
+
+
+def annotated(name: str, label: str) -> str:
+    """The annotated function name `name` with `label` for the resource type it belongs to."""
+    found = _ANNOTATED.fullmatch(name)
+    assert found is not None
+    return found[1] + label + found[3]
+
+
+def free(name: ExternName, taken: AbstractSet[str]) -> ExternName:
+    """`name`, or if its canonical form is `taken`, the first of `name-2`, `name-3`, … whose is not."""
+    base = name.name.rpartition("/")[2].partition("@")[0] if ":" in name.name else name.name
+    names = chain([name.name], (f"{base}-{number}" for number in count(2)))
+    found = next(candidate for candidate in names if strong(candidate) not in taken)
+    return name if found == name.name else ExternName(found)
 
 
 T = TypeVar("T")

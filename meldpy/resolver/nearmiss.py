@@ -7,11 +7,12 @@ command line prints them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from meldpy.model.extern import ExternName
 from meldpy.model.linked import NearMiss, NearMissKind, OpenImport
 from meldpy.resolver.attributes import contradiction, interface, same_interface
+from meldpy.resolver.match import Matching
 from meldpy.resolver.names import strong
 from meldpy.resolver.surface import Surface, is_demand
 from meldpy.resolver.values import InstanceValue, Item
@@ -19,13 +20,13 @@ from meldpy.resolver.values import InstanceValue, Item
 _ORDER = {kind: position for position, kind in enumerate(NearMissKind)}
 
 
-def open_imports(surfaces: Sequence[Surface], matched: Mapping[tuple[int, int], object]) -> tuple[OpenImport, ...]:
-    """The imports that nothing in `matched` satisfies, each with what comes near it in the other inputs."""
+def open_imports(surfaces: Sequence[Surface], matching: Matching) -> tuple[OpenImport, ...]:
+    """The imports that nothing satisfies, each with what comes near it in the other inputs."""
     return tuple(
         OpenImport(surface.input.name, import_.name, import_.location, near_misses(surfaces, i, import_.name))
         for i, surface in enumerate(surfaces)
         for n, import_ in enumerate(surface.imports)
-        if (i, n) not in matched and is_demand(import_.type)
+        if not matching.satisfies((i, n)) and is_demand(import_.type)
     )
 
 
@@ -36,7 +37,7 @@ def near_misses(surfaces: Sequence[Surface], importer: int, name: ExternName) ->
         for i, surface in enumerate(surfaces)
         if i != importer
         for export in surface.exports
-        for kind, path in _near(name, export, surface.items[export.name])
+        for kind, path in _near(name, export, surface.items[export.name][1])
     ]
     return tuple(sorted(found, key=lambda miss: _ORDER[miss.kind]))
 

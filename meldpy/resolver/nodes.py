@@ -7,7 +7,7 @@ nodes into other nodes by `substitute`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TypeVar, assert_never, final
 
 from meldpy.errors import LimitError
@@ -192,8 +192,19 @@ class Nodes:
         return node
 
 
-def reached(roots: Iterable[TypeNode]) -> Iterator[DefinedType | ResourceType]:
-    """Every named or nameable type that `roots` mention, the names they are names of included; each once."""
+def names_of(node: TypeNode) -> Iterator[TypeNode]:
+    """`node` and what it is another name of, outermost name first."""
+    yield node
+    while isinstance(node, DefinedType | ResourceType) and node.alias_of is not None:
+        node = node.alias_of
+        yield node
+
+
+def reached(roots: Iterable[TypeNode], stops: Collection[TypeNode] = ()) -> Iterator[DefinedType | ResourceType]:
+    """Every named or nameable type that `roots` mention, the names they are names of included; each once.
+
+    Not what is mentioned only by one of `stops`.
+    """
     seen: set[TypeNode] = set()
     work: list[TypeNode] = list(roots)
     while work:
@@ -204,6 +215,8 @@ def reached(roots: Iterable[TypeNode]) -> Iterator[DefinedType | ResourceType]:
         match node:
             case DefinedType() | ResourceType():
                 yield node
+                if node in stops:
+                    continue
                 if node.alias_of is not None:
                     work.append(node.alias_of)
                 if isinstance(node, DefinedType):

@@ -20,7 +20,7 @@ from meldpy.resolver.inputs import ResolverInput
 from meldpy.resolver.nodes import Nodes
 from meldpy.resolver.outer import import_at_root
 from meldpy.resolver.scope import Place
-from meldpy.resolver.values import ComponentValue, Item
+from meldpy.resolver.values import ComponentValue, NamedItem
 
 
 @final
@@ -32,7 +32,7 @@ class Surface:
     imports: tuple[OuterImport, ...]
     exports: tuple[ExternName, ...]
     locations: Mapping[str, Location]
-    items: Mapping[str, Item]
+    items: Mapping[str, NamedItem]
     owners: Mapping[TypeNode, int]
 
 
@@ -52,8 +52,7 @@ def surface(input_: ResolverInput, caps: Caps, nodes: Nodes) -> Surface:
     frame = evaluator.run(root_frame(input_, evaluator))
     owners = {node: number for number, import_ in enumerate(builder.imports) for node in introduced(import_.type)}
     names = tuple(name for name, _ in frame.exports.values())
-    items = {name: item for name, (_, item) in frame.exports.items()}
-    return Surface(input_, tuple(builder.imports), names, frame.locations, items, owners)
+    return Surface(input_, tuple(builder.imports), names, frame.locations, frame.exports, owners)
 
 
 def is_demand(type_: ExternType) -> bool:

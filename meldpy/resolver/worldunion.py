@@ -2,32 +2,38 @@
 
 Imports on one version track become one import under the highest version, with the union of what the inputs expect of
 it, so that their resource types are the same. If the union does not type-check, versions stay apart; one name can only
-be imported once, so a contradiction under the very same name is an error. Which import satisfies which is not decided
-here (`match`), nor is anything instantiated (`link`).
+be imported once, so a contradiction under the very same name is an error, and so are two names that are not strongly
+unique. The order of the inputs decides nothing but the order of the imports.
+
+A type that equals another is determined by that: nobody provides it, and it is imported only to have a name where an
+import that stays open mentions it. So unrelated types of one name are no conflict: the later one gets a name that is
+free. Which import satisfies which is not decided here (`match`), nor is anything instantiated (`link`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TypeAlias, final
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+from functools import reduce
+from itertools import combinations
+from typing import final
 
 from meldpy.errors import LinkError, Location
-from meldpy.model.extern import ExternName, ExternType, FuncType, InstanceType, NamedExtern, TypeExtern, TypeNode
-from meldpy.model.ids import ResourceId
+from meldpy.model.extern import ExternName, ExternType, InstanceType, TypeExtern, TypeNode
 from meldpy.model.linked import OuterImport
-from meldpy.model.valtype import DefinedType, ResourceType
-from meldpy.resolver.match import Matches
-from meldpy.resolver.nodes import Nodes, node_of, reached
+from meldpy.model.valtype import ResourceType
+from meldpy.resolver.attributes import contradiction, rank
+from meldpy.resolver.follow import Key, Origins
+from meldpy.resolver.match import Matching
+from meldpy.resolver.names import clash, free, resource_label, strong
+from meldpy.resolver.nodes import names_of, node_of, reached
 from meldpy.resolver.order import in_order
-from meldpy.resolver.semver import Version, versioned
-from meldpy.resolver.substitute import Substitution
+from meldpy.resolver.semver import versioned
 from meldpy.resolver.subtype import Mismatch, Subtyping
-from meldpy.resolver.surface import Surface
+from meldpy.resolver.surface import Surface, is_demand
 from meldpy.resolver.types import TypeEvaluator
-
-Key: TypeAlias = "tuple[int, int]"
-"""An import: (input number, import number)."""
+from meldpy.resolver.union import Union, View, agreed
 
 
 @final
@@ -42,88 +48,116 @@ class Merged:
 
 
 @final
-@dataclass(slots=True)
-class _Exports:
-    """The union of instance types so far."""
+@dataclass(frozen=True, slots=True)
+class _Mention:
+    """A type that an import mentions: its node there, the import that introduces it, and its node in that."""
 
-    exports: dict[str, tuple[ExternName, ExternType | _Exports]] = field(default_factory=dict)
-
-    def freeze(self, nodes: Nodes) -> InstanceType:
-        return nodes.instance(
-            tuple(
-                NamedExtern(name, type_.freeze(nodes) if isinstance(type_, _Exports) else type_)
-                for name, type_ in self.exports.values()
-            )
-        )
+    node: TypeNode
+    key: Key
+    origin: TypeNode
 
 
 def merge_imports(
-    surfaces: Sequence[Surface], matches: Matches, types: TypeEvaluator, subtyping: Subtyping
+    surfaces: Sequence[Surface], matching: Matching, types: TypeEvaluator, subtyping: Subtyping
 ) -> list[Merged]:
     """The outer imports, each after those whose types it mentions, otherwise in the order of the inputs."""
-    return _Union(surfaces, matches, types, subtyping).run()
+    return _Merger(surfaces, matching, types, subtyping).run()
 
 
 @final
-class _Union:
+class _Merger:
     def __init__(
-        self, surfaces: Sequence[Surface], matches: Matches, types: TypeEvaluator, subtyping: Subtyping
+        self, surfaces: Sequence[Surface], matching: Matching, types: TypeEvaluator, subtyping: Subtyping
     ) -> None:
         self.surfaces = surfaces
-        self.matches = matches
+        self.matching = matching
         self.types = types
         self.subtyping = subtyping
         self.substitution = types.substitution()
-        self.importing = ""  # the import being merged, to name resource types after
+        self.origins = Origins(surfaces, matching.matches, matching.followed)
+        self.merged: list[Merged] = []
         self.reduced: dict[Key, OuterImport] = {}
         """Satisfied imports that stay imports for the names of their value types, and have nothing else."""
 
     def run(self) -> list[Merged]:
-        every = ((i, n) for i, s in enumerate(self.surfaces) for n in range(len(s.imports)))
-        keys = [key for key in every if key not in self.matches]
-        for key in keys:
+        every = [(i, n) for i, s in enumerate(self.surfaces) for n in range(len(s.imports))]
+        demands = [key for key in every if not self.matching.satisfies(key) and is_demand(self._import(key).type)]
+        for key in demands:
             self._refuse_foreign(key)
-        keys = sorted({*keys, *self._named_for(keys)})
-        groups = self._ordered(_grouped(keys, self._track))
+        keys = sorted({*demands, *self._named_for(demands)})
+        fixed = {owner for key in keys if (owner := self._resource_of(key)) is not None}
+        groups = self._ordered(self._grouped(keys, self._track))
         if groups is None:
             # Tracks that need each other cannot merge as a whole; names can only be imported once in any case.
-            groups = self._ordered(_grouped(keys, lambda key: self._import(key).name.name))
+            groups = self._ordered(self._grouped(keys, lambda key: self._import(key).name.name))
         if groups is None:
             raise LinkError("imports that are left open use each other's types in a circle")
-        return [merged for group in groups for merged in self._merge(group)]
+        taken = {strong(self._import(key).name.name) for key in keys if self._is_named(key) or key in fixed}
+        for group in groups:
+            if self._is_named(group[0]):
+                self.merged += self._merge(group)
+            else:
+                self._name_type(group[0], taken, fixed)
+        self._refuse_clash()
+        return self.merged
 
     def _import(self, key: Key) -> OuterImport:
         return self.reduced.get(key, self.surfaces[key[0]].imports[key[1]])
+
+    def _input(self, key: Key) -> str:
+        return self.surfaces[key[0]].input.name
 
     def _track(self, key: Key) -> str:
         name = self._import(key).name
         found = versioned(name)
         return name.name if found is None else found.track
 
+    def _is_named(self, key: Key) -> bool:
+        """Whether the import's name is what identifies it: not so for a type that equals another."""
+        return is_demand(self._import(key).type)
+
     # --- dependencies --------------------------------------------------------------------------------------------
-    def _mentioned(self, key: Key, besides: frozenset[TypeNode] = frozenset()) -> Iterator[tuple[Key, bool]]:
-        """Other imports of the same input whose types this one mentions, and whether as a resource type."""
-        owners = self.surfaces[key[0]].owners
+    def _mentioned(self, key: Key) -> Iterator[_Mention]:
+        """The types that this import mentions and other imports introduce."""
+        input_, number = key
+        owners = self.surfaces[input_].owners
         for node in reached([node_of(self._import(key).type)]):
             owner = owners.get(node)
-            if owner is not None and owner != key[1] and node not in besides:
-                yield (key[0], owner), isinstance(node, ResourceType)
+            if owner is None or owner == number:
+                continue
+            if self.matching.satisfies((input_, owner)):
+                # What another input merely passes on comes from where that has it.
+                origin, there = self.origins.of(input_, node)
+                if (source := self.origins.open_import(origin, there)) is not None:
+                    yield _Mention(node, source, there)
+                    continue
+            yield _Mention(node, (input_, owner), node)
+        if (resource := self._resource_of(key)) is not None:
+            named = node_of(self.surfaces[input_].imports[resource[1]].type)
+            yield _Mention(named, resource, named)
+
+    def _resource_of(self, key: Key) -> Key | None:
+        """The import that names the resource type which the name of this one says it belongs to."""
+        label = resource_label(self._import(key).name.name)
+        imports = self.surfaces[key[0]].imports
+        found = (n for n, import_ in enumerate(imports) if import_.name.name == label)
+        number = next(found, None)
+        return None if number is None else (key[0], number)
 
     def _named_for(self, keys: list[Key]) -> Iterator[Key]:
-        """Value types that another input provides, and that open imports of functions and types mention.
+        """Imports that nobody must provide, but whose names for value types the open ones use.
 
-        Such imports can only mention what an import names, so these stay imports as well; an instance type has its
-        own names, and an imported type is one. A value type is the same whoever names it.
+        Types that equal another; and interfaces that another input provides, of which only the value types stay: what
+        is open goes on to use them by name. A value type is the same whoever names it.
         """
         pending, seen = list(keys), set(keys)
         while pending:
             key = pending.pop()
             type_ = self._import(key).type
-            if isinstance(type_, InstanceType):
-                continue
-            named = frozenset(_names(type_.type)) if isinstance(type_, TypeExtern) else frozenset()
-            for other, _ in self._mentioned(key, named):
-                if other not in seen:
+            named = frozenset(names_of(type_.type)) if isinstance(type_, TypeExtern) else frozenset()
+            for mention in self._mentioned(key):
+                other = mention.key
+                if other not in seen and mention.node not in named:
                     seen.add(other)
                     pending.append(other)
                     self._reduce(other)
@@ -138,137 +172,136 @@ class _Union:
 
     def _refuse_foreign(self, key: Key) -> None:
         """An import from outside cannot mention a resource type that another input defines."""
-        for other, is_resource in self._mentioned(key):
-            if is_resource and other in self.matches:
-                import_, used = self._import(key), self._import(other).name.name
-                provider = self.surfaces[self.matches[other].provider].input.name
+        for mention in self._mentioned(key):
+            provider = self.matching.provider(mention.key)
+            if isinstance(mention.node, ResourceType) and provider is not None:
+                import_, used = self._import(key), self._import(mention.key).name.name
                 raise LinkError(
                     f"`{import_.name.name}` is left to be imported, but uses resource types of `{used}`,"
-                    f" which input `{provider}` provides",
+                    f" which input `{self.surfaces[provider].input.name}` provides",
                     import_.location,
                     remedy=f"provide `{import_.name.name}` by an input too, or leave `{used}` open",
                 )
+
+    def _grouped(self, keys: Sequence[Key], by: Callable[[Key], str]) -> list[list[Key]]:
+        """`keys` grouped, groups and members in order of appearance; a type that has no claim to its name is alone."""
+        groups: dict[str | Key, list[Key]] = {}
+        for key in keys:
+            groups.setdefault(by(key) if self._is_named(key) else key, []).append(key)
+        return list(groups.values())
 
     def _ordered(self, groups: list[list[Key]]) -> list[list[Key]] | None:
         """The groups so that each follows those whose types it mentions; None if that is impossible."""
         number = {key: i for i, group in enumerate(groups) for key in group}
         needs = {
-            i: {number[other] for key in group for other, _ in self._mentioned(key) if other in number} - {i}
+            i: {number[m.key] for key in group for m in self._mentioned(key) if m.key in number} - {i}
             for i, group in enumerate(groups)
         }
         order = in_order(len(groups), needs)
         return None if order is None else [groups[i] for i in order]
 
+    # --- types that need a name only -----------------------------------------------------------------------------
+    def _name_type(self, key: Key, taken: set[str], fixed: AbstractSet[Key]) -> None:
+        """Imports a type that equals another: as one with an equal type of that name, else under a free name."""
+        import_ = self._import(key)
+        self._adopt(key)
+        node = node_of(import_.type)
+        for position, other in enumerate(self.merged):
+            if not is_demand(other.type) and self._import(other.members[0]).name.name == import_.name.name:
+                try:
+                    self.subtyping.nodes(self.substitution.node(node), node_of(other.type))
+                except Mismatch:
+                    continue
+                self.substitution.map[node] = node_of(other.type)
+                self.merged[position] = replace(other, members=(*other.members, key))
+                return
+        name = import_.name if key in fixed else free(import_.name, taken)
+        taken.add(strong(name.name))
+        union = Union(name, self.types, self.subtyping, self.substitution)
+        union.add(View(self._input(key), import_.type), import_.location)
+        self.substitution = union.substitution
+        self.merged.append(Merged(name, union.type(), import_.location, (key,)))
+
+    def _adopt(self, key: Key) -> None:
+        """Types that come from an import of another input are those of that import, which was merged before."""
+        for mention in self._mentioned(key):
+            if mention.origin is not mention.node:
+                self.substitution.map[mention.node] = self.substitution.node(mention.origin)
+
     # --- merging -------------------------------------------------------------------------------------------------
     def _merge(self, group: list[Key]) -> list[Merged]:
-        by_name = _grouped(group, lambda key: self._import(key).name.name)
+        by_name: dict[str, list[Key]] = {}
+        for key in group:
+            by_name.setdefault(self._import(key).name.name, []).append(key)
         if len(by_name) > 1:
             try:
-                return [self._attempt(self._highest_first(group))]
+                return [self._attempt(group)]
             except Mismatch:
                 pass  # The versions disagree, so each stays an import of its own.
-        return [self._one_name(members) for members in by_name]
+        return [self._one_name(members) for members in by_name.values()]
 
     def _one_name(self, members: list[Key]) -> Merged:
+        self._refuse_contradiction(members)
         try:
             return self._attempt(members)
         except Mismatch as mismatch:
             first = self._import(members[0])
-            places = [f"`{self.surfaces[k[0]].input.name}` imports it at {self._import(k).location}" for k in members]
+            places = [f"`{self._input(k)}` imports it at {self._import(k).location}" for k in members]
             raise LinkError(
                 f"`{first.name.name}` is left to be imported, but the inputs expect different types of it",
                 first.location,
                 causes=(*places, *mismatch.reasons),
-                remedy="rebuild the inputs against one version of it, or provide it by an input",
+                remedy="rebuild the inputs against one version of it, or provide it to one of them by an input:"
+                f" --link {self._input(members[0])}:{first.name.name}=PROVIDER:EXPORT",
             ) from None
 
-    def _highest_first(self, group: list[Key]) -> list[Key]:
-        def version(key: Key) -> Version:
-            found = versioned(self._import(key).name)
-            assert found is not None
-            return found.version
-
-        return sorted(group, key=version, reverse=True)
+    def _refuse_contradiction(self, members: list[Key]) -> None:
+        """LinkError if one name stands for different things, by its attributes; one component can import it once."""
+        for a, b in combinations(members, 2):
+            said = contradiction(self._import(a).name, self._import(b).name)
+            if said is not None:
+                name = self._import(b).name.name
+                sides = zip((a, b), said, strict=True)
+                raise LinkError(
+                    f"`{name}` is left to be imported, but `{self._input(a)}` and `{self._input(b)}` mean different"
+                    " things by it",
+                    self._import(b).location,
+                    causes=tuple(
+                        f"as `{self._input(k)}` imports it at {self._import(k).location}, it {what}"
+                        for k, what in sides
+                    ),
+                    remedy="one component imports a name once: provide it to one of them by an input,"
+                    f" --link {self._input(b)}:{name}=PROVIDER:EXPORT",
+                )
 
     def _attempt(self, members: list[Key]) -> Merged:
-        """One import for all of `members`, the first of which names it. Mismatch if they contradict each other."""
-        trial = self.types.substitution()
-        trial.map.update(self.substitution.map)
-        first = self._import(members[0])
-        self.types.where = first.location
-        self.importing = first.name.name
-        type_ = self._add(None, first.name, first.type, trial)
-        for key in members[1:]:
-            type_ = self._add(type_, first.name, self._import(key).type, trial)
-        self.substitution = trial
-        merged = type_.freeze(self.types.nodes) if isinstance(type_, _Exports) else type_
-        return Merged(first.name, merged, first.location, tuple(members))
+        """One import for all of `members`, named as the highest version. Mismatch if they contradict each other."""
+        ranked = sorted(members, key=lambda key: rank(self._import(key).name), reverse=True)
+        first = self._import(ranked[0])
+        name = reduce(agreed, (self._import(key).name for key in ranked))
+        for key in ranked:
+            self._adopt(key)
+        union = Union(name, self.types, self.subtyping, self.substitution)
+        for key in ranked:
+            union.add(View(self._input(key), self._import(key).type), first.location)
+        self.substitution = union.substitution
+        return Merged(name, union.type(), first.location, tuple(members))
 
-    def _add(
-        self, known: ExternType | _Exports | None, name: ExternName, type_: ExternType, trial: Substitution
-    ) -> ExternType | _Exports:
-        """`known` with what `type_` adds to it; the nodes of `type_` become those of `known`."""
-        match type_:
-            case InstanceType():
-                union = _Exports() if known is None else known
-                if not isinstance(union, _Exports):
-                    raise Mismatch(f"`{name.name}` is an instance on one side only")
-                for export in type_.exports:
-                    old = union.exports.get(export.name.name)
-                    new = self._add(None if old is None else old[1], export.name, export.type, trial)
-                    union.exports[export.name.name] = (export.name if old is None else old[0], new)
-                return union
-            case _ if known is None:
-                return self._first(name, type_, trial)
-            case TypeExtern() if isinstance(known, TypeExtern):
-                return self._same_type(name, known, type_, trial)
-            case FuncType() if isinstance(known, FuncType):
-                self._within(name, lambda: self.subtyping.funcs(trial.func(type_), known))
-                return known
-            case _:
-                raise Mismatch(f"`{name.name}` is of different sorts")
-
-    def _first(self, name: ExternName, type_: ExternType, trial: Substitution) -> ExternType:
-        """`type_` as an import of its own: types get new nodes, everything else is substituted."""
-
-        def mint(inner: str) -> ResourceId:
-            assert self.types.where is not None
-            full = inner if inner == self.importing else f"{self.importing}.{inner}"
-            return self.types.builder.resource(None, None, full, self.types.where)
-
-        wrapped = self.types.nodes.instance((NamedExtern(name, type_),))
-        return trial.fresh(wrapped, mint).exports[0].type
-
-    def _same_type(self, name: ExternName, known: TypeExtern, type_: TypeExtern, trial: Substitution) -> TypeExtern:
-        if known.bound_resource != type_.bound_resource:
-            raise Mismatch(f"`{name.name}` is a new resource type on one side only")
-        if not type_.bound_resource:
-            self._within(name, lambda: self.subtyping.nodes(trial.node(type_.type), known.type))
-        trial.map[type_.type] = known.type
-        return known
-
-    def _within(self, name: ExternName, check: Callable[[], None]) -> None:
-        try:
-            check()
-        except Mismatch as mismatch:
-            raise mismatch.within(f"`{name.name}` differs") from None
-
-
-def _names(node: TypeNode) -> Iterator[TypeNode]:
-    """`node` and what it is another name of."""
-    yield node
-    while isinstance(node, DefinedType | ResourceType) and node.alias_of is not None:
-        node = node.alias_of
-        yield node
+    def _refuse_clash(self) -> None:
+        found = clash((merged.name.name, merged) for merged in self.merged)
+        if found is None:
+            return
+        (name, one), (other_name, other) = found
+        sides = [(name, one), (other_name, other)]
+        raise LinkError(
+            f"`{name}` and `{other_name}` are left to be imported, but one component cannot import both:"
+            " case and hyphens do not tell names apart",
+            other.location,
+            causes=tuple(f"`{self._input(m.members[0])}` imports `{n}` at {m.location}" for n, m in sides),
+            remedy="rename one of them, or provide it by an input:"
+            f" --link {self._input(other.members[0])}:{other_name}=PROVIDER:EXPORT",
+        )
 
 
 def _is_value_type(type_: ExternType) -> bool:
     return isinstance(type_, TypeExtern) and not any(isinstance(node, ResourceType) for node in reached([type_.type]))
-
-
-def _grouped(keys: Sequence[Key], by: Callable[[Key], str]) -> list[list[Key]]:
-    """`keys` grouped, groups and members in order of appearance."""
-    groups: dict[str, list[Key]] = {}
-    for key in keys:
-        groups.setdefault(by(key), []).append(key)
-    return list(groups.values())

@@ -220,6 +220,13 @@ def test_inspect_shows_the_tree(hello: str, capsys: pytest.CaptureFixture[str]) 
     assert not any(line.lstrip().startswith("component") for line in lines[1:])
 
 
+def test_inspect_shows_what_is_implemented_and_external_ids(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "a.wat"
+    path.write_text('(component (import "primary" (implements "a:b/cache@1.2.0") (external-id "users") (instance $i)))')
+    assert run(["inspect", str(path)]) == 0
+    assert "import primary: instance, implements: a:b/cache@1.2.0, external id: users\n" in capsys.readouterr().out
+
+
 def test_inspect_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["inspect", "--json", VALUES, NESTED]) == 0
     values, nested = json.loads(capsys.readouterr().out)
