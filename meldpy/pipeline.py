@@ -18,6 +18,7 @@ from meldpy.errors import FileError, InternalError, MeldError, UsageError
 from meldpy.model.component import Component
 from meldpy.model.core import CoreModule, FuncImportType, GlobalType, MemoryType, TableType, TagType
 from meldpy.model.facts import CodeFacts
+from meldpy.model.fused import FusedModule
 from meldpy.model.linked import LiftFunc, LinkedGraph
 from meldpy.model.reindexed import IndexCounts
 
@@ -43,6 +44,7 @@ class FuseOptions:
     another. exports, hides: names (NAME or INPUT:NAME) to export besides, or not.
     validate: check the inputs and the output with the engine. names: keep the name section.
     opaque_reps: "INTERFACE.RESOURCE" names of resource types whose reps are opaque numbers (design section 6).
+    core: write a core module, for engines that know no components.
     max_*: caps on link-time expansion.
     """
 
@@ -55,6 +57,7 @@ class FuseOptions:
     validate: bool = True
     names: bool = True
     opaque_reps: tuple[str, ...] = ()
+    core: bool = False
     max_instances: int = 10_000
     max_core_instances: int = 10_000
     max_definitions: int = 200_000
@@ -107,17 +110,18 @@ def fuse(inputs: Sequence[FuseInput | str | Path | bytes], options: FuseOptions 
     # Build: from the graph on, everything about the output follows from it.
     with _blaming_invalid_input(components, options):
         graph = link(components, options)
-        component, merged_notes, carriers = build(graph, options)
+        output, merged_notes, carriers = build_core(graph, options) if options.core else build(graph, options)
     notes += merged_notes
     # Encode: the only place where the output becomes bytes.
-    from meldpy.binary.encode import encode_component
-
-    data = encode_component(component)
+    data = encode(output)
     # Validate what we made, before anybody sees it.
     if options.validate:
-        from meldpy.validation import validate_output
+        from meldpy.validation import validate_core_output, validate_output
 
-        validate_output(data, component)
+        if isinstance(output, Component):
+            validate_output(data, output)
+        else:
+            validate_core_output(data)
     report = FuseReport(
         tuple((item.name, len(item.data)) for item in named),
         len(data),
@@ -133,27 +137,52 @@ def fuse(inputs: Sequence[FuseInput | str | Path | bytes], options: FuseOptions 
 
 def build(graph: LinkedGraph, options: FuseOptions) -> tuple[Component, list[str], int]:
     """The output component of a linked graph, notes for `-v`, and the number of carriers."""
+    from meldpy.wrapper import wrap
+
+    fused, notes = merged(graph, options)
+    # Wrap: the outer component, with the world of the composition.
+    return wrap(graph, fused), notes, len(fused.carriers)
+
+
+def build_core(graph: LinkedGraph, options: FuseOptions) -> tuple[CoreModule, list[str], int]:
+    """The same for a core output, which has no carriers."""
+    from meldpy.core_output import present
+    from meldpy.wrapper import world_type
+
+    fused, notes = merged(graph, options)
+    assert fused.boundary.core is not None
+    # Present: the names that the ecosystem gives a guest's edge, and the world as a type.
+    world = encode(world_type(graph, fused.boundary.core.string_encoding))
+    return present(graph, fused, world), notes, 0
+
+
+def merged(graph: LinkedGraph, options: FuseOptions) -> tuple[FusedModule, list[str]]:
+    """All code of a linked graph in one module, and notes for `-v`."""
     from meldpy import __version__
     from meldpy.adapter import adapt, declared_opaque, opaque_notes
     from meldpy.analysis import analyse
     from meldpy.kernel.reindex import reindex
     from meldpy.merger import MergeOptions, merge
-    from meldpy.wrapper import wrap
 
     # Analyse: what is live, what throws, what leaves, which calls only go through wit-component's shim.
     facts = analyse(graph, scan)
     # Adapt: code for every crossing, with symbolic references, before anything has an index.
     opaque = declared_opaque(graph, options.opaque_reps)
-    adapted = adapt(graph, facts, RuntimeLibrary(), opaque)
+    adapted = adapt(graph, facts, RuntimeLibrary(), opaque, core=options.core)
     # Merge: the physical link; identities become indices of one core module and its carriers.
     fused = merge(graph, facts, adapted, reindex, scan, MergeOptions(version=__version__, names=options.names))
-    # Wrap: the outer component, with the world of the composition.
-    component = wrap(graph, fused)
     dropped = sorted(set(fused.dropped_customs))
     notes = opaque_notes(graph, options.opaque_reps, adapted)
     if dropped:
         notes.append(f"dropped custom sections that fusing would make stale: {', '.join(dropped)}")
-    return component, notes, len(fused.carriers)
+    return fused, notes
+
+
+def encode(output: Component | CoreModule) -> bytes:
+    """The bytes of a component or core module."""
+    from meldpy.binary.encode import encode_component, encode_module
+
+    return encode_component(output) if isinstance(output, Component) else encode_module(output)
 
 
 @final

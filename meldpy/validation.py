@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from meldpy.errors import InternalError, LimitError, Location, UnsupportedError, ValidationError
@@ -60,18 +61,33 @@ def validate_output(data: bytes, component: Component) -> None:
     from meldpy.engine.validate import Subject, validate
 
     modules = tuple((0, encode_module(module)) for module in _modules(component))
-    try:
+    with _our_output("component"):
         validate(Subject("output", data, component, modules, _skeleton(component)))
+
+
+def validate_core_output(data: bytes) -> None:
+    """The same for a core output."""
+    from meldpy.engine.validate import validate_module
+
+    with _our_output("module"):
+        validate_module("output", data)
+
+
+@contextmanager
+def _our_output(what: str) -> Iterator[None]:
+    """A refusal is about what we made, not about what we were given."""
+    try:
+        yield
     except ValidationError as error:
         if any(_LIMIT_WORDS.search(cause) for cause in error.causes):
             raise LimitError(
-                "the fused component would pass a limit of the engines; nothing was written",
+                f"the fused {what} would pass a limit of the engines; nothing was written",
                 Location("output"),
                 causes=error.causes,
                 remedy="fuse fewer inputs at once, or fewer instances",
             ) from error
         raise InternalError(
-            "the fused component is invalid; nothing was written",
+            f"the fused {what} is invalid; nothing was written",
             Location("output"),
             causes=error.causes,
             remedy="please report this with the inputs; this is a defect of meldpy",

@@ -18,6 +18,7 @@ from meldpy.adapter.flags import leaving_instances
 from meldpy.adapter.functions import Functions
 from meldpy.adapter.handles import Handles
 from meldpy.adapter.library import Instances, RuntimeLibrary
+from meldpy.adapter.one_memory import OneMemory, nameless_resources
 from meldpy.adapter.plan import plan
 from meldpy.adapter.refusals import refuse_unsupported
 from meldpy.adapter.resources import handle_tables, outer_resources
@@ -32,10 +33,16 @@ from meldpy.model.linked import LiftFunc, LinkedGraph, Lower, ResourceBuiltin
 
 
 def adapt(
-    graph: LinkedGraph, facts: Facts, runtime: RuntimeLibrary, opaque: Collection[ResourceId] = frozenset()
+    graph: LinkedGraph,
+    facts: Facts,
+    runtime: RuntimeLibrary,
+    opaque: Collection[ResourceId] = frozenset(),
+    *,
+    core: bool = False,
 ) -> Adapted:
     """Everything that a linked graph needs beside its own core modules. `runtime`: the runtime library by name;
-    `opaque`: the resource types whose reps are declared to be opaque numbers (see `resources`).
+    `opaque`: the resource types whose reps are declared to be opaque numbers (see `resources`); `core`: for a core
+    output (see `one_memory`).
 
     Raises UnsupportedError for what is reached and cannot be fused (`refusals`).
     """
@@ -44,7 +51,7 @@ def adapt(
     refuse_unsupported(graph, facts, exported, abi)
 
     # Decide: who keeps which handle table, and which flags are alive.
-    tables = handle_tables(graph, facts, exported, abi, opaque)
+    tables = handle_tables(graph, facts, exported, abi, opaque, nameless_resources(graph) if core else frozenset())
     symbols = Symbols(facts.forwards)
     functions = Functions()
     labels = {instance.id: instance.label for instance in graph.instances}
@@ -59,6 +66,9 @@ def adapt(
 
     # Name: every live lower and built-in gets its function before any body that might call it is written.
     calls, host_calls = _live_lowers(graph, facts)
+    one_memory = OneMemory(shop, graph, symbols, edge.shims) if core else None
+    if one_memory is not None:
+        one_memory.decide([graph.lifts[id] for id in exported], host_calls)
     sites: dict[LowerId, EmittedFunc] = {lower.id: functions.reserve() for lower in calls}
     symbols.lowers.update(sites)
     symbols.lowers.update({lower.id: edge.host_call(lower) for lower in host_calls})
@@ -81,6 +91,7 @@ def adapt(
     outer_lowers = tuple(edge.outer_lower(lower) for lower in host_calls)
     outer_lifts = tuple(edge.outer_lift(graph.lifts[id]) for id in exported)
     resources = tuple(edge.outer_resource(id) for id in outer_resources(graph, facts, exported, abi, tables))
+    core_edge = None if one_memory is None else one_memory.edge(outer_lifts, outer_lowers)
     return Adapted(
         functions=functions.functions,
         flags=functions.flags,
@@ -93,6 +104,7 @@ def adapt(
         outer_builtins=handles.outer_builtins,
         outer_resources=resources,
         opaque_reps=tables.opaque,
+        core=core_edge,
     )
 
 

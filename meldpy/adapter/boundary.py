@@ -58,7 +58,7 @@ class OuterEdge:
         self._graph = graph
         self._symbols = symbols
         self._wrappers: dict[object, EmittedFunc] = {}
-        self._shims = Shims(shop, graph, symbols)
+        self.shims = Shims(shop, graph, symbols)
         self._waiting: list[tuple[EmittedFunc, Lower]] = []
 
     # --- what guests call -------------------------------------------------------------------------------------
@@ -66,7 +66,7 @@ class OuterEdge:
         """The function behind a lower of an imported function: the import itself, or a stub that checks may_leave, or
         a shim (written by `finish`)."""
         target = OuterLowerFunc(lower.id)
-        if self._shims.needed(lower.instance, lower.type):
+        if self.shims.needed(lower.instance, lower.type, Context.LOWER):
             shim = self._shop.functions.reserve()
             self._waiting.append((shim, lower))
             return shim
@@ -88,30 +88,30 @@ class OuterEdge:
         """Write the shims of imported functions, now that all symbols are known."""
         for shim, lower in self._waiting:
             with located(lower.location):
-                self._shims.import_(shim, lower, OuterLowerFunc(lower.id))
+                self.shims.import_(shim, lower, OuterLowerFunc(lower.id))
 
     # --- what the outer component says ------------------------------------------------------------------------
     def outer_lift(self, lift: Lift) -> OuterLift:
         """The outer canon lift of an exported function."""
         options = lift.options
         core_type = self._shop.abi.func(lift.type, Context.LIFT, options.memory64).core
-        form = self._shims.full_lift(lift)
+        form = self.shims.full_lift(lift)
         core_func = self._symbols.final(lift.core_func)
-        if self._shims.needed(lift.instance, lift.type):
+        if self.shims.needed(lift.instance, lift.type, Context.LIFT):
             with located(lift.location):
-                core_func = self._shims.export(lift)
+                core_func = self.shims.export(lift)
         post_return = None if options.post_return is None else self._symbols.final(options.post_return)
         if post_return is not None:
             post_return = self._post_return(post_return, CoreFuncType(core_type.results, ()), lift.instance)
         if form is not None:
-            framed = self._shims.post_return(lift, form, post_return) if form.frames else None
+            framed = self.shims.post_return(lift, form, post_return) if form.frames else None
             return OuterLift(lift.id, core_func, form.core_type, replace(form.options, post_return=framed))
         needs = self._shop.abi.needs(lift.type, Context.LIFT)
         return OuterLift(lift.id, core_func, core_type, self._options(lift.instance, options, needs, post_return))
 
     def outer_lower(self, lower: Lower) -> OuterLower:
         """The outer canon lower of an imported function."""
-        form = self._shims.full_lower(lower)
+        form = self.shims.full_lower(lower)
         if form is not None:
             return OuterLower(lower.id, form.core_type, form.options)
         core_type = self._shop.abi.func(lower.type, Context.LOWER, lower.options.memory64).core

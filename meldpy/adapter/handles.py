@@ -67,6 +67,10 @@ class Handles:
         """Whether handles of `instance` are in a table of ours."""
         return instance in self._tables.numbers
 
+    def is_direct(self, instance: InstanceId) -> bool:
+        """Whether the instance's table is the engine's, so that its handles are the outer component's."""
+        return instance == self._tables.direct
+
     def table(self, instance: InstanceId) -> int:
         """The constant that stands for the instance's table."""
         return runtime.table_address(self._tables.numbers[instance])

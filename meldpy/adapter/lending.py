@@ -39,6 +39,9 @@ def plan_lending(
     abi: Abi, handles: Handles, params: tuple[ValType, ...], spilled: bool, lender: InstanceId, borrower: InstanceId
 ) -> Lending:
     """`spilled`: whether the parameters are in memory on the caller's side (then on both)."""
+    if handles.is_direct(lender) or handles.is_direct(borrower):
+        # one table on both sides, the engine's, which sees to it all
+        return Lending(lender, (), (), False)
     flat: list[tuple[int, ResourceId]] = []
     inner: list[ValType] = []
     position = 0

@@ -22,7 +22,7 @@ Spec: CanonicalABI.md "Component Instance State".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import final
 
@@ -46,14 +46,17 @@ class Tables:
 
 
 def handle_tables(
-    graph: LinkedGraph, facts: Facts, exported: tuple[LiftId, ...], abi: Abi, opaque: Iterable[ResourceId] = ()
+    graph: LinkedGraph,
+    facts: Facts,
+    exported: tuple[LiftId, ...],
+    abi: Abi,
+    opaque: Iterable[ResourceId] = (),
+    nameless: Collection[ResourceId] = frozenset(),
 ) -> Tables:
-    """Which instance has which table. `opaque`: the resource types that were declared so."""
-    with_builtins = {
-        builtin.instance
-        for builtin in graph.builtins
-        if isinstance(builtin, ResourceBuiltin) and builtin.id in facts.live.builtins
-    }
+    """Which instance has which table. `opaque`: the resource types that were declared so; `nameless`: those that
+    cannot be in the outer component's table."""
+    builtins = [b for b in graph.builtins if isinstance(b, ResourceBuiltin) and b.id in facts.live.builtins]
+    with_builtins = {builtin.instance for builtin in builtins}
     lifts = [graph.lifts[id] for id in exported]
     at_the_edge = {lift.instance for lift in lifts if abi.contents.of(value_types(lift.type)) & Content.HANDLE}
     among_themselves: set[InstanceId] = set()
@@ -67,6 +70,8 @@ def handle_tables(
     users = with_builtins | at_the_edge | among_themselves
     candidates = (at_the_edge or users) - among_themselves
     direct = min(candidates) if len(candidates) == 1 and len(at_the_edge or users) == 1 else None
+    if any(builtin.instance == direct and builtin.resource in nameless for builtin in builtins):
+        direct = None
     numbers = {instance: number for number, instance in enumerate(sorted(users - {direct}))}
     lent = set(_lent_to_others(graph, facts, exported, abi))
     return Tables(direct, numbers, frozenset(opaque) - lent)

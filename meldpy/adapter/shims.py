@@ -8,6 +8,9 @@ A shim is needed where a function that the host calls, or calls back, has handle
   the boundary memory (`runtime/boundary.wat`), which the outer canonical options name in place of the guest's. Guest
   memory is never patched, and the guest's realloc is called as for a utf8 source.
 
+In a core output the host sees one memory. Where that is the boundary memory (`one_memory` decides), every function
+whose type needs a memory has a full shim, with handles or without.
+
 Their bodies are in `shim_bodies`; flags of the host's entries are added by `boundary`, as for functions without a shim.
 
 Spec: CanonicalABI.md `canon_lift`, `canon_lower`, with the outer component as one more instance. Design section 6.
@@ -60,9 +63,19 @@ class Shims:
         self._shop = shop
         self._graph = graph
         self._symbols = symbols
+        self.through_boundary = False
+        """Whether everything in memory crosses through the boundary memory; set before anything is asked."""
 
     # --- decisions --------------------------------------------------------------------------------------------
-    def needed(self, instance: InstanceId, type: FuncType) -> bool:
+    def needed(self, instance: InstanceId, type: FuncType, context: Context) -> bool:
+        """Whether the guest's own function will not do."""
+        return self._moves(type, context) or self._translates(instance, type)
+
+    def _moves(self, type: FuncType, context: Context) -> bool:
+        """Whether values must leave the guest's memory, whatever they are."""
+        return self.through_boundary and self._shop.abi.needs(type, context).memory
+
+    def _translates(self, instance: InstanceId, type: FuncType) -> bool:
         """Whether handles in a function's type must be translated. Borrows of what the instance itself defines arrive
         as reps, with a shim or without: such a function is exported, since no import names that resource type."""
         handles, contents = self._shop.handles, self._shop.abi.contents
@@ -73,18 +86,20 @@ class Shims:
 
     def full_lift(self, lift: Lift) -> OuterForm | None:
         """The outer form of an exported function; None: the guest's own, with a thin shim or none."""
-        if not self.needed(lift.instance, lift.type):
+        if not self.needed(lift.instance, lift.type, Context.LIFT):
             return None
         # a post-return wants the guest's own handle back
-        own_result = self._has_handles(lift.type.result)
-        if self._top_level_only(lift.type) and not (own_result and lift.options.post_return is not None):
+        wanted_back = self._has_handles(lift.type.result) and lift.options.post_return is not None
+        if not self._moves(lift.type, Context.LIFT) and self._top_level_only(lift.type) and not wanted_back:
             return None
         flat, form = self._outer(lift.type, Context.LIFT)
         return replace(form, frames=flat.result is None or lift.options.post_return is not None)
 
     def full_lower(self, lower: Lower) -> OuterForm | None:
         """The same for an imported function."""
-        if not self.needed(lower.instance, lower.type) or self._top_level_only(lower.type):
+        if not self.needed(lower.instance, lower.type, Context.LOWER):
+            return None
+        if not self._moves(lower.type, Context.LOWER) and self._top_level_only(lower.type):
             return None
         return self._outer(lower.type, Context.LOWER)[1]
 

@@ -51,6 +51,7 @@ _COUNT = click.IntRange(min=1)
     metavar="INTERFACE.RESOURCE",
     help="Pass this resource's reps as they are, without handle tables.",
 )
+@click.option("--core", is_flag=True, help="Write a core module, for engines that know no components.")
 @click.option("--max-instances", default=10_000, type=_COUNT, show_default=True, help="Cap on component instances.")
 @click.option("--max-core-instances", default=10_000, type=_COUNT, show_default=True, help="Cap on core instances.")
 @click.option(
@@ -73,6 +74,7 @@ def fuse(
     hides: tuple[str, ...],
     names: bool,
     opaque_reps: tuple[str, ...],
+    core: bool,
     max_instances: int,
     max_core_instances: int,
     max_definitions: int,
@@ -104,6 +106,7 @@ def fuse(
         validate=validate,
         names=names,
         opaque_reps=opaque_reps,
+        core=core,
         max_instances=max_instances,
         max_core_instances=max_core_instances,
         max_definitions=max_definitions,

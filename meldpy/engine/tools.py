@@ -47,7 +47,7 @@ def require() -> None:
 
 
 def print_text(data: bytes) -> str:
-    """The text format of a component. Raises EngineError if wasm-tools is absent or fails."""
+    """The text format of a component or core module. Raises EngineError if wasm-tools is absent or fails."""
     require()
     try:
         done = _run(["print", "-"], data)
@@ -56,9 +56,9 @@ def print_text(data: bytes) -> str:
     if done.returncode != 0:
         raise EngineError("wasm-tools print failed", causes=causes_in(done.stderr.decode("utf-8", "replace")))
     text = done.stdout.decode("utf-8", "replace")
-    if not text.startswith("(component") or not text.rstrip().endswith(")"):
+    if not text.startswith(("(component", "(module")) or not text.rstrip().endswith(")"):
         raise EngineError(
-            "wasm-tools print gave something else than the text of a component",
+            "wasm-tools print gave something else than the text of a component or module",
             remedy="is the `wasm-tools` on the PATH the one of the Bytecode Alliance?",
         )
     return text

@@ -61,6 +61,16 @@ def validate(subject: Subject) -> tuple[str, ...]:
     raise _invalid(subject, where, causes, full)
 
 
+def validate_module(source: str, data: bytes) -> None:
+    """The same for a core module."""
+    full = full_engine()
+    try:
+        wasmtime.Module.validate(full.engine, data)
+    except wasmtime.WasmtimeError as error:
+        inside, causes = offset_in(causes_of(error))
+        raise ValidationError("the core module is invalid", Location(source, inside), causes=causes) from error
+
+
 def _engines() -> Iterator[wasmtime.Engine]:
     yield plain_engine()
     yield full_engine().engine

@@ -12,10 +12,10 @@ from meldpy.merger.carriers import MEMORY, TABLE, CarriedFuncs, forwarder_table
 from meldpy.merger.exprs import merged_memory_type, merged_table_type
 from meldpy.merger.layout import Layout
 from meldpy.merger.limits import check_name, clip_name
-from meldpy.merger.outer import HostFunc, HostImports
+from meldpy.merger.outer import HostBuiltin, HostFunc, HostImports, HostUncalled
 from meldpy.merger.placement import Placement
 from meldpy.merger.units import Symbols
-from meldpy.model.code import Adapted, FuncSymbol, OuterLift, OuterOptions
+from meldpy.model.code import Adapted, CoreEdge, FuncSymbol, OuterLift, OuterOptions
 from meldpy.model.core import (
     CoreExport,
     CoreExternType,
@@ -31,6 +31,8 @@ from meldpy.model.fused import (
     BoundLower,
     BoundOptions,
     BoundResource,
+    BoundUncalled,
+    CoreBoundary,
     CoreExportRef,
     MainImport,
 )
@@ -60,10 +62,13 @@ class Edge:
         """In the order of `layout`: functions, then the carriers' memories and tables."""
         for item, type_ in zip(hosts.imports, self.layout.host_types, strict=True):
             bound: MainImport
-            if isinstance(item, HostFunc):
-                bound = BoundLower(item.func, self._options(item.lower.options))
-            else:
-                bound = BoundBuiltin(item.builtin.op, item.builtin.resource)
+            match item:
+                case HostFunc():
+                    bound = BoundLower(item.func, self._options(item.lower.options))
+                case HostBuiltin():
+                    bound = BoundBuiltin(item.builtin.op, item.builtin.resource)
+                case HostUncalled():
+                    bound = BoundUncalled(item.uncalled.import_, item.uncalled.path)
             self._import(item.module, item.name, FuncImportType(CoreTypeIndex(type_)), bound)
         carriers = self._placement.carriers
         for number, carrier in enumerate(carriers):
@@ -114,10 +119,17 @@ class Edge:
         names = lift_names(graph)
         lifts = tuple(self._lift(lift, names[lift.lift]) for lift in adapted.outer_lifts)
         resources = tuple(
-            BoundResource(each.resource, None if each.dtor is None else self._forwarder(each.dtor))
+            BoundResource(each.resource, None if each.dtor is None else self._early(each.dtor, "dtor"))
             for each in adapted.outer_resources
         )
-        return Boundary(tuple(self._bound), lifts, resources)
+        return Boundary(tuple(self._bound), lifts, resources, self._core(adapted.core))
+
+    def _core(self, edge: CoreEdge | None) -> CoreBoundary | None:
+        if edge is None:
+            return None
+        memory = None if edge.memory is None else self._memory(edge.memory)
+        realloc = None if edge.realloc is None else self._func(edge.realloc, "cabi_realloc")
+        return CoreBoundary(memory, realloc, edge.string_encoding)
 
     def _lift(self, lift: OuterLift, name: str) -> BoundLift:
         options = lift.options
@@ -130,16 +142,16 @@ class Edge:
         return BoundLift(lift.lift, self._func(lift.core_func, name), bound)
 
     def _options(self, options: OuterOptions) -> BoundOptions:
-        """Of a lower: everything lies in carriers."""
+        """Of a lower: everything lies in carriers, if there are any."""
         memory = None if options.memory is None else self._memory(options.memory)
-        assert memory is None or memory.carrier is not None
-        realloc = None if options.realloc is None else self._forwarder(options.realloc)
+        assert memory is None or memory.carrier is not None or not self._placement.carriers
+        realloc = None if options.realloc is None else self._early(options.realloc, "cabi_realloc")
         assert options.post_return is None, "only lifts have a post-return"
         return BoundOptions(options.string_encoding, memory, realloc, None)
 
-    def _forwarder(self, func: FuncSymbol) -> CoreExportRef:
-        assert self.carried is not None
-        return self.carried.ref(self.symbols.need(func))
+    def _early(self, func: FuncSymbol, wish: str) -> CoreExportRef:
+        """A function that a component must name before its main module exists: a forwarder's, if there are any."""
+        return self._func(func, wish) if self.carried is None else self.carried.ref(self.symbols.need(func))
 
 
 def lift_names(graph: LinkedGraph) -> dict[LiftId, str]:

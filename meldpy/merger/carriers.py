@@ -56,7 +56,9 @@ class Forwarder:
 
 
 def forwarders_of(adapted: Adapted, symbols: Symbols) -> tuple[Forwarder, ...]:
-    """One for each distinct realloc of a host function's lower and each distinct destructor."""
+    """One for each distinct realloc of a host function's lower and each distinct destructor, but in a core output."""
+    if adapted.core is not None:
+        return ()
     found: dict[FuncSymbol, str] = {}
     for lower in adapted.outer_lowers:
         if lower.options.realloc is not None:

@@ -13,7 +13,7 @@ from typing import final
 
 from meldpy.merger.layout import Layout, space_map
 from meldpy.merger.limits import NAME
-from meldpy.merger.outer import HostFunc, HostImports
+from meldpy.merger.outer import HostBuiltin, HostImports
 from meldpy.merger.protocols import DROPPED
 from meldpy.merger.segments import Segments
 from meldpy.merger.units import Unit
@@ -69,7 +69,7 @@ class Names:
     ) -> None:
         funcs = self.maps[NameKind.FUNCTION]
         for index, item in enumerate(hosts.imports):
-            funcs[index] = f"{item.module}#{item.name}" if isinstance(item, HostFunc) else item.name
+            funcs[index] = f"{item.module}#{item.name}" if not isinstance(item, HostBuiltin) else item.name
         first = self.layout.func_count - len(functions)
         for index, name in enumerate((*(function.name for function in functions), *start_names), first):
             funcs[index] = name

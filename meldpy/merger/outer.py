@@ -11,7 +11,7 @@ from typing import TypeAlias, final
 
 from meldpy.errors import InternalError
 from meldpy.merger.units import Symbols
-from meldpy.model.code import Adapted, OuterBuiltin, OuterBuiltinFunc, OuterLower
+from meldpy.model.code import Adapted, OuterBuiltin, OuterBuiltinFunc, OuterLower, UncalledImport
 from meldpy.model.core import CoreFuncType
 from meldpy.model.ids import ImportFuncId, LowerId
 from meldpy.model.linked import ImportFunc, LinkedGraph
@@ -36,7 +36,17 @@ class HostBuiltin:
     name: str
 
 
-HostImport: TypeAlias = "HostFunc | HostBuiltin"
+@final
+@dataclass(frozen=True, slots=True)
+class HostUncalled:
+    """An import that nothing calls; see `CoreEdge`."""
+
+    uncalled: UncalledImport
+    module: str
+    name: str
+
+
+HostImport: TypeAlias = "HostFunc | HostBuiltin | HostUncalled"
 
 
 @final
@@ -50,7 +60,13 @@ class HostImports:
 
 
 def host_type(item: HostImport) -> CoreFuncType:
-    return item.lower.core_type if isinstance(item, HostFunc) else item.builtin.core_type
+    match item:
+        case HostFunc():
+            return item.lower.core_type
+        case HostBuiltin():
+            return item.builtin.core_type
+        case HostUncalled():
+            return item.uncalled.core_type
 
 
 def host_imports(graph: LinkedGraph, adapted: Adapted, symbols: Symbols) -> HostImports:
@@ -78,11 +94,17 @@ def host_imports(graph: LinkedGraph, adapted: Adapted, symbols: Symbols) -> Host
         name = graph.resources[builtin.resource].name
         symbol = OuterBuiltinFunc(builtin.op, builtin.resource)
         builtins[symbol] = number(key, HostBuiltin(builtin, "canon", f"resource.{builtin.op} {name}"))
+    for uncalled in () if adapted.core is None else adapted.core.uncalled:
+        imports.append(HostUncalled(uncalled, *_import_name(graph, uncalled.import_, uncalled.path)))
     return HostImports(tuple(imports), lowers, builtins)
 
 
 def _function_name(graph: LinkedGraph, func: ImportFuncId) -> tuple[str, str]:
     """A module and field name for readers; what is bound is in the boundary."""
     imported = graph.import_funcs[func]
-    name = graph.imports[imported.import_].name.name
-    return (name, ".".join(imported.path)) if imported.path else ("import", name)
+    return _import_name(graph, imported.import_, imported.path)
+
+
+def _import_name(graph: LinkedGraph, import_: int, path: tuple[str, ...]) -> tuple[str, str]:
+    name = graph.imports[import_].name.name
+    return (name, ".".join(path)) if path else ("import", name)

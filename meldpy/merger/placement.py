@@ -48,8 +48,11 @@ class Placement:
 
 
 def place(units: Sequence[Unit], kept: Kept, plan: Plan, adapted: Adapted, forwarders: bool) -> Placement:
+    """`adapted.core`: everything stays in the main module, since nothing has to exist before it."""
     memories = [m for unit in units for m in unit.memories[unit.own_memories :] if m in kept.memories]
     tables = [t for unit in units for t in unit.tables[unit.own_tables :] if t in kept.tables]
+    if adapted.core is not None:
+        return Placement(tuple(memories), tuple(tables), ())
     host_memories = {lower.options.memory for lower in adapted.outer_lowers}
     main_memories = _favourite([m for m in memories if m not in host_memories], _data_sizes(plan))
     main_tables = [t for t in tables if _initialised(units, t)] or _favourite(tables, _elem_counts(plan))

@@ -68,6 +68,10 @@ def kept_items(units: Sequence[Unit], live: Live, adapted: Adapted, symbols: Sym
     for resource in adapted.outer_resources:
         if resource.dtor is not None:
             reach.func(resource.dtor)
+    if adapted.core is not None:
+        if adapted.core.memory is not None:
+            reach.memories.add(adapted.core.memory)
+        reach.func(adapted.core.realloc)
     reach.drain()
     by_unit: defaultdict[CoreInstanceId, list[int]] = defaultdict(list)
     for func in (*live.funcs, *reach.funcs):

@@ -12,6 +12,7 @@ from typing import TypeAlias, final
 
 from meldpy.model.canon import StringEncoding
 from meldpy.model.core import CoreFuncType, CoreValType
+from meldpy.model.extern import FuncType
 from meldpy.model.ids import (
     BuiltinId,
     CoreInstanceId,
@@ -224,13 +225,38 @@ class OuterResource:
 
 @final
 @dataclass(frozen=True, slots=True)
+class UncalledImport:
+    """A function of import number `import_` that nothing calls; a core output imports it all the same."""
+
+    import_: int
+    path: tuple[str, ...]
+    type: FuncType
+    core_type: CoreFuncType
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class CoreEdge:
+    """What the host of a core output finds in place of canonical options: one memory and one realloc for everything.
+
+    Both are None where no type at the edge needs them.
+    """
+
+    memory: MemoryId | None
+    realloc: FuncSymbol | None
+    string_encoding: StringEncoding
+    uncalled: tuple[UncalledImport, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class Adapted:
     """What `adapt` adds to a LinkedGraph.
 
     lowers, builtins: the function that implements each live lower and built-in (what a core import bound to a
     LowerFunc or BuiltinFunc really gets). outer_*: in a deterministic order; a lower or built-in appears once in
     `outer_lowers`/`outer_builtins` exactly if some symbol OuterLowerFunc/OuterBuiltinFunc names it. opaque_reps: the
-    resource types declared so for which it took effect.
+    resource types declared so for which it took effect. core: the edge of a core output; None for a component.
     """
 
     functions: tuple[Emitted, ...]
@@ -244,3 +270,4 @@ class Adapted:
     outer_builtins: tuple[OuterBuiltin, ...]
     outer_resources: tuple[OuterResource, ...]
     opaque_reps: frozenset[ResourceId] = frozenset()
+    core: CoreEdge | None = None

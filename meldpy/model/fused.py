@@ -54,7 +54,16 @@ class BoundBuiltin:
     resource: ResourceId
 
 
-MainImport: TypeAlias = "BoundLower | BoundBuiltin | CoreExportRef"
+@final
+@dataclass(frozen=True, slots=True)
+class BoundUncalled:
+    """A main-module import of an imported function that nothing calls (core outputs only)."""
+
+    import_: int
+    path: tuple[str, ...]
+
+
+MainImport: TypeAlias = "BoundLower | BoundBuiltin | BoundUncalled | CoreExportRef"
 """What one import of the main module is bound to; a CoreExportRef is a carrier's memory, table or function."""
 
 
@@ -79,16 +88,28 @@ class BoundResource:
 
 @final
 @dataclass(frozen=True, slots=True)
+class CoreBoundary:
+    """What the host of a core output works with: exports of the main module, and how strings are encoded there."""
+
+    memory: CoreExportRef | None
+    realloc: CoreExportRef | None
+    string_encoding: StringEncoding
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class Boundary:
     """Everything the outer component has to say about core items.
 
     main_imports[i] binds `main.imports[i]` (all imports of main have distinct (module, name) pairs).
-    lifts: by the lifts that the graph's exports mention. resources: in an order in which they can be defined.
+    lifts: by the lifts that the graph's exports mention. resources: in an order in which they can be defined. core:
+    set for a core output, which has no carriers.
     """
 
     main_imports: tuple[MainImport, ...]
     lifts: tuple[BoundLift, ...]
     resources: tuple[BoundResource, ...]
+    core: CoreBoundary | None = None
 
 
 @final

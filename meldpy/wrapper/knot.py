@@ -36,7 +36,15 @@ from meldpy.model.component import (
     SortIndex,
 )
 from meldpy.model.core import CoreSort, NumType
-from meldpy.model.fused import BoundBuiltin, BoundLower, BoundOptions, CoreExportRef, FusedModule, MainImport
+from meldpy.model.fused import (
+    BoundBuiltin,
+    BoundLower,
+    BoundOptions,
+    BoundUncalled,
+    CoreExportRef,
+    FusedModule,
+    MainImport,
+)
 from meldpy.model.ids import CoreFuncIndex, CoreInstanceIndex, CoreModuleIndex, FuncIndex, LiftId, TypeIndex
 from meldpy.model.linked import ImportFunc, LinkedGraph
 from meldpy.wrapper.builder import ComponentBuilder
@@ -120,6 +128,8 @@ class Knot:
                 return CanonLower(self.imports.func(ImportFunc(func)), self._options(options))
             case BoundBuiltin():
                 return self._builtin(binding)
+            case BoundUncalled():
+                raise InternalError("a component imports no function that nothing calls")
             case _:
                 assert_never(binding)
 

@@ -5,6 +5,8 @@ arrives is the rep if the lowering instance defines the resource type, else a ha
 does is a question of identity. If a side is the outer component, its table is the engine's: handles of resource types
 that it imports are passed on as they are (they are the reps of inner entries), and those of resource types defined
 inside are made and unmade by its built-ins. The engine already does what an outer borrow needs but for dropping it.
+If the instance on the other side uses the engine's table itself, both sides have one table, and handles stay as they
+are.
 
 Spec: CanonicalABI.md `lift_own`, `lift_borrow`, `lower_own`, `lower_borrow`. Streams, futures and error contexts were
 refused (`refusals`).
@@ -47,6 +49,10 @@ def translate_flat_borrow(em: Emitter, type: BorrowType[ResourceType], src: Plac
 def _move(em: Emitter, resource: ResourceId, src: Place, dst: Place) -> None:
     b, handles = em.b, em.shop.handles
     defined_inside = handles.definer(resource) is not None
+    if _one_table(em, src, dst):
+        with written_word(em, dst):
+            read_word(em, src)
+        return
     with written_word(em, dst):
         entered = _name_entry(em, resource, dst.side.instance)
         taken = _name_entry(em, resource, src.side.instance)
@@ -65,6 +71,10 @@ def _move(em: Emitter, resource: ResourceId, src: Place, dst: Place) -> None:
 
 def _lend(em: Emitter, resource: ResourceId, src: Place, dst: Place, *, remember: bool) -> None:
     b, handles = em.b, em.shop.handles
+    if _one_table(em, src, dst):
+        with written_word(em, dst):
+            read_word(em, src)
+        return
     as_handle = handles.arrives_as_handle(resource, dst.side.instance)
     with written_word(em, dst):
         if as_handle:
@@ -82,6 +92,12 @@ def _lend(em: Emitter, resource: ResourceId, src: Place, dst: Place, *, remember
             assert em.scope is not None, "plan_lending: a borrow that arrives as a handle has a scope"
             b.get(em.scope)
             b.call(handles.func("lower-borrow"))
+
+
+def _one_table(em: Emitter, src: Place, dst: Place) -> bool:
+    """Whether one side is an instance whose table is the engine's: then the other is the outer component."""
+    handles = em.shop.handles
+    return handles.is_direct(src.side.instance) or handles.is_direct(dst.side.instance)
 
 
 def _name_entry(em: Emitter, resource: ResourceId, instance: InstanceId) -> bool:

@@ -1,0 +1,159 @@
+"""The outer edge of a core output: what of it the host finds in the one memory that is exported.
+
+A component's canon definitions each name a memory and a realloc. A core module's host knows one of each, `memory` and
+`cabi_realloc`, for everything. There are two ways:
+
+- **the guest's own**: all functions at the edge whose types need a memory have the same one, and the same realloc where
+  they need that. Then these are exported and nothing stands in between.
+- **the boundary memory** otherwise, with full shims for all of them (`shims`). The memory of one guest will not do for
+  another's values even for a moment: whatever is allocated there is seen by the guest whose memory it is.
+
+A host's memory is indexed by i32 and not shared. What nothing calls is imported all the same: the tools that make a
+component of such a module take the imports that they find for the imports that there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar, final
+
+from meldpy.adapter.emitter import Workshop
+from meldpy.adapter.exports import exported_types
+from meldpy.adapter.memories import memory_of
+from meldpy.adapter.shims import Shims
+from meldpy.adapter.symbols import Symbols
+from meldpy.asm import I32, FuncBuilder
+from meldpy.cabi import Abi, Context, Needs, value_types
+from meldpy.model.canon import StringEncoding
+from meldpy.model.code import CoreEdge, FuncSymbol, OuterLift, OuterLower, UncalledImport
+from meldpy.model.core import CoreFuncType
+from meldpy.model.extern import FuncType, InstanceType, TypeExtern
+from meldpy.model.ids import InstanceId, MemoryId, ResourceId
+from meldpy.model.linked import CanonicalOptions, CoreFunc, ImportFunc, Lift, LinkedGraph, Lower
+from meldpy.model.valtype import ResourceType
+
+T = TypeVar("T")
+
+_REALLOC = CoreFuncType((I32,) * 4, (I32,))
+
+
+@final
+class OneMemory:
+    """Decides before anything is written (`decide`), and says in the end what is exported (`edge`)."""
+
+    def __init__(self, shop: Workshop, graph: LinkedGraph, symbols: Symbols, shims: Shims) -> None:
+        self._shop = shop
+        self._graph = graph
+        self._symbols = symbols
+        self._shims = shims
+        self._uncalled: tuple[UncalledImport, ...] = ()
+
+    def decide(self, lifts: Sequence[Lift], host_calls: Sequence[Lower]) -> None:
+        """Which of the two ways; the shims know it from here on."""
+        self._uncalled = tuple(uncalled_imports(self._graph, host_calls, self._shop.abi))
+        for resource in _unmentioned_resources(self._graph, self._shop.abi):
+            self._shop.handles.outer_builtin("drop", resource)
+        self._shims.through_boundary = not self._is_guests_own(lifts, host_calls)
+
+    def edge(self, lifts: Iterable[OuterLift], lowers: Iterable[OuterLower]) -> CoreEdge:
+        """What the host finds, now that the outer definitions are made."""
+        options = [*(each.options for each in lifts), *(each.options for each in lowers)]
+        memory = _the_one([each.memory for each in options if each.memory is not None])
+        realloc = _the_one([each.realloc for each in options if each.realloc is not None])
+        encoding = _the_one(
+            [each.string_encoding for each in options if each.string_encoding is not StringEncoding.UTF8]
+        )
+        needs = [self._shop.abi.needs(each.type, Context.LOWER) for each in self._uncalled]
+        if memory is None and any(each.memory for each in needs):
+            assert self._shims.through_boundary
+            memory = self._shop.handles.outer_side().needs_memory().id
+        if realloc is None and any(each.realloc for each in needs):
+            realloc = self._shop.handles.outer_side().realloc if self._shims.through_boundary else self._never()
+        return CoreEdge(memory, realloc, encoding or StringEncoding.UTF8, self._uncalled)
+
+    # --- inside -----------------------------------------------------------------------------------------------
+    def _is_guests_own(self, lifts: Sequence[Lift], host_calls: Sequence[Lower]) -> bool:
+        if any(self._shims.full_lift(lift) for lift in lifts):
+            return False
+        if any(self._shims.full_lower(lower) for lower in host_calls):
+            return False
+        memories: set[tuple[InstanceId, MemoryId]] = set()
+        reallocs: set[CoreFunc] = set()
+        encodings: set[StringEncoding] = set()
+        for instance, options, needs in self._uses(lifts, host_calls):
+            if needs.memory:
+                assert options.memory is not None, "validation: a type that needs a memory has one"
+                memories.add((instance, options.memory))
+            if needs.realloc:
+                assert options.realloc is not None, "validation: a type that needs realloc has one"
+                reallocs.add(self._symbols.target(options.realloc))
+            if needs.encoding:
+                encodings.add(options.string_encoding)
+        if not memories:
+            return not any(self._shop.abi.needs(each.type, Context.LOWER).memory for each in self._uncalled)
+        if max(len(memories), len(reallocs), len(encodings)) > 1:
+            return False
+        ((_, id),) = memories
+        memory = memory_of(self._graph, id)
+        return not memory.memory64 and not memory.shared
+
+    def _uses(
+        self, lifts: Sequence[Lift], host_calls: Sequence[Lower]
+    ) -> Iterator[tuple[InstanceId, CanonicalOptions, Needs]]:
+        for lift in lifts:
+            yield lift.instance, lift.options, self._shop.abi.needs(lift.type, Context.LIFT)
+        for lower in host_calls:
+            yield lower.instance, lower.options, self._shop.abi.needs(lower.type, Context.LOWER)
+
+    def _never(self) -> FuncSymbol:
+        """A realloc that only imports would need which nothing calls."""
+        b = FuncBuilder("realloc for what nothing calls", _REALLOC)
+        b.unreachable()
+        return self._shop.functions.add(b)
+
+
+def nameless_resources(graph: LinkedGraph) -> frozenset[ResourceId]:
+    """The resource types defined inside for which the world has no name: no host can keep their handles."""
+    _, exported = exported_types(graph)
+    inside = (resource.id for resource in graph.resources if resource.definer is not None)
+    return frozenset(inside) - frozenset(exported)
+
+
+def uncalled_imports(graph: LinkedGraph, host_calls: Iterable[Lower], abi: Abi) -> Iterator[UncalledImport]:
+    """The functions that the outer component imports and no live code calls."""
+    called: set[tuple[int, tuple[str, ...]]] = set()
+    for lower in host_calls:
+        assert isinstance(lower.callee, ImportFunc)
+        imported = graph.import_funcs[lower.callee.func]
+        called.add((imported.import_, imported.path))
+    for number, import_ in enumerate(graph.imports):
+        match import_.type:
+            case FuncType() as type_:
+                found: list[tuple[tuple[str, ...], FuncType]] = [((), type_)]
+            case InstanceType(exports=exports):
+                found = [((e.name.name,), e.type) for e in exports if isinstance(e.type, FuncType)]
+            case _:
+                found = []
+        for path, func_type in found:
+            if (number, path) not in called:
+                yield UncalledImport(number, path, func_type, abi.func(func_type, Context.LOWER, False).core)
+
+
+def _unmentioned_resources(graph: LinkedGraph, abi: Abi) -> Iterator[ResourceId]:
+    """The resource types of imported interfaces that no function there has in its type: only their drop keeps them."""
+    for import_ in graph.imports:
+        if not isinstance(import_.type, InstanceType):
+            continue
+        types = [export.type for export in import_.type.exports]
+        used = [type_ for each in types if isinstance(each, FuncType) for type_ in value_types(each)]
+        mentioned = frozenset(abi.contents.resources(used))
+        bound = [each.type for each in types if isinstance(each, TypeExtern) and each.bound_resource]
+        for node in bound:
+            if isinstance(node, ResourceType) and node.id not in mentioned:
+                yield node.id
+
+
+def _the_one(found: Sequence[T]) -> T | None:
+    distinct = list(dict.fromkeys(found))
+    assert len(distinct) <= 1, "decided before: there is one"
+    return distinct[0] if distinct else None

@@ -1,0 +1,144 @@
+"""The narrated driver of `present`: the main module, with other names on its edge.
+
+Nothing inside changes: no index moves, no body is touched. The start function becomes `_initialize`, because a start
+function that calls an import may come too early for whoever ties the knot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import assert_never
+
+from meldpy.core_output.names import (
+    INITIALIZE,
+    MEMORY,
+    REALLOC,
+    SECTION,
+    builtin_names,
+    check_world,
+    dtor_names,
+    export_name,
+    import_name,
+    post_return,
+)
+from meldpy.errors import InternalError, Location, UnsupportedError
+from meldpy.model.core import CoreExport, CoreImport, CoreModule, CoreSort, PlacedCustom, RawCustom
+from meldpy.model.fused import (
+    Boundary,
+    BoundBuiltin,
+    BoundLift,
+    BoundLower,
+    BoundUncalled,
+    CoreExportRef,
+    FusedModule,
+    MainImport,
+)
+from meldpy.model.ids import LiftId
+from meldpy.model.linked import FuncItem, InstanceItem, LiftFunc, LinkedGraph
+
+_LAST_SECTION = 11
+
+
+def present(graph: LinkedGraph, fused: FusedModule, world: bytes) -> CoreModule:
+    """The core module; `world`: the component that `wrapper.world_type` makes, as bytes.
+
+    Raises UnsupportedError for what the convention has no name for.
+    """
+    check_world(graph)
+    main, boundary = fused.main, fused.boundary
+    assert boundary.core is not None, "merged for a core output"
+    assert not fused.carriers
+
+    # Imports: the host's functions and the built-ins of resource types.
+    imports = tuple(_imports(graph, main.imports, boundary.main_imports))
+    _check_distinct([(each.module, each.name) for each in imports])
+
+    # Exports: functions, their post-returns and destructors, and what all of them share.
+    exports = tuple(_exports(graph, main, boundary))
+    _check_distinct([(each.name,) for each in exports])
+
+    section = PlacedCustom(_LAST_SECTION, RawCustom(SECTION, world))
+    return replace(main, imports=imports, exports=exports, start=None, customs=(*main.customs, section))
+
+
+def _imports(graph: LinkedGraph, imports: Sequence[CoreImport], bindings: Sequence[MainImport]) -> Iterator[CoreImport]:
+    resources = builtin_names(graph)
+    for import_, binding in zip(imports, bindings, strict=True):
+        match binding:
+            case BoundLower(func):
+                imported = graph.import_funcs[func]
+                module, name = import_name(graph, imported.import_, imported.path)
+            case BoundUncalled(number, path):
+                module, name = import_name(graph, number, path)
+            case BoundBuiltin(op, resource):
+                if resource not in resources:
+                    raise InternalError(f"resource type {resource} has a built-in, yet the world has no name for it")
+                module, resource_name = resources[resource]
+                name = f"[resource-{op}]{resource_name}"
+            case CoreExportRef():
+                raise InternalError("a core output has no carriers")
+            case _:
+                assert_never(binding)
+        yield replace(import_, module=module, name=name)
+
+
+def _exports(graph: LinkedGraph, main: CoreModule, boundary: Boundary) -> Iterator[CoreExport]:
+    found = {export.name: export for export in main.exports}
+    lifts = {lift.lift: lift for lift in boundary.lifts}
+
+    def export(ref: CoreExportRef, name: str) -> CoreExport:
+        return replace(found[ref.name], name=name)
+
+    for name, lift in _functions(graph, lifts):
+        yield export(lift.core_func, name)
+        if lift.options.post_return is not None:
+            yield export(lift.options.post_return, post_return(name))
+    dtors = dtor_names(graph)
+    for resource in boundary.resources:
+        # without a name, no host ever has a handle to drop
+        if resource.dtor is not None and resource.resource in dtors:
+            yield export(resource.dtor, dtors[resource.resource])
+    core = boundary.core
+    assert core is not None
+    if core.memory is not None:
+        yield export(core.memory, MEMORY)
+    if core.realloc is not None:
+        yield export(core.realloc, REALLOC)
+    if main.start is not None:
+        yield CoreExport(INITIALIZE, CoreSort.FUNC, main.start)
+
+
+def _functions(graph: LinkedGraph, lifts: dict[LiftId, BoundLift]) -> Iterator[tuple[str, BoundLift]]:
+    """Every exported function by its name."""
+    for outer in graph.exports:
+        match outer.item:
+            case FuncItem() as item:
+                yield export_name(None, outer.name.name), _lift(item, lifts, outer.name.name, outer.location)
+            case InstanceItem(exports=items):
+                for name, inner in items:
+                    if isinstance(inner, FuncItem):
+                        full = export_name(outer.name.name, name.name)
+                        yield full, _lift(inner, lifts, full, outer.location)
+            case _:
+                pass
+
+
+def _lift(item: FuncItem, lifts: dict[LiftId, BoundLift], name: str, location: Location) -> BoundLift:
+    if isinstance(item.func, LiftFunc):
+        return lifts[item.func.lift]
+    raise UnsupportedError(
+        "in a core output",
+        f"the export `{name}` is an imported function, passed on with no code in between",
+        location,
+        remedy="fuse without --core, or put a component in between that calls it",
+    )
+
+
+def _check_distinct(names: Sequence[tuple[str, ...]]) -> None:
+    """Component names can be such that the convention gives two things one name: `memory` at the root is one."""
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise UnsupportedError(
+            "in a core output", f"two items would have the name `{' '.join(twice)}`", remedy="fuse without --core"
+        )

@@ -1,0 +1,28 @@
+"""Core outputs for tests: fused, and made a component again by `wasm-tools component new`."""
+
+from __future__ import annotations
+
+import subprocess
+
+from meldpy.binary.decode import decode_module
+from meldpy.fixture import Fixture, Form
+from meldpy.fixture.prove import fuse
+from meldpy.model.core import CoreModule
+from meldpy.pipeline import FuseOptions
+
+
+def core_of(fixture: Fixture, form: Form | None = None) -> bytes:
+    return fuse(fixture, form or fixture.forms[0], options=FuseOptions(core=True)).bytes
+
+
+def component_new(module: bytes) -> bytes:
+    """The component that the ecosystem's own tool makes of a core module."""
+    made = subprocess.run(
+        ["wasm-tools", "component", "new", "-"], input=module, capture_output=True, timeout=120, check=False
+    )
+    assert made.returncode == 0, made.stderr.decode("utf-8", "replace")
+    return made.stdout
+
+
+def module_of(data: bytes) -> CoreModule:
+    return decode_module(data, "core output")
