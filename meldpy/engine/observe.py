@@ -19,12 +19,17 @@ from wasmtime import Config, Engine, ExitTrap, Store, StoreContext, WasmtimeErro
 from wasmtime import component as wc
 from wasmtime.component import _types as wasmtime_types
 
+from meldpy.engine import calls
+from meldpy.engine.calls import StillRunning
 from meldpy.engine.capture import WasiInput, WasiOutput, set_wasi
 from meldpy.engine.config import full_engine
 from meldpy.engine.traps import trap_kind
 from meldpy.engine.words import causes_of
-from meldpy.engine.worldtext import world
+from meldpy.engine.worldtext import is_async, world
 from meldpy.errors import EngineError, UsageError
+
+STILL_RUNNING = "still running"
+"""The kind of trap that stands for a call that was given up: its tasks yield for ever."""
 
 INSTANTIATE = "(instantiate)"
 """The label of the step that starts an instance."""
@@ -83,7 +88,7 @@ class Guest:
         if len(args) != len(ty.params):
             raise UsageError(f"{func} takes {len(ty.params)} arguments, not {len(args)}")
         given = [self._codec.to_host(param, arg) for (_, param), arg in zip(ty.params, args, strict=True)]
-        result = target(self._store, *given)
+        result = calls.call(target, self._store, given)
         return None if ty.result is None else self._codec.from_host(ty.result, result)
 
     def _find(self, func: str) -> wc.Func:
@@ -231,6 +236,8 @@ class _Run:
             outcome = Exit(exit.code)
         except WasmtimeError as error:
             outcome = Trap(trap_kind(str(error)), str(error))
+        except StillRunning as error:
+            outcome = Trap(STILL_RUNNING, str(error))
         if not isinstance(outcome, Returned):
             self.instance = self.store = None  # ends the store, and with it what it has not written yet
         assert self.output is not None, "the first step starts the instance"
@@ -273,6 +280,11 @@ class _Run:
     def _host_function(self, name: str, ty: wc.FuncType) -> Callable[..., object]:
         if name not in self.host:
             raise EngineError(f"the component imports {name}, and nothing provides it")
+        if is_async(ty):
+            raise EngineError(
+                f"the embedded engine's binding has no host functions of async type, as {name} is",
+                remedy="let another component provide it",
+            )
         function = self.host[name]
         params = [param for _, param in ty.params]
         result_type = ty.result

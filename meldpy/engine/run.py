@@ -13,6 +13,7 @@ from typing import Any, TypeAlias, final
 import wasmtime
 from wasmtime import component
 
+from meldpy.engine.calls import StillRunning, call
 from meldpy.engine.config import base_config, full_engine
 from meldpy.engine.values import to_text, to_value
 from meldpy.engine.wave import parse_call
@@ -87,7 +88,9 @@ def _instantiate(data: bytes, environment: Environment) -> tuple[wasmtime.Store,
     except wasmtime.WasmtimeError as error:
         if _is_trap(error):
             return Outcome(TRAP_CODE, trap=str(error))
-        raise EngineError("the component cannot be instantiated", causes=causes_of(error)) from error
+        newer = any(name.startswith("wasi:") and "@0.3" in name for name in compiled.type.imports(engine))
+        remedy = "the embedded engine has WASI 0.2; run it with the wasmtime command" if newer else None
+        raise EngineError("the component cannot be instantiated", causes=causes_of(error), remedy=remedy) from error
 
 
 def _compile(data: bytes) -> tuple[wasmtime.Engine, component.Component]:
@@ -148,13 +151,15 @@ def _type(
 
 def _call(store: wasmtime.Store, func: component.Func, arguments: Sequence[object], finish: _Finish) -> Outcome:
     try:
-        value = func(store, *arguments)
+        value = call(func, store, arguments)
         outcome = finish(value)
         func.post_return(store)
     except wasmtime.ExitTrap as done:
         return Outcome(done.code)
     except wasmtime.WasmtimeError as error:
         return Outcome(TRAP_CODE, trap=str(error))
+    except StillRunning as error:
+        raise EngineError(str(error)) from error
     return outcome
 
 

@@ -17,6 +17,8 @@ HOST_STRING_BOUNDS = "string pointer/length out of bounds of memory"
 HOST_LIST_BOUNDS = "list pointer/length out of bounds of memory"
 HOST_POINTER_BOUNDS = "pointer out of bounds"
 MEMORY_BOUNDS = "out of bounds memory access"
+DEADLOCK = "deadlock detected"
+"""A call whose tasks wait for what can never come: the engine alone can say so, of either form."""
 UNREACHABLE = "wasm `unreachable` instruction executed"
 
 ENGINE_TEXTS: dict[str, frozenset[str]] = {
@@ -73,4 +75,6 @@ def _cause(message: str) -> str:
     text = (causes["causes"] if causes else message).strip().splitlines()[-1]
     text = re.sub(r"^\s*\d+:\s*", "", text).strip().removeprefix("wasm trap: ")
     text = _HANDLE_INDEX.sub(r"\1 _\2", text)
+    if text.startswith(f"{DEADLOCK}:"):
+        return DEADLOCK
     return UNALIGNED if _ALIGNED_TO.fullmatch(text) else text
