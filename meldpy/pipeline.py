@@ -69,7 +69,8 @@ class FuseReport:
     """What was done. Sizes in bytes; `call_sites` counts the crossings that became core calls.
 
     As INPUT:NAME: `kept_inside`, what libraries export besides what satisfied an import, and the output does not;
-    `exported_for_types`, what the output exports only because other exports mention its types.
+    `exported_for_types`, what the output exports only because other exports mention its types. `engine_limits`: what
+    the embedded engine cannot do with the output, which is valid.
     """
 
     inputs: tuple[tuple[str, int], ...]
@@ -80,6 +81,7 @@ class FuseReport:
     notes: tuple[str, ...] = ()
     kept_inside: tuple[str, ...] = ()
     exported_for_types: tuple[str, ...] = ()
+    engine_limits: tuple[str, ...] = ()
 
 
 @final
@@ -115,11 +117,12 @@ def fuse(inputs: Sequence[FuseInput | str | Path | bytes], options: FuseOptions 
     # Encode: the only place where the output becomes bytes.
     data = encode(output)
     # Validate what we made, before anybody sees it.
+    limits: tuple[str, ...] = ()
     if options.validate:
         from meldpy.validation import validate_core_output, validate_output
 
         if isinstance(output, Component):
-            validate_output(data, output)
+            limits = validate_output(data, output)
         else:
             validate_core_output(data)
     report = FuseReport(
@@ -131,6 +134,7 @@ def fuse(inputs: Sequence[FuseInput | str | Path | bytes], options: FuseOptions 
         tuple(notes),
         graph.kept_inside,
         graph.exported_for_types,
+        limits,
     )
     return FuseResult(data, report)
 

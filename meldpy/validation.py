@@ -49,11 +49,13 @@ def validate_input(source: str, data: bytes, component: Component, expand: Calla
     modules = tuple(
         (module.offset, data[module.offset : module.offset + module.size]) for module in _modules(component)
     )
-    return validate(Subject(source, data, component, modules, _skeleton(component)))
+    return validate(Subject(source, data, component, modules, *_reduced(component)))
 
 
-def validate_output(data: bytes, component: Component) -> None:
+def validate_output(data: bytes, component: Component) -> tuple[str, ...]:
     """Check our own output. InternalError if the engine refuses it; LimitError if that is for one of its limits.
+
+    Returns notes: what is valid may still be more than the engine can run by itself.
 
     Where many inputs, or a composition near a limit, become one component, sums can pass it.
     """
@@ -62,7 +64,7 @@ def validate_output(data: bytes, component: Component) -> None:
 
     modules = tuple((0, encode_module(module)) for module in _modules(component))
     with _our_output("component"):
-        validate(Subject("output", data, component, modules, _skeleton(component)))
+        return validate(Subject("output", data, component, modules, *_reduced(component)))
 
 
 def validate_core_output(data: bytes) -> None:
@@ -146,11 +148,13 @@ def _exports_components(component: Component) -> bool:
     return False
 
 
-def _skeleton(component: Component) -> bytes:
+def _reduced(component: Component) -> tuple[bytes, Callable[[], bytes]]:
+    """The skeleton of `component`, and what makes the component that contains it and never instantiates it."""
     from meldpy.binary.encode import encode_component
     from meldpy.engine.skeleton import skeleton
 
-    return encode_component(skeleton(component))
+    inside = skeleton(component)
+    return encode_component(inside), lambda: encode_component(Component((ComponentSection(inside),)))
 
 
 def _modules(component: Component) -> Iterator[CoreModule]:

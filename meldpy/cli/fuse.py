@@ -147,6 +147,8 @@ def advise(settings: Settings, report: FuseReport, roots: Sequence[str]) -> None
     if report.exported_for_types:
         say = settings.say if roots else settings.note
         say(f"exported too, because other exports mention their types: {_listed(report.exported_for_types)}")
+    for limit in report.engine_limits:
+        settings.say(limit)
 
 
 _MOST_LISTED = 8

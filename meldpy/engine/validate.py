@@ -5,6 +5,11 @@ take minutes: 56 kB of functions with many locals took 20 s. So a component is c
 same: each core module by the engine's module validator, and a skeleton (see `skeleton`) by compiling. The halves only
 ever say yes: a refusal is repeated on the whole component, so that the engine's words and offsets are about the file.
 
+Compiling asks for more than validity: the engine also lays out what it would run, and there are things that it cannot
+do (a component that exports a function it imports; adapters beyond its size). Those say nothing about the component,
+which may run well as a part of another. So before a component is called invalid, its skeleton is put into a box, a
+component that contains it and never instantiates it: the engine checks all of it, and lays out nothing.
+
 Which features are needed is not known beforehand, so the plain engine is asked first and the one with gated features
 only when it refuses. A component that uses a gated feature this wasmtime cannot be given is checked as far as
 possible: its core modules by the engine, the rest by decoding and resolving it.
@@ -12,7 +17,7 @@ possible: its core modules by the engine, the rest by decoding and resolving it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import final
 
@@ -32,7 +37,8 @@ from meldpy.model.component import Component
 class Subject:
     """A component to check: bytes, model, core modules with their offsets in the bytes, and its skeleton.
 
-    Without a skeleton the bytes are compiled as they are.
+    Without a skeleton the bytes are compiled as they are. box: a component that contains the skeleton and does nothing
+    with it; made when it is needed.
     """
 
     source: str
@@ -40,6 +46,7 @@ class Subject:
     component: Component = field(repr=False)
     modules: tuple[tuple[int, bytes], ...] = field(repr=False)
     skeleton: bytes | None = field(default=None, repr=False)
+    box: Callable[[], bytes] | None = field(default=None, repr=False)
 
 
 def validate(subject: Subject) -> tuple[str, ...]:
@@ -49,6 +56,8 @@ def validate(subject: Subject) -> tuple[str, ...]:
         if objection is None:
             return ()
         if _is_compile_failure(objection):
+            if _is_valid_in_a_box(subject):
+                return (_limit_note(subject, objection),)
             raise _not_compiled(subject, objection)
     full = full_engine()
     refused = _refused_module(subject, full.engine) or _refusal(subject, full.engine)
@@ -58,6 +67,8 @@ def validate(subject: Subject) -> tuple[str, ...]:
     if lacking and _refused_module(subject, full.engine) is None:
         return (_lacking_note(subject, lacking),)
     where, causes = refused
+    if _is_valid_in_a_box(subject):
+        return (_limit_note(subject, causes),)
     raise _invalid(subject, where, causes, full)
 
 
@@ -113,6 +124,19 @@ def _refused_module(subject: Subject, engine: wasmtime.Engine) -> tuple[int | No
 def _is_compile_failure(causes: tuple[str, ...]) -> bool:
     """Whether the engine failed in translating a function: bodies of core modules are valid, so one of its adapters."""
     return any(cause.startswith("failed to compile: wasm[") for cause in causes)
+
+
+def _is_valid_in_a_box(subject: Subject) -> bool:
+    """Whether the engine finds the component valid where it has nothing to do with it but that."""
+    engine = full_engine().engine
+    if subject.box is None or _refused_module(subject, engine) is not None:
+        return False
+    return _compile(subject.box(), engine) is None
+
+
+def _limit_note(subject: Subject, causes: tuple[str, ...]) -> str:
+    """What the engine cannot do with this component by itself, in its words."""
+    return f"{subject.source}: valid, but the embedded engine cannot run it by itself: {causes[-1]}"
 
 
 def _not_compiled(subject: Subject, causes: tuple[str, ...]) -> EngineError:

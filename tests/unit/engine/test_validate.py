@@ -16,7 +16,7 @@ from meldpy.engine.skeleton import skeleton
 from meldpy.engine.validate import Subject, validate
 from meldpy.engine.words import causes_in, offset_in
 from meldpy.errors import ValidationError
-from meldpy.model.component import CoreModuleSection
+from meldpy.model.component import Component, ComponentSection, CoreModuleSection
 
 GATED = {
     "threads": "(component (core func (canon thread.index)))",
@@ -34,7 +34,12 @@ def subject(text: str, large: bool) -> Subject:
         for s in decoded.sections
         if isinstance(s, CoreModuleSection)
     )
-    return Subject("test", data, decoded, modules, encode_component(skeleton(decoded)) if large else None)
+    inside = skeleton(decoded)
+
+    def box() -> bytes:
+        return encode_component(Component((ComponentSection(inside),)))
+
+    return Subject("test", data, decoded, modules, encode_component(inside) if large else None, box)
 
 
 VALID = {
@@ -154,3 +159,41 @@ def test_the_engines_words_become_causes() -> None:
     assert causes_in(words) == ("failed to compile", "WebAssembly translation error", "bad (at offset 0x1f)")
     assert offset_in(causes_in(words)) == (0x1F, ("failed to compile", "WebAssembly translation error", "bad"))
     assert offset_in(("no place",)) == (None, ("no place",))
+
+
+# --- what only the engine cannot do ------------------------------------------------------------------------------
+LIMITED = {
+    "a re-exported function": '(component (import "f" (func $f)) (export "g" (func $f)))',
+    "a re-exported function of an instance": """(component
+      (import "i" (instance $i (export "f" (func)))) (alias export $i "f" (func $f)) (export "g" (func $f)))""",
+    "a re-exported instance": '(component (import "i" (instance $i (export "f" (func)))) (export "j" (instance $i)))',
+    "a re-exported method": """(component
+      (import "i" (instance $i (export "r" (type $r (sub resource)))
+        (export "[method]r.m" (func (param "self" (borrow $r))))))
+      (export "j" (instance $i)))""",
+    "one inside an instance of exports": """(component
+      (import "f" (func $f)) (instance $i (export "g" (func $f))) (export "i" (instance $i)))""",
+    "one through a nested component": """(component (import "f" (func $f))
+      (component $c (import "f" (func $f)) (export "g" (func $f)))
+      (instance $i (instantiate $c (with "f" (func $f)))) (export "i" (instance $i)))""",
+    "an exported component": '(component (component $c) (export "c" (component $c)))',
+    "an imported component": '(component (import "c" (component)))',
+}
+
+
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize("text", LIMITED.values(), ids=LIMITED)
+def test_what_only_the_engine_cannot_do_makes_nothing_invalid(text: str, large: bool) -> None:
+    given = subject(text, large)
+    with pytest.raises(wasmtime.WasmtimeError):
+        component.Component(full_engine().engine, given.data)
+    (note,) = validate(given)
+    assert "valid, but the embedded engine cannot run it by itself: " in note
+
+
+@pytest.mark.parametrize("text", INVALID.values(), ids=INVALID)
+def test_a_limit_excuses_nothing_else(text: str) -> None:
+    """The engine may name its limit first, so what is invalid beside it must still be found."""
+    inside = text.removeprefix("(component").removesuffix(")")
+    with pytest.raises(ValidationError):
+        validate(subject(f'(component (import "f" (func $f)) (export "g" (func $f)) {inside})', True))
