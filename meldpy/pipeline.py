@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import final
@@ -43,6 +43,7 @@ class FuseOptions:
     roots: inputs by name ("all": every one) whose exports the output has; without any, inputs that satisfy no import of
     another. exports, hides: names (NAME or INPUT:NAME) to export besides, or not.
     validate: check the inputs and the output with the engine. names: keep the name section.
+    dwarf: "keep" or "drop" debugging information.
     opaque_reps: "INTERFACE.RESOURCE" names of resource types whose reps are opaque numbers (design section 6).
     core: write a core module, for engines that know no components.
     max_*: caps on link-time expansion.
@@ -56,6 +57,7 @@ class FuseOptions:
     hides: tuple[str, ...] = ()
     validate: bool = True
     names: bool = True
+    dwarf: str = "keep"
     opaque_reps: tuple[str, ...] = ()
     core: bool = False
     max_instances: int = 10_000
@@ -165,6 +167,7 @@ def merged(graph: LinkedGraph, options: FuseOptions) -> tuple[FusedModule, list[
     from meldpy import __version__
     from meldpy.adapter import adapt, declared_opaque, opaque_notes
     from meldpy.analysis import analyse
+    from meldpy.debug import needs_positions
     from meldpy.kernel.reindex import reindex
     from meldpy.merger import MergeOptions, merge
 
@@ -174,11 +177,13 @@ def merged(graph: LinkedGraph, options: FuseOptions) -> tuple[FusedModule, list[
     opaque = declared_opaque(graph, options.opaque_reps)
     adapted = adapt(graph, facts, RuntimeLibrary(), opaque, core=options.core)
     # Merge: the physical link; identities become indices of one core module and its carriers.
-    fused = merge(graph, facts, adapted, reindex, scan, MergeOptions(version=__version__, names=options.names))
-    dropped = sorted(set(fused.dropped_customs))
-    notes = opaque_notes(graph, options.opaque_reps, adapted)
-    if dropped:
-        notes.append(f"dropped custom sections that fusing would make stale: {', '.join(dropped)}")
+    keep_dwarf = options.dwarf != "drop"
+    moves = needs_positions((module.module for module in graph.modules), keep_dwarf)
+    merge_options = MergeOptions(version=__version__, names=options.names, positions=moves)
+    fused = merge(graph, facts, adapted, reindex, scan, merge_options)
+    # Carry: the custom sections that hold offsets into the code, or speak of it.
+    fused, carried = carry_customs(fused, keep_dwarf)
+    notes = [*opaque_notes(graph, options.opaque_reps, adapted), *carried]
     return fused, notes
 
 
@@ -187,6 +192,19 @@ def encode(output: Component | CoreModule) -> bytes:
     from meldpy.binary.encode import encode_component, encode_module
 
     return encode_component(output) if isinstance(output, Component) else encode_module(output)
+
+
+def carry_customs(fused: FusedModule, keep_dwarf: bool) -> tuple[FusedModule, list[str]]:
+    """`fused` with the custom sections that follow its code, and notes about those that cannot."""
+    from meldpy.debug import carry
+    from meldpy.kernel.dwarf import rewrite_dwarf
+
+    carried = carry(fused, keep_dwarf, rewrite_dwarf)
+    notes = list(carried.notes)
+    if carried.dropped:
+        notes.append(f"dropped custom sections that fusing would make stale: {', '.join(carried.dropped)}")
+    main = replace(fused.main, customs=(*fused.main.customs, *carried.customs))
+    return replace(fused, main=main), notes
 
 
 @final

@@ -45,6 +45,13 @@ _COUNT = click.IntRange(min=1)
 @click.option("--hide", "hides", multiple=True, metavar="NAME", help="Do not export this; NAME or INPUT:NAME.")
 @click.option("--names/--no-names", default=True, show_default=True, help="Keep the name section.")
 @click.option(
+    "--dwarf",
+    type=click.Choice(["keep", "drop"]),
+    default="keep",
+    show_default=True,
+    help="What becomes of debugging information.",
+)
+@click.option(
     "--opaque-rep",
     "opaque_reps",
     multiple=True,
@@ -73,6 +80,7 @@ def fuse(
     exports: tuple[str, ...],
     hides: tuple[str, ...],
     names: bool,
+    dwarf: str,
     opaque_reps: tuple[str, ...],
     core: bool,
     max_instances: int,
@@ -105,6 +113,7 @@ def fuse(
         hides=hides,
         validate=validate,
         names=names,
+        dwarf=dwarf,
         opaque_reps=opaque_reps,
         core=core,
         max_instances=max_instances,

@@ -19,7 +19,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Final, NamedTuple, final
 
-from wasmtime import Config, Engine, Func, Instance, Memory, Module, Store, Trap, WasmtimeError, wat2wasm
+from wasmtime import Config, Engine, Func, Global, Instance, Memory, Module, Store, Trap, WasmtimeError, wat2wasm
 
 from meldpy.errors import InternalError, LimitError
 from meldpy.kernel.opcodes import shapes, type_codes
@@ -79,6 +79,7 @@ class Kernel:
     store: Store
     memory: Memory
     functions: dict[str, Func]
+    globals: dict[str, Global]
     view: memoryview = field(init=False)
 
     def __post_init__(self) -> None:
@@ -122,23 +123,24 @@ class Kernel:
 @cache
 def kernel() -> Kernel:
     """The kernel, compiled on first use."""
-    return _with_tables(load(_text(_SOURCES)))
+    return _with_tables(load(text_of(_SOURCES)))
 
 
 @cache
 def tracing_kernel() -> Kernel:
     """The kernel that notes where each byte of the bodies goes as it rewrites them; it cannot scan."""
-    return _with_tables(load(_text(_TRACING_SOURCES).replace(_TRACING_MARK, "")))
+    return _with_tables(load(text_of(_TRACING_SOURCES).replace(_TRACING_MARK, "")))
 
 
-def _text(sources: Sequence[str]) -> str:
+def text_of(sources: Sequence[str]) -> str:
     return "\n".join(Path(__file__).with_name(source).read_text("utf-8") for source in sources)
 
 
-def load(text: str) -> Kernel:
+def load(text: str, optimise: bool = False) -> Kernel:
     """An instance of the module with these fields, which exports its memory."""
     config = Config()
-    config.cranelift_opt_level = "none"
+    if not optimise:
+        config.cranelift_opt_level = "none"
     engine = Engine(config)
     module = Module(engine, bytes(wat2wasm(f"(module\n{text})")))
     store = Store(engine)
@@ -146,7 +148,8 @@ def load(text: str) -> Kernel:
     memory = exports["memory"]
     assert isinstance(memory, Memory)
     functions = {name: item for name, item in exports.items() if isinstance(item, Func)}
-    return Kernel(store, memory, functions)
+    globals_ = {name: item for name, item in exports.items() if isinstance(item, Global)}
+    return Kernel(store, memory, functions, globals_)
 
 
 def _with_tables(loaded: Kernel) -> Kernel:

@@ -1,7 +1,7 @@
 """Custom sections of the merged module: `name` and `producers` are merged, everything else is dropped and listed.
 
-A section that holds offsets or indices which nobody rewrites (`.debug_*`, `metadata.code.*`, `reloc.*`, `linking`,
-`dylink.0`, `sourceMappingURL`) would lie in the merged module, and of an unknown one nobody knows. Design section 4.
+A section that holds offsets or indices would lie in the merged module, and of an unknown one nobody knows. What can be
+moved with the code is put back by `debug`: DWARF, code metadata, target features. Design section 4.
 """
 
 from __future__ import annotations

@@ -1,0 +1,59 @@
+"""Debugging information on its way through a fuse: what goes into the DWARF kernel, and what comes out."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import final
+
+from meldpy.model.core import Bytes
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class MovedStrings:
+    """Where the strings of a section went: the one from `old[i]` to `old[i + 1]` lies at `new[i]`.
+
+    `old` has one entry more, the size of the section.
+    """
+
+    old: array[int]
+    new: array[int]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class DwarfInput:
+    """The DWARF of one core module, and where its code, globals and strings went.
+
+    sections: by name, `.debug_…`. positions: as in Positions. lead: bytes in front of the old bodies, from where old
+    addresses count. code_base: the new address of the first body. globals: old index → new index, -1 if left out.
+    bases: for each section, how many bytes of other modules' lie before this module's.
+    """
+
+    sections: Mapping[str, Bytes] = field(repr=False)
+    positions: array[int] = field(repr=False)
+    lead: int
+    code_base: int
+    globals: Sequence[int]
+    strings: MovedStrings
+    line_strings: MovedStrings
+    bases: Mapping[str, int]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class DwarfOutput:
+    """The rewritten sections, without those of strings."""
+
+    sections: Mapping[str, bytes] = field(repr=False)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class UnknownDwarf:
+    """Why a module's DWARF cannot be kept. code: the kernel's own number for it."""
+
+    reason: str
+    code: int

@@ -1,0 +1,2 @@
+unsigned weak_helper(unsigned value);
+unsigned other_helper(unsigned value);

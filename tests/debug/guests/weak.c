@@ -1,0 +1,3 @@
+#include "lib.h"
+
+__attribute__((noinline)) unsigned weak_helper(unsigned value) { return value + 1; }

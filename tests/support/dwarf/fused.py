@@ -1,0 +1,43 @@
+"""A fuse with its insides kept: the merged units with where their code went, and the main module as it was written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from unittest import mock
+
+import meldpy
+from meldpy import pipeline
+from meldpy.model.core import CoreModule
+from meldpy.model.fused import FusedModule, MergedUnit
+from tests.support.dwarf.reader import core_modules
+
+
+@dataclass(frozen=True)
+class Fused:
+    """data: the component. main: its module with the guests' code, as decoded. units: as the merger left them."""
+
+    data: bytes
+    main: CoreModule
+    units: tuple[MergedUnit, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def lead(self) -> int:
+        return self.main.code.lead
+
+
+def fuse(inputs: Sequence[Path | pipeline.FuseInput], options: meldpy.FuseOptions | None = None) -> Fused:
+    seen: list[FusedModule] = []
+    real = pipeline.carry_customs
+
+    def carry(fused: FusedModule, *rest: object) -> object:
+        seen.append(fused)
+        return real(fused, *rest)  # type: ignore[arg-type]
+
+    with mock.patch.object(pipeline, "carry_customs", carry):
+        result = meldpy.fuse(list(inputs), options)
+    (fused,) = seen
+    main = max(core_modules(result.bytes), key=lambda module: module.size)
+    return Fused(result.bytes, main, fused.units, result.report.notes)
