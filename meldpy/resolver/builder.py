@@ -186,6 +186,31 @@ class Builder:
         name = self._resources[resource].name if resource < len(self._resources) else None
         return name or f"resource {resource}"
 
+    def resource_origin(self, resource: ResourceId) -> str:
+        """Which definition it is, in words: by which input, under which name, by which instance inside."""
+        draft = self._resources[resource]
+        name = next(iter(draft.aliases), None)
+        if draft.definer is None:
+            return "imported" if name is None else f"imported as `{name}`"
+        called = "" if name is None else f" as `{name}`"
+        instance = self.instances[draft.definer]
+        if instance.input is None:
+            return f"defined{called}"
+        if (inner := self.inner_definer(resource)) is None:
+            return f"defined by input `{instance.label}`{called}"
+        return f"defined{called} by an instance of `{instance.label}` inside input `{inner}`"
+
+    def inner_definer(self, resource: ResourceId) -> str | None:
+        """The name of the input with an instance inside that defines the resource type; None if none is inside."""
+        definer = self._resources[resource].definer
+        if definer is None or self.instances[definer].input is None:
+            return None
+        instance = self.instances[definer]
+        if instance.parent is None or self.instances[instance.parent].input is None:
+            return None
+        assert instance.input is not None
+        return self.inputs[instance.input].name
+
     def is_defined(self, resource: ResourceId) -> bool:
         """Whether an instance defines the resource type, rather than the world outside."""
         return self._resources[resource].definer is not None

@@ -45,10 +45,13 @@ MAX_NESTING = 6
 
 @final
 class Describer:
-    """Renders types. `resource_name` gives a resource type's name."""
+    """Renders types. `resource_name` gives a resource type's name, `resource_origin` says which definition it is."""
 
-    def __init__(self, resource_name: Callable[[ResourceId], str]) -> None:
+    def __init__(
+        self, resource_name: Callable[[ResourceId], str], resource_origin: Callable[[ResourceId], str]
+    ) -> None:
         self.resource_name = resource_name
+        self.resource_origin = resource_origin
 
     def extern(self, type_: ExternType) -> str:
         match type_:

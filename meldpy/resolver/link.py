@@ -14,29 +14,25 @@ from posixpath import normpath
 from typing import final
 
 from meldpy.errors import LinkError, Location
-from meldpy.model.component import Import, TypeDesc
+from meldpy.model.component import Import
 from meldpy.model.extern import TypeExtern
 from meldpy.model.ids import InstanceId
 from meldpy.model.linked import OpenImport
-from meldpy.model.valtype import ResourceType
+from meldpy.resolver.binding import Binder
 from meldpy.resolver.builder import Builder
-from meldpy.resolver.describe import Describer
-from meldpy.resolver.determined import Determined, DeterminedTypes, Importable
+from meldpy.resolver.determined import Determined, Importable
 from meldpy.resolver.evaluate import Evaluator
 from meldpy.resolver.exports import Candidate, choose_exports, mentioned_by
-from meldpy.resolver.follow import Key, counterpart
 from meldpy.resolver.frame import Frame
 from meldpy.resolver.inputs import ResolveOptions, ResolverInput
 from meldpy.resolver.match import Matching, match_imports, needs
 from meldpy.resolver.names import free, strong
 from meldpy.resolver.nearmiss import open_imports, words
-from meldpy.resolver.nodes import node_of
 from meldpy.resolver.order import in_order
 from meldpy.resolver.outer import OuterExports, outer_import
 from meldpy.resolver.scope import ComponentScope, Place
-from meldpy.resolver.subtype import Mismatch, Subtyping
-from meldpy.resolver.surface import Surface, introduced, is_demand, surface
-from meldpy.resolver.values import ComponentValue, Item, TypeValue
+from meldpy.resolver.surface import Surface, introduced, surface
+from meldpy.resolver.values import ComponentValue, Item
 from meldpy.resolver.worldunion import merge_imports
 
 COMPOSITION = "composition"
@@ -121,24 +117,18 @@ class _Link:
         self.matching = matching
         self.evaluator = evaluator
         self.builder: Builder = evaluator.builder
-        self.subtyping = Subtyping(Describer(self.builder.resource_name))
-        self.determined = DeterminedTypes(self.subtyping)
-        self.outer: dict[Key, Item] = {}
-        self.frames: dict[int, Frame] = {}
+        self.binder = Binder(surfaces, matching, evaluator)
 
     def run(self, options: ResolveOptions) -> None:
         root = self.builder.instance(None, COMPOSITION, None, Location(COMPOSITION))
-        for merged in merge_imports(self.surfaces, self.matching, self.evaluator.types, self.subtyping):
-            item = outer_import(merged.name, merged.type, merged.location, self.builder)
-            self.outer.update((key, item) for key in merged.members)
-            if isinstance(item, TypeValue) and not is_demand(merged.type):
-                input_, number = merged.members[0]
-                self.determined.imported(self.surfaces[input_].imports[number].name.name, item.type)
+        binder = self.binder
+        for merged in merge_imports(self.surfaces, self.matching, self.evaluator.types, binder.subtyping):
+            binder.imported(merged, outer_import(merged.name, merged.type, merged.location, self.builder))
         order = in_order(len(self.surfaces), needs(self.matching))
         assert order is not None  # match_imports refuses cycles
         for number in order:
-            self.frames[number] = self.evaluator.run(self._frame(number, root))
-        export_chosen(self._candidates(), options, self.builder, self.determined.all)
+            binder.frames[number] = self.evaluator.run(self._frame(number, root))
+        export_chosen(self._candidates(), options, self.builder, binder.determined.all)
 
     def _candidates(self) -> list[Candidate]:
         consumed = {(provision.provider, provision.export) for provision in self.matching.matches.values()}
@@ -148,12 +138,12 @@ class _Link:
                 s.input.name,
                 name,
                 item,
-                self.frames[i].locations[name.name],
+                self.binder.frames[i].locations[name.name],
                 consumed=(i, name.name) in consumed,
                 library=i in libraries,
             )
             for i, s in enumerate(self.surfaces)
-            for name, item in self.frames[i].exports.values()
+            for name, item in self.binder.frames[i].exports.values()
         ]
 
     def _frame(self, number: int, root: InstanceId) -> Frame:
@@ -163,74 +153,6 @@ class _Link:
         imports = count()
 
         def bind(import_: Import, scope: ComponentScope) -> Item:
-            return self._bind(import_, scope, (number, next(imports)))
+            return self.binder.bind(import_, scope, (number, next(imports)))
 
         return Frame(self.evaluator, ComponentValue(input_.component, None, place), instance, bind)
-
-    # --- binding -------------------------------------------------------------------------------------------------
-    def _bind(self, import_: Import, scope: ComponentScope, key: Key) -> Item:
-        """What import `key` is bound to, after its type was checked."""
-        types, name = self.evaluator.types, import_.name.name
-        if key in self.matching.followed:
-            return self._followed(key, scope)
-        if isinstance(import_.desc, TypeDesc) and import_.desc.eq is not None and key not in self.matching.matches:
-            return self._determined(import_, scope, key)
-        item = self._provided(key)
-        declared = types.extern(import_.desc, scope, name)
-        try:
-            self.subtyping.check(declared, item, types.substitution())
-        except Mismatch as mismatch:
-            describe = self.subtyping.describe
-            sides = (f"the importer declares {describe.extern(declared)}", f"provided is {describe.item(item)}")
-            raise self._misfit(name, key, scope, (*sides, *mismatch.reasons)) from None
-        return self.evaluator.bind_argument(import_, scope, {name: item})
-
-    def _provided(self, key: Key) -> Item:
-        provision = self.matching.matches.get(key)
-        if provision is None:
-            return self.outer[key]
-        found = provision.find(self.frames[provision.provider].exports)
-        assert found is not None  # it was found in the surface
-        return found
-
-    def _determined(self, import_: Import, scope: ComponentScope, key: Key) -> Item:
-        """A type that equals another is that type; if the whole imports it, by the node of that import."""
-        declared = self.evaluator.types.extern(import_.desc, scope, import_.name.name)
-        assert isinstance(declared, TypeExtern)
-        imported = self.outer.get(key)
-        if imported is not None:
-            return imported
-        found = Determined(self.surfaces[key[0]].input.name, import_.name, declared.type, scope.here)
-        return TypeValue(self.determined.bind(found))
-
-    def _followed(self, key: Key, scope: ComponentScope) -> Item:
-        """A resource type that satisfied imports of the same input decide."""
-        surface = self.surfaces[key[0]]
-        wanted = surface.imports[key[1]]
-        for decider in self.matching.followed[key]:
-            type_ = surface.imports[decider[1]].type
-            found = counterpart(type_, self._provided(decider), node_of(wanted.type))
-            if isinstance(found, ResourceType):
-                return TypeValue(found, bound_resource=True)
-        deciders = ", ".join(f"`{surface.imports[n].name.name}`" for _, n in self.matching.followed[key])
-        raise LinkError(
-            f"`{wanted.name.name}`, a resource type that `{surface.input.name}` imports, follows from {deciders};"
-            " but what is provided for that has no resource type there",
-            scope.here,
-            remedy="rebuild both against one version of the interface, or choose another provider with --link",
-        )
-
-    def _misfit(self, name: str, key: Key, scope: ComponentScope, reasons: tuple[str, ...]) -> LinkError:
-        importer = self.surfaces[key[0]].input.name
-        provision = self.matching.matches.get(key)
-        if provision is None:
-            reason = f"`{name}`, imported by `{importer}`, does not fit the import that all inputs share"
-            return LinkError(reason, scope.here, causes=reasons)
-        provider = self.surfaces[provision.provider]
-        place = f"`{provision}` is exported at {provider.locations[provision.export]}"
-        return LinkError(
-            f"`{name}`, imported by `{importer}`, does not fit what `{provider.input.name}` exports",
-            scope.here,
-            causes=(place, *reasons),
-            remedy="rebuild both against one version of the interface, or choose another provider with --link",
-        )

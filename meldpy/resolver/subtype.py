@@ -21,6 +21,7 @@ from meldpy.model.extern import (
     TypeNode,
     ValueExtern,
 )
+from meldpy.model.ids import ResourceId
 from meldpy.model.valtype import (
     BorrowType,
     Case,
@@ -49,14 +50,18 @@ from meldpy.resolver.values import FuncValue, InstanceValue, Item, TypeValue, ki
 
 @final
 class Mismatch(Exception):
-    """Why something does not fit, from the outside inwards. Never leaves the resolver."""
+    """Why something does not fit, from the outside inwards. Never leaves the resolver.
 
-    def __init__(self, *reasons: str) -> None:
+    resources: the declared and the provided resource type, if it is because these are two.
+    """
+
+    def __init__(self, *reasons: str, resources: tuple[ResourceId, ResourceId] | None = None) -> None:
         super().__init__(*reasons)
         self.reasons = reasons
+        self.resources = resources
 
     def within(self, reason: str) -> Mismatch:
-        return Mismatch(reason, *self.reasons)
+        return Mismatch(reason, *self.reasons, resources=self.resources)
 
 
 @final
@@ -204,10 +209,12 @@ class Subtyping:
 
     def _resources(self, a: ResourceType, b: ResourceType) -> None:
         if a.id != b.id:
-            raise Mismatch(
-                f"resource type `{self.describe.resource_name(a.id)}` is not"
-                f" resource type `{self.describe.resource_name(b.id)}`: each instance that defines one has its own"
+            one, other = (
+                f"resource type `{self.describe.resource_name(id)}` ({self.describe.resource_origin(id)})"
+                for id in (a.id, b.id)
             )
+            reason = f"{one} is not {other}: each instance that defines one has its own"
+            raise Mismatch(reason, resources=(a.id, b.id))
 
 
 def _kind(type_: ExternType) -> str:

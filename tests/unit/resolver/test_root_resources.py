@@ -171,3 +171,36 @@ def test_a_static_function_is_exported_beside_the_type_that_its_name_belongs_to(
     assert world(fused({"user": user, "lib": library}, exports=("[static]r.none",)))[1] == ["r", "[static]r.none"]
     with pytest.raises(LinkError, match="hide both or neither"):
         fused({"user": user, "lib": library}, exports=("[static]r.none",), hides=("r",))
+
+
+# --- which is which ------------------------------------------------------------------------------------------------
+SHOP = """(component (component $types {types}
+  (instance $t (instantiate $types)) (alias export $t "g:p/types" (instance $i))
+  (alias export $i "pen" (type $pen)) (alias export $i "[constructor]pen" (func $make))
+  (component $names (import "pen" (type $r (sub resource)))
+    (import "make" (func $make (param "w" u32) (result (own $r))))
+    (export $pen "pen" (type $r)) (export "buy" (func $make) (func (param "w" u32) (result (own $pen)))))
+  (instance $shop (instantiate $names (with "pen" (type $pen)) (with "make" (func $make))))
+  {exports} (export "g:p/shop" (instance $shop)))"""
+BUYER = """(component
+  (import "g:p/types" (instance $t (export "pen" (type (sub resource)))))
+  (alias export $t "pen" (type $pen))
+  (import "g:p/shop" (instance $s (alias outer 1 $pen (type $p)) (export "pen" (type $q (eq $p)))
+    (export "buy" (func (param "w" u32) (result (own $q)))))))"""
+
+
+def test_two_resource_types_of_one_name_are_told_apart_by_their_definitions() -> None:
+    inner = TYPES.removeprefix("(component")
+    shop = SHOP.format(types=inner, exports="")
+    with pytest.raises(LinkError, match="`g:p/shop`, imported by `buyer`, does not fit what `shop` exports") as caught:
+        fused({"types": TYPES, "shop": shop, "buyer": BUYER})
+    assert caught.value.causes[-1] == (
+        "resource type `pen` (defined by input `types` as `pen`) is not resource type `pen` (defined as `pen` by an"
+        " instance of `component 0` inside input `shop`): each instance that defines one has its own"
+    )
+    assert "compose it so that it exports the interface with that type too" in (caught.value.remedy or "")
+
+
+def test_an_earlier_composition_that_exports_the_defining_interface_too_fits() -> None:
+    shop = SHOP.format(types=TYPES.removeprefix("(component"), exports='(export "g:p/types" (instance $i))')
+    assert world(fused({"shop": shop, "buyer": BUYER})) == ([], [])

@@ -37,7 +37,7 @@ THING, OTHER = ResourceType(ResourceId(0)), ResourceType(ResourceId(1))
 
 
 def subtyping() -> Subtyping:
-    return Subtyping(Describer(lambda id: f"r{id}"))
+    return Subtyping(Describer(lambda id: f"r{id}", lambda id: f"definition {id}"))
 
 
 def definitions() -> list[object]:
@@ -141,7 +141,10 @@ RECORD_A, RECORD_B = RecordType((Field("f", U8),)), RecordType((Field("f", S8),)
         (
             OwnType(THING),
             OwnType(OTHER),
-            ("resource type `r0` is not resource type `r1`: each instance that defines one has its own",),
+            (
+                "resource type `r0` (definition 0) is not resource type `r1` (definition 1):"
+                " each instance that defines one has its own",
+            ),
         ),
         (OwnType(THING), BorrowType(THING), ("r0 is not borrow<r0>",)),
         (ListType(DefinedType(RECORD_A)), ListType(DefinedType(RECORD_B)),

@@ -42,7 +42,7 @@ from meldpy.model.valtype import (
 from meldpy.resolver.describe import MAX_NESTING, MAX_WIDTH, Describer
 from meldpy.resolver.values import FuncValue, InstanceValue, ModuleValue, TypeValue, kind_of
 
-WORDS = Describer(lambda id: f"thing-{id}")
+WORDS = Describer(lambda id: f"thing-{id}", lambda id: f"origin {id}")
 U8, STRING = PrimValType.U8, PrimValType.STRING
 THING = ResourceType(ResourceId(3))
 
