@@ -23,7 +23,7 @@ from meldpy.errors import (
 )
 
 if TYPE_CHECKING:
-    from meldpy.pipeline import FuseOptions, FuseReport, FuseResult, fuse
+    from meldpy.pipeline import FuseInput, FuseOptions, FuseReport, FuseResult, fuse
 
 __version__ = "0.1.0"
 
@@ -31,6 +31,7 @@ __all__ = [
     "DecodeError",
     "EngineError",
     "FileError",
+    "FuseInput",
     "FuseOptions",
     "FuseReport",
     "FuseResult",
@@ -46,7 +47,7 @@ __all__ = [
     "fuse",
 ]
 
-_PIPELINE = ("FuseOptions", "FuseReport", "FuseResult", "fuse")
+_PIPELINE = ("FuseInput", "FuseOptions", "FuseReport", "FuseResult", "fuse")
 
 
 def __getattr__(name: str) -> object:

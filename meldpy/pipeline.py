@@ -19,7 +19,7 @@ from meldpy.model.component import Component
 from meldpy.model.core import CoreModule, FuncImportType, GlobalType, MemoryType, TableType, TagType
 from meldpy.model.facts import CodeFacts
 from meldpy.model.fused import FusedModule
-from meldpy.model.linked import LiftFunc, LinkedGraph
+from meldpy.model.linked import LiftFunc, LinkedGraph, OpenImport
 from meldpy.model.reindexed import IndexCounts
 
 
@@ -39,7 +39,10 @@ class FuseOptions:
     """How to fuse; the defaults are right unless inputs are ambiguous.
 
     links: "IMPORTER:IMPORT=PROVIDER:EXPORT" decisions.
-    strict: open imports are errors, but for `wasi:*` and the `allow_imports` patterns.
+    opens: "INPUT:IMPORT", imports that are left to the host although another input could satisfy them.
+    chain: each input's imports are satisfied by the next input to its right that exports them, and by none to its left;
+    what the last of them imports stays open.
+    strict: open imports are errors, but for `wasi:*`, `opens` and the `allow_imports` patterns.
     roots: inputs by name ("all": every one) whose exports the output has; without any, inputs that satisfy no import of
     another. exports, hides: names (NAME or INPUT:NAME) to export besides, or not.
     validate: check the inputs and the output with the engine. names: keep the name section.
@@ -50,6 +53,8 @@ class FuseOptions:
     """
 
     links: tuple[str, ...] = ()
+    opens: tuple[str, ...] = ()
+    chain: bool = False
     strict: bool = False
     allow_imports: tuple[str, ...] = ()
     roots: tuple[str, ...] = ()
@@ -73,6 +78,7 @@ class FuseReport:
     As INPUT:NAME: `kept_inside`, what libraries export besides what satisfied an import, and the output does not;
     `exported_for_types`, what the output exports only because other exports mention its types. `engine_limits`: what
     the embedded engine cannot do with the output, which is valid.
+    open_imports: with several inputs, what none of them satisfies and no option leaves open, and what came near it.
     """
 
     inputs: tuple[tuple[str, int], ...]
@@ -84,6 +90,7 @@ class FuseReport:
     kept_inside: tuple[str, ...] = ()
     exported_for_types: tuple[str, ...] = ()
     engine_limits: tuple[str, ...] = ()
+    open_imports: tuple[OpenImport, ...] = ()
 
 
 @final
@@ -137,6 +144,7 @@ def fuse(inputs: Sequence[FuseInput | str | Path | bytes], options: FuseOptions 
         graph.kept_inside,
         graph.exported_for_types,
         limits,
+        graph.open_imports,
     )
     return FuseResult(data, report)
 
@@ -288,6 +296,8 @@ def link(components: Sequence[tuple[FuseInput, Component]], options: FuseOptions
             strict=options.strict,
             allow_imports=options.allow_imports,
             links=options.links,
+            opens=options.opens,
+            chain=options.chain,
             roots=options.roots,
             exports=options.exports,
             hides=options.hides,

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from meldpy.cli.advice import advise
 from meldpy.cli.io import read_inputs, refuse_overwriting, refuse_terminal, write_output
 from meldpy.cli.settings import Settings, verbosity
 from meldpy.engine import tools
 from meldpy.errors import FileError, UsageError
-from meldpy.pipeline import FuseOptions, FuseReport, FuseResult
+from meldpy.pipeline import FuseOptions, FuseResult
 from meldpy.pipeline import fuse as fuse_inputs
 
 _COUNT = click.IntRange(min=1)
@@ -24,7 +24,7 @@ _COUNT = click.IntRange(min=1)
 @click.option("-t", "--wat", is_flag=True, help="Write the text format (needs wasm-tools).")
 @click.option("--check", is_flag=True, help="Write nothing; fail unless FILE is what the inputs give.")
 @click.option("--validate/--no-validate", default=True, show_default=True, help="Check inputs and output.")
-@click.option("--strict", is_flag=True, help="Refuse imports left open, except wasi:* and --allow-import.")
+@click.option("--strict", is_flag=True, help="Refuse imports left open, except wasi:*, --allow-import and --open.")
 @click.option("--allow-import", multiple=True, metavar="PATTERN", help="With --strict: imports that may stay open.")
 @click.option(
     "--link",
@@ -32,6 +32,13 @@ _COUNT = click.IntRange(min=1)
     multiple=True,
     metavar="IMPORTER:IMPORT=PROVIDER:EXPORT",
     help="Decide by hand which export satisfies an import.",
+)
+@click.option("--open", "opens", multiple=True, metavar="INPUT:IMPORT", help="Leave this import to the host.")
+@click.option(
+    "--chain",
+    is_flag=True,
+    help="Satisfy each import by the next INPUT to the right that exports it, as middleware is put in front of an"
+    " application; what the last one imports stays open.",
 )
 @click.option(
     "--root",
@@ -76,6 +83,8 @@ def fuse(
     strict: bool,
     allow_import: tuple[str, ...],
     links: tuple[str, ...],
+    opens: tuple[str, ...],
+    chain: bool,
     roots: tuple[str, ...],
     exports: tuple[str, ...],
     hides: tuple[str, ...],
@@ -106,6 +115,8 @@ def fuse(
     refuse_overwriting(output, [item.source for item in read])
     options = FuseOptions(
         links=links,
+        opens=opens,
+        chain=chain,
         strict=strict,
         allow_imports=allow_import,
         roots=roots,
@@ -144,28 +155,6 @@ def _compare(output: Path, data: bytes) -> None:
     if found != data:
         sizes = f"it has {len(found)} bytes, the inputs give {len(data)}"
         raise FileError(f"{output} is not what the inputs give", causes=(sizes,), remedy=remedy)
-
-
-def advise(settings: Settings, report: FuseReport, roots: Sequence[str]) -> None:
-    """What the linking did that people may not expect, and the options that change it: a line each."""
-    if report.kept_inside:
-        settings.say(
-            f"left inside, because other inputs import from these: {_listed(report.kept_inside)};"
-            " to export them: --export NAME, --root INPUT or --root all; to leave them in silence: --hide NAME"
-        )
-    if report.exported_for_types:
-        say = settings.say if roots else settings.note
-        say(f"exported too, because other exports mention their types: {_listed(report.exported_for_types)}")
-    for limit in report.engine_limits:
-        settings.say(limit)
-
-
-_MOST_LISTED = 8
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MOST_LISTED} more" if len(names) > _MOST_LISTED else ""
-    return ", ".join(names[:_MOST_LISTED]) + more
 
 
 def summary(result: FuseResult, output: str | None, seconds: float) -> str:

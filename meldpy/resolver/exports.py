@@ -18,9 +18,9 @@ from meldpy.errors import LinkError, Location
 from meldpy.model.extern import ExternName, TypeNode
 from meldpy.model.ids import ResourceId
 from meldpy.model.valtype import DefinedType, ResourceType
+from meldpy.resolver.byhand import unknown
 from meldpy.resolver.determined import Determined, Importable, is_nominal
 from meldpy.resolver.inputs import ResolveOptions
-from meldpy.resolver.match import unknown
 from meldpy.resolver.names import clash, free, resource_label, strong
 from meldpy.resolver.nodes import names_of
 from meldpy.resolver.values import FuncValue, InstanceValue, Item, TypeValue

@@ -24,10 +24,13 @@ Key: TypeAlias = "tuple[int, int]"
 """An import: (input number, import number)."""
 
 
-def follow(surfaces: Sequence[Surface], matches: dict[Key, Provision]) -> dict[Key, tuple[Key, ...]]:
+def follow(
+    surfaces: Sequence[Surface], matches: dict[Key, Provision], opened: frozenset[Key] = frozenset()
+) -> dict[Key, tuple[Key, ...]]:
     """The root-level resource types that follow, and the satisfied imports that decide them.
 
-    Adds to `matches` the functions that belong to such a type, or to one that is satisfied from inside an instance.
+    opened: imports that are left to the host, whatever decides about them. Adds to `matches` the functions that belong
+    to such a type, or to one that is satisfied from inside an instance.
     """
     followed: dict[Key, tuple[Key, ...]] = {}
     while True:
@@ -36,9 +39,10 @@ def follow(surfaces: Sequence[Surface], matches: dict[Key, Provision]) -> dict[K
             for number, import_ in enumerate(surface.imports):
                 key = importer, number
                 if isinstance(import_.type, TypeExtern) and import_.type.bound_resource:
-                    if key not in matches and (deciders := _deciders(surface, importer, number, matches)):
+                    unsatisfied = key not in matches and key not in opened
+                    if unsatisfied and (deciders := _deciders(surface, importer, number, matches)):
                         followed[key] = deciders
-                    _members(surfaces, key, matches, followed)
+                    _members(surfaces, key, matches, followed, opened)
         if len(matches) == before:
             return followed
 
@@ -57,13 +61,14 @@ def _members(
     key: Key,
     matches: dict[Key, Provision],
     followed: Mapping[Key, tuple[Key, ...]],
+    opened: frozenset[Key],
 ) -> None:
     """Matches the annotated functions of the resource type `key` with those beside what it is."""
     importer, number = key
     surface = surfaces[importer]
     label = surface.imports[number].name.name
     wanted = [n for n, i in enumerate(surface.imports) if resource_label(i.name.name) == label]
-    wanted = [n for n in wanted if (importer, n) not in matches]
+    wanted = [n for n in wanted if (importer, n) not in matches and (importer, n) not in opened]
     if not wanted:
         return
     home = matches.get(key)

@@ -61,6 +61,8 @@ class ResolveOptions:
 
     strict: refuse imports left open, except `wasi:*` and those that an `allow_imports` pattern (shell style) matches.
     links: decisions by hand, `IMPORTER:IMPORT=PROVIDER:EXPORT`.
+    opens: imports left to the host on purpose, `INPUT:IMPORT`.
+    chain: each import is satisfied by the next input to its right that exports it, and by none to its left.
     roots: inputs (by name; "all": every input) whose exports the result has; empty: those that satisfy no import.
     exports: names (NAME or INPUT:NAME) exported besides; hides: names that are not exported after all.
     max_*: how far nested instantiation may expand.
@@ -69,6 +71,8 @@ class ResolveOptions:
     strict: bool = False
     allow_imports: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
+    opens: tuple[str, ...] = ()
+    chain: bool = False
     roots: tuple[str, ...] = ()
     exports: tuple[str, ...] = ()
     hides: tuple[str, ...] = ()

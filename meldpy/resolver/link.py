@@ -43,7 +43,7 @@ def link_inputs(inputs: Sequence[ResolverInput], options: ResolveOptions, evalua
     """Links and evaluates `inputs` (two or more) into the evaluator's builder. LinkError if they do not fit."""
     refuse_repeated(inputs)
     surfaces = [surface(input_, options.caps, evaluator.types.nodes) for input_ in inputs]
-    matching = match_imports(surfaces, options.links)
+    matching = match_imports(surfaces, options)
     evaluator.builder.open_imports = open_imports(surfaces, matching)
     if options.strict:
         refuse_open(evaluator.builder.open_imports, options)
@@ -51,13 +51,14 @@ def link_inputs(inputs: Sequence[ResolverInput], options: ResolveOptions, evalua
 
 
 def refuse_repeated(inputs: Sequence[ResolverInput]) -> None:
-    """LinkError if two inputs are the same file, or have the same name."""
+    """LinkError if two inputs have the same name. One file under two names is two instances."""
     names: dict[str, ResolverInput] = {}
-    files: dict[str, ResolverInput] = {}
     for input_ in inputs:
-        if files.setdefault(normpath(input_.source), input_) is not input_:
-            raise LinkError(f"`{input_.source}` is given twice", remedy="each input is instantiated once: give it once")
         if (other := names.setdefault(input_.name, input_)) is not input_:
+            if normpath(input_.source) == normpath(other.source):
+                source = input_.source
+                remedy = f"for two instances of it, name them: NAME={source} OTHER={source}"
+                raise LinkError(f"`{source}` is given twice", remedy=remedy)
             raise LinkError(
                 f"`{other.source}` and `{input_.source}` are both called `{input_.name}`",
                 remedy=f"name one of them otherwise: NAME={input_.source}",
@@ -77,7 +78,7 @@ def refuse_open(imports: Iterable[OpenImport], options: ResolveOptions) -> None:
             "imports are left open, which --strict refuses",
             refused[0].location,
             causes=tuple(map(_open_words, refused)),
-            remedy="provide them by another input, or allow them with --allow-import PATTERN",
+            remedy="provide them by another input, or allow them with --allow-import PATTERN or --open INPUT:IMPORT",
         )
 
 

@@ -21,12 +21,12 @@ _ORDER = {kind: position for position, kind in enumerate(NearMissKind)}
 
 
 def open_imports(surfaces: Sequence[Surface], matching: Matching) -> tuple[OpenImport, ...]:
-    """The imports that nothing satisfies, each with what comes near it in the other inputs."""
+    """The imports that nothing satisfies and that are not left to the host on purpose, and what comes near each."""
     return tuple(
         OpenImport(surface.input.name, import_.name, import_.location, near_misses(surfaces, i, import_.name))
         for i, surface in enumerate(surfaces)
         for n, import_ in enumerate(surface.imports)
-        if not matching.satisfies((i, n)) and is_demand(import_.type)
+        if not matching.satisfies((i, n)) and (i, n) not in matching.opened and is_demand(import_.type)
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from meldpy.errors import LinkError, UsageError
 from meldpy.model.linked import Input, LinkedGraph, OpenImport
 from meldpy.resolver.builder import Builder
+from meldpy.resolver.byhand import only_importer
 from meldpy.resolver.evaluate import Evaluator
 from meldpy.resolver.exports import Candidate
 from meldpy.resolver.inputs import ResolveOptions, ResolverInput
@@ -43,8 +44,9 @@ def _evaluate_one(input_: ResolverInput, options: ResolveOptions, evaluator: Eva
         raise LinkError(f"there is nothing to link with: `{input_.name}` is the only input")
     builder = evaluator.builder
     frame = evaluator.run(root_frame(input_, evaluator))
+    opened = {only_importer(input_.name, [i.name.name for i in builder.imports], text) for text in options.opens}
     if options.strict:
-        open_ = (i for i in builder.imports if is_demand(i.type))
+        open_ = (i for i in builder.imports if is_demand(i.type) and i.name.name not in opened)
         refuse_open((OpenImport(input_.name, import_.name, import_.location) for import_ in open_), options)
     candidates = [
         Candidate(input_.name, name, item, frame.locations[name.name]) for name, item in frame.exports.values()

@@ -180,7 +180,8 @@ class _Merger:
                     f"`{import_.name.name}` is left to be imported, but uses resource types of `{used}`,"
                     f" which input `{self.surfaces[provider].input.name}` provides",
                     import_.location,
-                    remedy=f"provide `{import_.name.name}` by an input too, or leave `{used}` open",
+                    remedy=f"provide `{import_.name.name}` by an input too, or leave `{used}` to the host:"
+                    f" --open {self.surfaces[key[0]].input.name}:{used}",
                 )
 
     def _grouped(self, keys: Sequence[Key], by: Callable[[Key], str]) -> list[list[Key]]:

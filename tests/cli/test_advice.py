@@ -62,3 +62,58 @@ def test_root_says_that_it_exports_interfaces_for_their_types(fuse: Fuse) -> Non
     assert "note: exported too, because other exports mention their types: maker:a:b/types" in err
     _, err = fuse("--root", "user", user=USER, maker=TYPES)
     assert "\nexported too, because other exports mention their types: maker:a:b/types" in "\n" + err
+
+
+# --- what stays open -------------------------------------------------------------------------------------------
+def instance(direction: str, name: str) -> str:
+    if direction == "import":
+        return f'(component (import "{name}" (instance (export "f" (func)))))'
+    return f"""(component (core module $m (func (export "f"))) (core instance $i (instantiate $m))
+      (func $f (canon lift (core func $i "f"))) (instance $x (export "f" (func $f))) (export "{name}" (instance $x)))"""
+
+
+@pytest.mark.parametrize(
+    ("wanted", "offered", "words"),
+    [
+        ("demo:text/text@1.2.0", "demo:text/text@2.0.0", "is another, incompatible version"),
+        ("demo:text/text-set", "demo:text/textset", "is spelled differently"),
+        ("demo:text/text", "other:text/text", "is of another package"),
+    ],
+)
+def test_an_open_import_is_told_with_what_comes_near(wanted: str, offered: str, words: str, fuse: Fuse) -> None:
+    inputs = {"app": instance("import", wanted), "lib": instance("export", offered)}
+    code, err = fuse(**inputs)
+    assert code == 0
+    lines = [line for line in err.splitlines() if "left open" in line]
+    assert len(lines) == 1
+    assert f"{wanted} (imported by app; but `{offered}` of input `lib` {words})" in lines[0]
+    assert f"--link app:{wanted}=lib:{offered}" in lines[0]
+    assert "--open INPUT:IMPORT" in lines[0]
+    assert "left open" not in fuse("--open", f"app:{wanted}", **inputs)[1]
+    assert "left open" not in fuse("-q", **inputs)[1]
+    code, err = fuse("--link", f"app:{wanted}=lib:{offered}", **inputs)
+    assert code == 0
+    assert "left open" not in err
+
+
+def test_strict_says_what_comes_near_too(fuse: Fuse) -> None:
+    code, err = fuse("--strict", app=instance("import", "a:b/c@1.0.0"), lib=instance("export", "a:b/c@2.0.0"))
+    assert code == 1
+    assert "`a:b/c@1.0.0`, imported by `app`; `a:b/c@2.0.0` of input `lib` is another, incompatible version" in err
+
+
+def test_importers_of_one_name_are_told_together_and_near_misses_first(fuse: Fuse) -> None:
+    inputs = {"a": instance("import", "x:y/z"), "b": instance("import", "a:b/c"), "c": instance("import", "x:y/z")}
+    _, err = fuse(**inputs, lib=instance("export", "a:b/C"))
+    assert (
+        "provide: a:b/c (imported by b; but `a:b/C` of input `lib` is spelled differently), x:y/z (imported by a, c);"
+        in err
+    )
+
+
+def test_what_a_host_has_is_not_told(fuse: Fuse) -> None:
+    """`wasi:*` stays open in every application; an incompatible version of it is worth a word."""
+    app = instance("import", "wasi:cli/exit@0.2.0")
+    assert "left open" not in fuse(app=app, lib=guest((), ("x",)))[1]
+    assert "another, incompatible version" in fuse(app=app, lib=instance("export", "wasi:cli/exit@0.3.0"))[1]
+    assert "left open" not in fuse(app=instance("import", "a:b/c"))[1], "a single input is not linked with anything"

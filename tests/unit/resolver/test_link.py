@@ -138,13 +138,14 @@ def test_a_cycle_is_printed() -> None:
     assert caught.value.causes[0] == "`a` imports `y` from `b`"
 
 
-def test_the_same_file_or_name_twice_is_an_error() -> None:
+def test_one_name_for_two_inputs_is_an_error() -> None:
     from meldpy.resolver import ResolveOptions, ResolverInput, resolve
     from tests.unit.resolver.build import component
 
     made = component(provider("a:b/c"))
-    with pytest.raises(LinkError, match="given twice"):
-        resolve([ResolverInput("a", "x.wasm", 0, made), ResolverInput("b", "./x.wasm", 0, made)], ResolveOptions())
+    with pytest.raises(LinkError, match="given twice") as caught:
+        resolve([ResolverInput("a", "x.wasm", 0, made), ResolverInput("a", "./x.wasm", 0, made)], ResolveOptions())
+    assert caught.value.remedy == "for two instances of it, name them: NAME=./x.wasm OTHER=./x.wasm"
     with pytest.raises(LinkError, match="both called `a`"):
         resolve([ResolverInput("a", "x.wasm", 0, made), ResolverInput("a", "y.wasm", 0, made)], ResolveOptions())
 
