@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import final
+from typing import TYPE_CHECKING, final
 
 from meldpy.errors import FileError, InternalError, MeldError, UsageError
 from meldpy.model.component import Component
@@ -21,6 +21,9 @@ from meldpy.model.facts import CodeFacts
 from meldpy.model.fused import FusedModule
 from meldpy.model.linked import LiftFunc, LinkedGraph, OpenImport
 from meldpy.model.reindexed import IndexCounts
+
+if TYPE_CHECKING:
+    from meldpy.core_output import Tools
 
 
 @final
@@ -48,7 +51,8 @@ class FuseOptions:
     validate: check the inputs and the output with the engine. names: keep the name section.
     dwarf: "keep" or "drop" debugging information.
     opaque_reps: "INTERFACE.RESOURCE" names of resource types whose reps are opaque numbers (design section 6).
-    core: write a core module, for engines that know no components.
+    core: write a core module, for engines that know no components. memory: "separate", or with `core` "single", for
+    engines that know one memory; memory_max: "NAME=PAGES", what single memories may grow to.
     max_*: caps on link-time expansion.
     """
 
@@ -65,6 +69,8 @@ class FuseOptions:
     dwarf: str = "keep"
     opaque_reps: tuple[str, ...] = ()
     core: bool = False
+    memory: str = "separate"
+    memory_max: tuple[str, ...] = ()
     max_instances: int = 10_000
     max_core_instances: int = 10_000
     max_definitions: int = 200_000
@@ -110,6 +116,12 @@ def fuse(inputs: Sequence[FuseInput | str | Path | bytes], options: FuseOptions 
     named = [_named(i, item) for i, item in enumerate(inputs)]
     if not named:
         raise UsageError("there is nothing to fuse", remedy="give at least one component")
+    if options.memory not in ("separate", "single"):
+        raise UsageError(f"memories can be separate or single, not {options.memory!r}")
+    if options.memory == "single" and not options.core:
+        raise UsageError("a single memory is for core outputs", remedy="use --core with --memory single")
+    if options.memory_max and options.memory != "single":
+        raise UsageError("--memory-max is for a single memory", remedy="use --core --memory single with it")
     notes: list[str] = []
 
     # Decode: bytes to model; text goes through the engine's parser first.
@@ -160,14 +172,46 @@ def build(graph: LinkedGraph, options: FuseOptions) -> tuple[Component, list[str
 
 def build_core(graph: LinkedGraph, options: FuseOptions) -> tuple[CoreModule, list[str], int]:
     """The same for a core output, which has no carriers."""
-    from meldpy.core_output import present
+    from meldpy.core_output import in_one_memory, present
     from meldpy.wrapper import world_type
 
     fused, notes = merged(graph, options)
     assert fused.boundary.core is not None
     # Present: the names that the ecosystem gives a guest's edge, and the world as a type.
     world = encode(world_type(graph, fused.boundary.core.string_encoding))
-    return present(graph, fused, world), notes, 0
+    module = present(graph, fused, world)
+    if options.memory == "single":
+        # Rebase: for engines that have one memory only.
+        module = in_one_memory(module, fused.memory_names, memory_limits(options.memory_max), rebasing_tools())
+    return module, notes, 0
+
+
+def memory_limits(given: Sequence[str]) -> dict[str, int]:
+    """NAME=PAGES by name. Raises UsageError."""
+    limits: dict[str, int] = {}
+    for each in given:
+        name, _, pages = each.rpartition("=")
+        if not name or not (pages.isascii() and pages.isdigit()) or int(pages) > 65_536:
+            raise UsageError(f"--memory-max wants NAME=PAGES, not {each!r}")
+        limits[name] = int(pages)
+    return limits
+
+
+def rebasing_tools() -> Tools:
+    from meldpy.binary.decode import decode_module
+    from meldpy.core_output import Tools
+    from meldpy.engine.text import assemble
+    from meldpy.kernel.rebase import rebase, survey
+    from meldpy.kernel.reindex import reindex
+
+    return Tools(
+        survey=lambda module: survey(module.code.bodies, module.code.count, _counts(module)),
+        rebase=lambda module, params, regions: rebase(
+            module.code.bodies, module.code.count, _counts(module), params, regions
+        ),
+        reindex=lambda module, maps: reindex(module.code.bodies, module.code.count, maps).bodies,
+        assemble=lambda text: decode_module(assemble(text.encode(), "helpers of a single memory"), "helpers"),
+    )
 
 
 def merged(graph: LinkedGraph, options: FuseOptions) -> tuple[FusedModule, list[str]]:

@@ -66,6 +66,19 @@ _COUNT = click.IntRange(min=1)
     help="Pass this resource's reps as they are, without handle tables.",
 )
 @click.option("--core", is_flag=True, help="Write a core module, for engines that know no components.")
+@click.option(
+    "--memory",
+    type=click.Choice(["separate", "single"]),
+    default="separate",
+    show_default=True,
+    help="With --core: one memory for all, for engines that know no more.",
+)
+@click.option(
+    "--memory-max",
+    multiple=True,
+    metavar="NAME=PAGES",
+    help="With --memory single: the most pages of a component's memory, which is faster if it never has to move.",
+)
 @click.option("--max-instances", default=10_000, type=_COUNT, show_default=True, help="Cap on component instances.")
 @click.option("--max-core-instances", default=10_000, type=_COUNT, show_default=True, help="Cap on core instances.")
 @click.option(
@@ -92,6 +105,8 @@ def fuse(
     dwarf: str,
     opaque_reps: tuple[str, ...],
     core: bool,
+    memory: str,
+    memory_max: tuple[str, ...],
     max_instances: int,
     max_core_instances: int,
     max_definitions: int,
@@ -127,6 +142,8 @@ def fuse(
         dwarf=dwarf,
         opaque_reps=opaque_reps,
         core=core,
+        memory=memory,
+        memory_max=memory_max,
         max_instances=max_instances,
         max_core_instances=max_core_instances,
         max_definitions=max_definitions,

@@ -4,10 +4,14 @@ The job: give the main module of a core output (which has no carriers) the names
 ecosystem's bindings generators give their guests, so that `wasm-tools component new` makes the component of it again
 and every host that takes such modules takes it. Not its job: moving values between the one exported memory and the
 inner ones (adapter, `one_memory`), the world's type (wrapper, `world_type`), bytes (binary).
+
+`in_one_memory` then makes one memory of all, for engines that have no more: `regions` plans it, `helpers` are the
+functions that go with it, the kernel rewrites the bodies.
 """
 
 from __future__ import annotations
 
 from meldpy.core_output.present import present
+from meldpy.core_output.single import Tools, in_one_memory
 
-__all__ = ["present"]
+__all__ = ["Tools", "in_one_memory", "present"]

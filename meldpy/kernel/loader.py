@@ -22,7 +22,7 @@ from typing import Final, NamedTuple, final
 from wasmtime import Config, Engine, Func, Global, Instance, Memory, Module, Store, Trap, WasmtimeError, wat2wasm
 
 from meldpy.errors import InternalError, LimitError
-from meldpy.kernel.opcodes import shapes, type_codes
+from meldpy.kernel.opcodes import ACCESSES, accesses, shapes, type_codes
 
 TYPE_CODES: Final = 0x2400
 DESCRIPTORS: Final = 0x2500
@@ -36,6 +36,9 @@ SLACK: Final = 64
 _PAGE: Final = 0x10000
 _SOURCES: Final = ("common.wat", "reindex_immediates.wat", "reindex.wat", "scan_immediates.wat", "scan.wat")
 _TRACING_SOURCES: Final = ("common.wat", "reindex_immediates.wat", "reindex.wat", "positions.wat")
+_REBASING_SOURCES: Final = ("common.wat", "scan_immediates.wat", "rebase.wat", "scan.wat")
+_REBASING_MARK: Final = ";;! "
+"""The same for lines of scan.wat in the kernel that rebases memories."""
 _TRACING_MARK: Final = ";;@ "
 """In front of lines that are code in the tracing kernel only, so that nobody pays who does not trace."""
 
@@ -130,6 +133,15 @@ def kernel() -> Kernel:
 def tracing_kernel() -> Kernel:
     """The kernel that notes where each byte of the bodies goes as it rewrites them; it cannot scan."""
     return _with_tables(load(text_of(_TRACING_SOURCES).replace(_TRACING_MARK, "")))
+
+
+@cache
+def rebasing_kernel() -> Kernel:
+    """The kernel that moves all memories into one; it cannot reindex."""
+    loaded = _with_tables(load(text_of(_REBASING_SOURCES).replace(_REBASING_MARK, "")))
+    table = accesses()
+    loaded.view[ACCESSES : ACCESSES + len(table)] = table
+    return loaded
 
 
 def text_of(sources: Sequence[str]) -> str:

@@ -213,3 +213,69 @@ def type_codes() -> bytes:
     codes[0x63] = codes[0x64] = TypeCode.REFERENCE
     codes[0x40] = TypeCode.EMPTY
     return bytes(codes)
+
+
+# --- accesses to memory, for rebase.wat ----------------------------------------------------------------------------
+ACCESSES: Final = 0x2680
+"""Where the table of accesses lies in the rebasing kernel's memory."""
+ACCESSES_END: Final = ACCESSES + 2 * (256 + 2 * SUB_OPCODES)
+_ACCESS, _IS_ATOMIC = 0x8000, 0x4000
+
+
+@unique
+class Above(IntEnum):
+    """What lies on the address of an access: a stored value, or two operands."""
+
+    NOTHING = 0
+    I32 = 1
+    I64 = 2
+    F32 = 3
+    F64 = 4
+    V128 = 5
+    TWO_I32 = 6
+    TWO_I64 = 7
+    I32_I64 = 8
+
+
+_NOTHING, _I32, _I64 = Above.NOTHING, Above.I32, Above.I64
+# by opcode: log2 of the size, and what lies on the address
+_PLAIN_ACCESSES: dict[int, tuple[int, Above]] = {
+    **dict(enumerate([(s, _NOTHING) for s in (2, 3, 2, 3, 0, 0, 1, 1, 0, 0, 1, 1, 2, 2)], 0x28)),
+    **dict(enumerate([(2, _I32), (3, _I64), (2, Above.F32), (3, Above.F64), (0, _I32), (1, _I32)], 0x36)),
+    **dict(enumerate([(0, _I64), (1, _I64), (2, _I64)], 0x3C)),
+}
+_VECTOR_ACCESSES: dict[int, tuple[int, Above]] = {
+    0x00: (4, _NOTHING),
+    **dict.fromkeys(range(0x01, 0x07), (3, _NOTHING)),
+    **dict(enumerate([(s, _NOTHING) for s in (0, 1, 2, 3)], 0x07)),
+    0x0B: (4, Above.V128),
+    **dict(enumerate([(s, Above.V128) for s in (0, 1, 2, 3)], 0x54)),
+    **dict(enumerate([(s, Above.V128) for s in (0, 1, 2, 3)], 0x58)),
+    0x5C: (2, _NOTHING),
+    0x5D: (3, _NOTHING),
+}
+_ATOMIC_SIZES = ((2, _I32), (3, _I64), (0, _I32), (1, _I32), (0, _I64), (1, _I64), (2, _I64))
+"""Of each group of seven from 0x10 on: i32, i64, i32 8, i32 16, i64 8, i64 16, i64 32."""
+_ATOMIC_ACCESSES: dict[int, tuple[int, Above]] = {
+    0x00: (2, _I32),
+    0x01: (2, Above.I32_I64),
+    0x02: (3, Above.TWO_I64),
+    **dict(enumerate([(size, _NOTHING) for size, _ in _ATOMIC_SIZES], 0x10)),
+    **dict(enumerate([(size, value) for size, value in _ATOMIC_SIZES * 7], 0x17)),
+    **dict(
+        enumerate(
+            [(size, Above.TWO_I32 if value is _I32 else Above.TWO_I64) for size, value in _ATOMIC_SIZES],
+            0x48,
+        )
+    ),
+}
+
+
+def accesses() -> bytes:
+    """The table of accesses: u16 each; 256 without prefix, SUB_OPCODES behind 0xFD, as many behind 0xFE."""
+    entries = array("H", bytes(ACCESSES_END - ACCESSES))
+    groups = ((0, _PLAIN_ACCESSES, 0), (256, _VECTOR_ACCESSES, 0), (768, _ATOMIC_ACCESSES, _IS_ATOMIC))
+    for first, group, atomic in groups:
+        for op, (size, above) in group.items():
+            entries[first + op] = size | above << 3 | atomic | _ACCESS
+    return entries.tobytes()

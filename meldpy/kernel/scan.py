@@ -15,7 +15,7 @@ from typing import Final
 
 from meldpy.kernel.chunks import in_chunks
 from meldpy.kernel.failures import Origin, failure
-from meldpy.kernel.loader import LOCK, Layout, kernel
+from meldpy.kernel.loader import LOCK, Kernel, Layout, kernel
 from meldpy.kernel.opcodes import REMARKS, SPACES
 from meldpy.model.facts import CodeFacts
 from meldpy.model.reindexed import IndexCounts
@@ -42,18 +42,17 @@ def scan(
     """
     with LOCK:
         layout = Layout()
-        _clear_stamps(counts, layout)
+        clear_stamps(kernel(), counts, layout)
         run = _Run(memoryview(bodies).cast("B"), count, Origin(source, source_offset, path), layout)
         in_chunks(len(bodies), count, run.origin, run.process)
     return CodeFacts(array("I", [0, *run.ends[::2]]), array("I", [0, *run.ends[1::2]]), run.kinds, run.indices)
 
 
-def _clear_stamps(counts: IndexCounts, layout: Layout) -> None:
+def clear_stamps(loaded: Kernel, counts: IndexCounts, layout: Layout) -> None:
     """Gives each kind of reference its table of stamps, all zero: no function has the number 0."""
     tables = [(immediate, 1) for immediate in REMARKS]
     for immediates, items in zip(SPACES, astuple(counts), strict=True):
         tables += [(immediate, items) for immediate in immediates]
-    loaded = kernel()
     for immediate, items in tables:
         start = layout.take(4 * items)
         loaded.reserve(layout.top)

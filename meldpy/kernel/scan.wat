@@ -2,6 +2,7 @@
 ;;
 ;; The loop is that of reindex.wat without output: `word` holds the eight bytes at `in` (behind an opcode: seven).
 ;; What is rarer or longer is done by the functions of scan_immediates.wat, which also keep the records.
+;; Lines marked `;;! ` are code in the kernel that rebases memories (rebase.wat).
 
 ;; --- one body -------------------------------------------------------------------------------------------------------
 
@@ -9,11 +10,16 @@
 (func $scan_body (param $in i32) (param $end i32) (result i32)
   (local $word i64) (local $shape i32) (local $opcode_at i32) (local $depth i32)
   (local $low i32) (local $count i32) (local $kind i32) (local $value i64)
+;;!   (local $memory_at i32)
   (local.set $depth (i32.const 1))
   (block $failed
     (local.set $in (call $scan_value_types (local.get $in) (local.get $end) (i32.const 1)))
     (br_if $failed (i32.eqz (local.get $in)))
     (loop $instruction
+;;!       (if (local.get $memory_at)
+;;!         (then
+;;!           (call $site (local.get $memory_at) (local.get $in))
+;;!           (local.set $memory_at (i32.const 0))))
       (if (i32.ge_u (local.get $in) (local.get $end))
         (then
           (call $fail_short (local.get $end))
@@ -41,6 +47,8 @@
 
         ;; index: decoded inline up to three bytes; recorded only if this function has not had it
         (local.set $kind (i32.and (local.get $shape) (i32.const 0xFF)))
+;;!         (if (i32.eq (i32.and (local.get $kind) (i32.const 0xFE)) (i32.const 8))
+;;!           (then (local.set $memory_at (local.get $opcode_at))))
         (local.set $low (i32.wrap_i64 (local.get $word)))
         (local.set $count (i32.const 1))
         (if (i32.and (local.get $low) (i32.const 0x80))
@@ -118,6 +126,7 @@
 
         ;; memarg: codes 23 and 24 stand for MEMORY_READ and MEMORY_WRITE, 8 and 9
         (local.set $kind (i32.sub (i32.and (local.get $shape) (i32.const 0xFF)) (i32.const 15)))
+;;!         (local.set $memory_at (local.get $opcode_at))
         (if (i32.or
               (i32.and (i32.wrap_i64 (local.get $word)) (i32.const 0xC0))
               (i32.eqz (i32.load offset=0x2504 (i32.shl (local.get $kind) (i32.const 3)))))

@@ -18,7 +18,7 @@ from meldpy.merger.customs import dropped_customs, merged_producers
 from meldpy.merger.exprs import ExprWriter, merged_globals, merged_memory_type, merged_tables
 from meldpy.merger.layout import Layout, space_map
 from meldpy.merger.limits import check_sums
-from meldpy.merger.names import Names
+from meldpy.merger.names import Names, memory_names
 from meldpy.merger.outer import HostImports, host_imports
 from meldpy.merger.placement import Placement, place
 from meldpy.merger.plan import plan_initialisation
@@ -80,7 +80,14 @@ def merge(
     parts = _Parts(adapted, hosts, placement, layout, segments, edge, code, start)
     main = _main_module(parts, _customs(parts, options), needs_data_count=any(r.data for r in references.values()))
     carriers = carrier_modules(placement, forwarders, layout, segments, options.names)
-    return FusedModule(carriers, main, boundary, merged_units(graph, layout, moved), dropped_customs(units))
+    return FusedModule(
+        carriers,
+        main,
+        boundary,
+        merged_units(graph, layout, moved),
+        dropped_customs(units),
+        memory_names(graph, layout),
+    )
 
 
 @final

@@ -8,6 +8,7 @@ Spec: core, appendix "Name Section", and the extended-name-section proposal.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import final
 
@@ -19,6 +20,7 @@ from meldpy.merger.segments import Segments
 from meldpy.merger.units import Unit
 from meldpy.model.code import Emitted, Flag, FlagRef
 from meldpy.model.core import IndirectNameKind, NameKind, NameMap, NameSection
+from meldpy.model.linked import LinkedGraph
 
 _SEPARATOR = "::"
 
@@ -116,3 +118,16 @@ def _sorted(names: dict[int, str]) -> NameMap:
 
 def _first(pair: tuple[int, object]) -> int:
     return pair[0]
+
+
+def memory_names(graph: LinkedGraph, layout: Layout) -> tuple[str, ...]:
+    """What users call each memory, by index: the component instance it belongs to, with a number if it has several."""
+    seen: Counter[str] = Counter()
+    names: list[str] = []
+    for memory in layout.memories:
+        unit = layout.units[memory.instance]
+        owner = unit.label if unit.runtime else graph.instances[graph.core_instances[memory.instance].instance].label
+        owner = owner.removeprefix("runtime ")
+        seen[owner] += 1
+        names.append(owner if seen[owner] == 1 else f"{owner} #{seen[owner]}")
+    return tuple(names)

@@ -139,6 +139,7 @@ class FusedModule:
 
     units: the guests' core instances, in the order in which their code lies in main. dropped_customs: names of the
     custom sections that merging alone leaves out (they hold offsets or indices); what moves them is `debug`.
+    memory_names: what users call the memories, by their index in main; distinct.
     """
 
     carriers: tuple[CoreModule, ...]
@@ -146,3 +147,4 @@ class FusedModule:
     boundary: Boundary
     units: tuple[MergedUnit, ...] = ()
     dropped_customs: tuple[str, ...] = ()
+    memory_names: tuple[str, ...] = ()

@@ -35,6 +35,14 @@ def test_round_trip_behaves_as_the_composition(fixture: Fixture, form: Form) -> 
     check_scenario(fixture, observed)
 
 
+@pytest.mark.parametrize("fixture", [pytest.param(fixture, id=fixture.name) for fixture in AT_RUNTIME])
+def test_single_memory_behaves_as_the_composition(fixture: Fixture) -> None:
+    module = core_of(fixture, memory="single")
+    assert len(module_of(module).memories) <= 1
+    observed = run_scenario(fixture, component_new(module))
+    assert not compare(run_scenario(fixture, composed(fixture)), observed, same)
+
+
 @pytest.mark.parametrize("name", [fixture.name for fixture in AT_RUNTIME])
 def test_host_sees_one_memory_and_functions(name: str) -> None:
     module = module_of(core_of(load(name)))

@@ -11,8 +11,8 @@ from meldpy.model.core import CoreModule
 from meldpy.pipeline import FuseOptions
 
 
-def core_of(fixture: Fixture, form: Form | None = None) -> bytes:
-    return fuse(fixture, form or fixture.forms[0], options=FuseOptions(core=True)).bytes
+def core_of(fixture: Fixture, form: Form | None = None, *, memory: str = "separate") -> bytes:
+    return fuse(fixture, form or fixture.forms[0], options=FuseOptions(core=True, memory=memory)).bytes
 
 
 def component_new(module: bytes) -> bytes:
