@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, final
 from meldpy.errors import FileError, InternalError, MeldError, UsageError
 from meldpy.model.component import Component
 from meldpy.model.core import CoreModule, FuncImportType, GlobalType, MemoryType, TableType, TagType
+from meldpy.model.debug import NameStyle
 from meldpy.model.facts import CodeFacts
 from meldpy.model.fused import FusedModule
 from meldpy.model.linked import LiftFunc, LinkedGraph, OpenImport
@@ -48,8 +49,8 @@ class FuseOptions:
     strict: open imports are errors, but for `wasi:*`, `opens` and the `allow_imports` patterns.
     roots: inputs by name ("all": every one) whose exports the output has; without any, inputs that satisfy no import of
     another. exports, hides: names (NAME or INPUT:NAME) to export besides, or not.
-    validate: check the inputs and the output with the engine. names: keep the name section.
-    dwarf: "keep" or "drop" debugging information.
+    validate: check the inputs and the output with the engine.
+    names: "full", "short" or "none", what the name section says. dwarf: "keep" or "drop" debugging information.
     opaque_reps: "INTERFACE.RESOURCE" names of resource types whose reps are opaque numbers (design section 6).
     core: write a core module, for engines that know no components. memory: "separate", or with `core` "single", for
     engines that know one memory; memory_max: "NAME=PAGES", what single memories may grow to.
@@ -65,7 +66,7 @@ class FuseOptions:
     exports: tuple[str, ...] = ()
     hides: tuple[str, ...] = ()
     validate: bool = True
-    names: bool = True
+    names: str = "full"
     dwarf: str = "keep"
     opaque_reps: tuple[str, ...] = ()
     core: bool = False
@@ -231,7 +232,7 @@ def merged(graph: LinkedGraph, options: FuseOptions) -> tuple[FusedModule, list[
     # Merge: the physical link; identities become indices of one core module and its carriers.
     keep_dwarf = options.dwarf != "drop"
     moves = needs_positions((module.module for module in graph.modules), keep_dwarf)
-    merge_options = MergeOptions(version=__version__, names=options.names, positions=moves)
+    merge_options = MergeOptions(version=__version__, names=NameStyle(options.names), positions=moves)
     fused = merge(graph, facts, adapted, reindex, scan, merge_options)
     # Carry: the custom sections that hold offsets into the code, or speak of it.
     fused, carried = carry_customs(fused, keep_dwarf)

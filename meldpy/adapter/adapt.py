@@ -18,6 +18,7 @@ from meldpy.adapter.flags import leaving_instances
 from meldpy.adapter.functions import Functions
 from meldpy.adapter.handles import Handles
 from meldpy.adapter.library import Instances, RuntimeLibrary
+from meldpy.adapter.naming import lifted_names
 from meldpy.adapter.one_memory import OneMemory, nameless_resources
 from meldpy.adapter.plan import plan
 from meldpy.adapter.refusals import refuse_unsupported
@@ -77,11 +78,13 @@ def adapt(
         inner = handles.has_table(builtin.instance)
         symbols.builtins[builtin.id] = inner_builtins.symbol(builtin) if inner else edge.builtin_call(builtin)
 
+    names = lifted_names(graph)
     # Emit: the trampolines, each followed by the helpers it is the first to ask for; built-ins; shims of host calls.
     for lower in calls:
         assert isinstance(lower.callee, LiftFunc)
         with located(lower.location):
-            site = plan(graph, lower, graph.lifts[lower.callee.lift], symbols, abi, handles)
+            lift = graph.lifts[lower.callee.lift]
+            site = plan(graph, lower, lift, names[lift.id], symbols, abi, handles)
             emit_trampoline(shop, sites[lower.id], site)
             shop.finish()
     inner_builtins.finish()

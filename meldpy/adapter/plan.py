@@ -44,15 +44,20 @@ class CallSite:
     post_return: FuncSymbol | None
 
 
-def plan(graph: LinkedGraph, lower: Lower, lift: Lift, symbols: Symbols, abi: Abi, handles: Handles) -> CallSite:
-    """The plan for the call site of `lower` and the lift that it calls. Both have equal types (resolve saw to it)."""
+def plan(
+    graph: LinkedGraph, lower: Lower, lift: Lift, name: str, symbols: Symbols, abi: Abi, handles: Handles
+) -> CallSite:
+    """The plan for the call site of `lower` and the lift that it calls; `name` is what it calls, for readers.
+
+    Both have equal types (resolve saw to it).
+    """
     type = lift.type
     params = tuple(param for _, param in type.params)
     caller, callee = graph.instances[lower.instance].label, graph.instances[lift.instance].label
     options = lift.options
     caller_flat = abi.func(type, Context.LOWER, lower.options.memory64)
     return CallSite(
-        name=f"adapter {lower.id}: {caller} calls {callee}",
+        name=f"adapter {caller} -> {callee} {name}",
         caller=side_of(graph, lower.instance, lower.options, abi.needs(type, Context.LOWER), symbols),
         callee=side_of(graph, lift.instance, options, abi.needs(type, Context.LIFT), symbols),
         caller_flat=caller_flat,

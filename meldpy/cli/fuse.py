@@ -50,7 +50,14 @@ _COUNT = click.IntRange(min=1)
 )
 @click.option("--export", "exports", multiple=True, metavar="NAME", help="Export this too; NAME or INPUT:NAME.")
 @click.option("--hide", "hides", multiple=True, metavar="NAME", help="Do not export this; NAME or INPUT:NAME.")
-@click.option("--names/--no-names", default=True, show_default=True, help="Keep the name section.")
+@click.option(
+    "--names",
+    type=click.Choice(["full", "short", "none"]),
+    default="full",
+    show_default=True,
+    help="Names of functions and the like: with the component they come from, without it, or not at all.",
+)
+@click.option("--no-names", is_flag=True, help="The same as --names none.")
 @click.option(
     "--dwarf",
     type=click.Choice(["keep", "drop"]),
@@ -101,7 +108,8 @@ def fuse(
     roots: tuple[str, ...],
     exports: tuple[str, ...],
     hides: tuple[str, ...],
-    names: bool,
+    names: str,
+    no_names: bool,
     dwarf: str,
     opaque_reps: tuple[str, ...],
     core: bool,
@@ -138,7 +146,7 @@ def fuse(
         exports=exports,
         hides=hides,
         validate=validate,
-        names=names,
+        names="none" if no_names else names,
         dwarf=dwarf,
         opaque_reps=opaque_reps,
         core=core,

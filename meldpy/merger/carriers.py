@@ -17,6 +17,7 @@ from meldpy.merger.bodies import CodeWriter
 from meldpy.merger.exprs import merged_memory_type, merged_table_type
 from meldpy.merger.layout import Layout
 from meldpy.merger.limits import check_sums
+from meldpy.merger.names import Names
 from meldpy.merger.placement import CarrierPlace, Placement
 from meldpy.merger.segments import Segments
 from meldpy.merger.types import TypeTable, heap_references, remap_table
@@ -31,6 +32,7 @@ from meldpy.model.core import (
     CoreTypeIndex,
     Limits,
     NameKind,
+    NameMap,
     NameSection,
     PlacedCustom,
     Table,
@@ -94,7 +96,7 @@ def carried_funcs(placement: Placement, forwarders: tuple[Forwarder, ...]) -> Ca
 
 
 def carrier_modules(
-    placement: Placement, forwarders: Sequence[Forwarder], layout: Layout, segments: Segments, names: bool
+    placement: Placement, forwarders: Sequence[Forwarder], layout: Layout, segments: Segments, names: Names | None
 ) -> tuple[CoreModule, ...]:
     return tuple(
         _carrier(f"carrier {number}", carrier, forwarders if carrier.forwarders else (), layout, segments, names)
@@ -103,7 +105,12 @@ def carrier_modules(
 
 
 def _carrier(
-    label: str, place: CarrierPlace, forwarders: Sequence[Forwarder], layout: Layout, segments: Segments, names: bool
+    label: str,
+    place: CarrierPlace,
+    forwarders: Sequence[Forwarder],
+    layout: Layout,
+    segments: Segments,
+    names: Names | None,
 ) -> CoreModule:
     types = TypeTable()
     exports: list[CoreExport] = []
@@ -133,10 +140,7 @@ def _carrier(
         exports.append(CoreExport(forwarder.name, CoreSort.FUNC, slot))
     data = () if place.memory is None else tuple(segments.carried.get(place.memory, ()))
     check_sums(label, {"data segments": len(data), "functions": len(funcs)})
-    name_map = tuple((index, forwarder.name) for index, forwarder in enumerate(forwarders))
-    section = NameSection(
-        label, ((NameKind.FUNCTION, name_map),) if name_map else (), order=(0, 1) if name_map else (0,)
-    )
+    customs = () if names is None else (PlacedCustom(_DATA_SECTION, _named(label, place, forwarders, names)),)
     return CoreModule(
         types=tuple(types.groups),
         funcs=tuple(funcs),
@@ -145,5 +149,13 @@ def _carrier(
         exports=tuple(exports),
         code=Code(code.count, code.join()),
         data=data,
-        customs=(PlacedCustom(_DATA_SECTION, section),) if names else (),
+        customs=customs,
     )
+
+
+def _named(label: str, place: CarrierPlace, forwarders: Sequence[Forwarder], names: Names) -> NameSection:
+    functions = tuple((index, forwarder.name) for index, forwarder in enumerate(forwarders))
+    maps: tuple[tuple[NameKind, NameMap], ...] = ((NameKind.FUNCTION, functions),) if functions else ()
+    if place.memory is not None:
+        maps += names.carried(place.memory)
+    return NameSection(label, maps, order=(0, *(kind.value for kind, _ in maps)))

@@ -18,7 +18,7 @@ from meldpy.merger.customs import dropped_customs, merged_producers
 from meldpy.merger.exprs import ExprWriter, merged_globals, merged_memory_type, merged_tables
 from meldpy.merger.layout import Layout, space_map
 from meldpy.merger.limits import check_sums
-from meldpy.merger.names import Names, memory_names
+from meldpy.merger.names import Names, component_path, memory_names, name_prefixes
 from meldpy.merger.outer import HostImports, host_imports
 from meldpy.merger.placement import Placement, place
 from meldpy.merger.plan import plan_initialisation
@@ -30,6 +30,7 @@ from meldpy.merger.start import Start, filled_functions, write_start
 from meldpy.merger.units import Symbols, units_of
 from meldpy.model.code import Adapted
 from meldpy.model.core import Code, CoreCustom, CoreFuncIndex, CoreModule, CoreTypeIndex, PlacedCustom, TagType
+from meldpy.model.debug import NameStyle
 from meldpy.model.facts import Facts
 from meldpy.model.fused import FusedModule, MergedUnit
 from meldpy.model.ids import CoreInstanceId
@@ -77,9 +78,11 @@ def merge(
     write_emitted(adapted.functions, layout, code)
     start = write_start(plan.actions, segments, code)
     _check(layout, segments, edge, len(hosts.imports) + code.count)
-    parts = _Parts(adapted, hosts, placement, layout, segments, edge, code, start)
-    main = _main_module(parts, _customs(parts, options), needs_data_count=any(r.data for r in references.values()))
-    carriers = carrier_modules(placement, forwarders, layout, segments, options.names)
+    parts = _Parts(adapted, hosts, placement, layout, segments, edge, code, start, name_prefixes(graph, units))
+    names = _names(parts, options.names)
+    customs = _customs(parts, names, options.version)
+    main = _main_module(parts, customs, needs_data_count=any(r.data for r in references.values()))
+    carriers = carrier_modules(placement, forwarders, layout, segments, names)
     return FusedModule(
         carriers,
         main,
@@ -103,6 +106,7 @@ class _Parts:
     edge: Edge
     code: CodeWriter
     start: Start
+    prefixes: Mapping[CoreInstanceId, str]
 
 
 def _main_module(parts: _Parts, customs: Sequence[CoreCustom], needs_data_count: bool) -> CoreModule:
@@ -126,15 +130,18 @@ def _main_module(parts: _Parts, customs: Sequence[CoreCustom], needs_data_count:
     )
 
 
-def _customs(parts: _Parts, options: MergeOptions) -> list[CoreCustom]:
-    customs: list[CoreCustom] = []
-    if options.names:
-        names = Names(parts.layout, parts.segments)
-        names.add_units()
-        names.add_ours(parts.hosts, parts.adapted.functions, parts.adapted.flags, parts.start.names)
-        customs.append(names.section())
-    customs.append(merged_producers(parts.layout.units, options.version))
-    return customs
+def _names(parts: _Parts, style: NameStyle) -> Names | None:
+    if style is NameStyle.NONE:
+        return None
+    names = Names(parts.layout, parts.segments, parts.prefixes if style is NameStyle.FULL else None)
+    names.add_units()
+    names.add_ours(parts.hosts, parts.adapted.functions, parts.adapted.flags, parts.start.names)
+    return names
+
+
+def _customs(parts: _Parts, names: Names | None, version: str) -> list[CoreCustom]:
+    producers = merged_producers(parts.layout.units, version)
+    return [producers] if names is None else [names.section(), producers]
 
 
 def merged_units(graph: LinkedGraph, layout: Layout, moved: Mapping[CoreInstanceId, Moved]) -> tuple[MergedUnit, ...]:
@@ -142,7 +149,7 @@ def merged_units(graph: LinkedGraph, layout: Layout, moved: Mapping[CoreInstance
     return tuple(
         MergedUnit(
             unit.module,
-            graph.instances[graph.core_instances[unit.id].instance].label,
+            component_path(graph, graph.core_instances[unit.id].instance),
             unit.label,
             unit.location.source,
             [DROPPED] * unit.own_funcs + layout.funcs[unit.id][unit.own_funcs :],

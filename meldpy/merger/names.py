@@ -1,7 +1,8 @@
 """The merged `name` section: what inputs called their items, by new index.
 
-Function names get their module's label in front where several instances have names, so that a backtrace tells them
-apart. Local and label names stay, because bodies keep their locals and blocks; names of what was dropped go.
+Names of functions, globals, memories, tables, tags and segments get the component and module in front that they come
+from, unless they are to be short. Local and label names stay, because bodies keep their locals and blocks; names of
+what was dropped go.
 
 Spec: core, appendix "Name Section", and the extended-name-section proposal.
 """
@@ -16,20 +17,25 @@ from meldpy.merger.layout import Layout, space_map
 from meldpy.merger.limits import NAME
 from meldpy.merger.outer import HostBuiltin, HostImports
 from meldpy.merger.protocols import DROPPED
-from meldpy.merger.segments import Segments
+from meldpy.merger.segments import Home, Segments
 from meldpy.merger.units import Unit
 from meldpy.model.code import Emitted, Flag, FlagRef
 from meldpy.model.core import IndirectNameKind, NameKind, NameMap, NameSection
+from meldpy.model.debug import SEPARATOR
+from meldpy.model.ids import CoreInstanceId, InstanceId, MemoryId
 from meldpy.model.linked import LinkedGraph
 
-_SEPARATOR = "::"
+_UNPREFIXED = frozenset({NameKind.TYPE})
+"""Types of one structure are one type, whoever named it."""
 
 
 @final
 class Names:
     """The section under construction: for each kind, names by new index; the first one given stays."""
 
-    def __init__(self, layout: Layout, segments: Segments) -> None:
+    def __init__(self, layout: Layout, segments: Segments, prefixes: Mapping[CoreInstanceId, str] | None) -> None:
+        """`prefixes`: what to put before each unit's names; None for nothing."""
+        self.prefixes = prefixes
         self.layout = layout
         self.segments = segments
         self.maps: dict[NameKind, dict[int, str]] = {kind: {} for kind in NameKind}
@@ -37,20 +43,23 @@ class Names:
 
     def add_units(self) -> None:
         named = [(unit, _section(unit)) for unit in self.layout.units if self.layout.kept.funcs[unit.id]]
-        prefixed = len(named) > 1
         for unit, section in named:
             if section is None:
                 continue
             maps = self._index_maps(unit)
             for kind, names in section.maps:
-                label = f"{unit.label}{_SEPARATOR}" if prefixed and kind is NameKind.FUNCTION else ""
-                _rename(names, maps[kind], self.maps[kind], label)
+                _rename(names, maps[kind], self.maps[kind], self._prefix(unit, kind))
             for indirect, outer in section.indirect:
                 space = maps[_OUTER[indirect]]
                 target = self.indirect[indirect]
                 for index, names in outer:
                     if index < len(space) and space[index] != DROPPED:
                         target.setdefault(space[index], names)
+
+    def _prefix(self, unit: Unit, kind: NameKind) -> str:
+        if self.prefixes is None or kind in _UNPREFIXED:
+            return ""
+        return f"{self.prefixes[unit.id]}{SEPARATOR}"
 
     def _index_maps(self, unit: Unit) -> Mapping[NameKind, Sequence[int]]:
         layout = self.layout
@@ -61,10 +70,24 @@ class Names:
             NameKind.TABLE: space_map(layout.tables, unit.tables),
             NameKind.MEMORY: space_map(layout.memories, unit.memories),
             NameKind.GLOBAL: space_map(layout.globals, unit.globals),
-            NameKind.ELEM: self.segments.elem_maps[unit.id],
-            NameKind.DATA: self.segments.data_maps[unit.id],
+            NameKind.ELEM: _homes(unit, self.segments.elem_homes, len(unit.module.elements)),
+            NameKind.DATA: _homes(unit, self.segments.data_homes, len(unit.module.data)),
             NameKind.TAG: space_map(layout.tags, unit.tags),
         }
+
+    def carried(self, memory: MemoryId) -> tuple[tuple[NameKind, NameMap], ...]:
+        """The names of a carrier's memory and of its data."""
+        found: dict[NameKind, list[tuple[int, str]]] = {NameKind.MEMORY: [], NameKind.DATA: []}
+        homes = self.segments.carried_homes.get(memory, [])
+        items: list[tuple[NameKind, int, CoreInstanceId, int]] = [(NameKind.MEMORY, 0, memory.instance, memory.index)]
+        items += [(NameKind.DATA, new, owner, old) for new, (owner, old) in enumerate(homes)]
+        for kind, new, owner, old in items:
+            unit = self.layout.units[owner]
+            section = _section(unit)
+            named = {} if section is None else {k: dict(names) for k, names in section.maps}
+            if kind in named and old in named[kind]:
+                found[kind].append((new, self._prefix(unit, kind) + named[kind][old]))
+        return tuple((kind, tuple(names)) for kind, names in found.items() if names)
 
     def add_ours(
         self, hosts: HostImports, functions: Sequence[Emitted], flags: Sequence[Flag], start_names: Sequence[str]
@@ -87,11 +110,37 @@ class Names:
         return NameSection(None, maps, indirect, tuple(order))
 
 
+def name_prefixes(graph: LinkedGraph, units: Sequence[Unit]) -> dict[CoreInstanceId, str]:
+    """The component and module that each unit comes from; the runtime library's have only a name."""
+    return {
+        unit.id: unit.label
+        if unit.runtime
+        else f"{component_path(graph, graph.core_instances[unit.id].instance)}/{unit.label}"
+        for unit in units
+    }
+
+
+def component_path(graph: LinkedGraph, id_: InstanceId) -> str:
+    """The labels of a component instance and of those around it, outermost first, without the composition itself."""
+    labels: list[str] = []
+    at: InstanceId | None = id_
+    while at is not None:
+        instance = graph.instances[at]
+        if instance.input is not None or not labels:
+            labels.insert(0, instance.label)
+        at = instance.parent
+    return "/".join(labels)
+
+
 _OUTER = {
     IndirectNameKind.LOCAL: NameKind.FUNCTION,
     IndirectNameKind.LABEL: NameKind.FUNCTION,
     IndirectNameKind.FIELD: NameKind.TYPE,
 }
+
+
+def _homes(unit: Unit, homes: Mapping[Home, int], count: int) -> list[int]:
+    return [homes.get((unit.id, index), DROPPED) for index in range(count)]
 
 
 def _section(unit: Unit) -> NameSection | None:

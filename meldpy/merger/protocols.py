@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias, final
 
 from meldpy.model.core import CoreModule
+from meldpy.model.debug import NameStyle
 from meldpy.model.facts import CodeFacts
 from meldpy.model.reindexed import IndexMaps, Reindexed
 
@@ -17,12 +18,12 @@ DROPPED = -1
 @final
 @dataclass(frozen=True, slots=True)
 class MergeOptions:
-    """version: this tool's, for the producers section. names: keep the `name` section. positions: say where every byte
-    of every body went (FusedModule.units).
+    """version: this tool's, for the producers section. names: what the `name` section says. positions: say where every
+    byte of every body went (FusedModule.units).
     """
 
     version: str
-    names: bool = True
+    names: NameStyle = NameStyle.FULL
     positions: bool = False
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Final, final
+from typing import Final, TypeAlias, final
 
 from meldpy.errors import InternalError
 from meldpy.merger.exprs import ExprWriter
@@ -38,13 +38,18 @@ from meldpy.model.core import (
 )
 from meldpy.model.ids import CoreInstanceId, MemoryId, ModuleId
 
+Home: TypeAlias = "tuple[CoreInstanceId, int]"
 _FUNCS: Final = RefType(False, AbsHeapType.FUNC)
 """The element type of segments that list function indices."""
 
 
 @final
 class Segments:
-    """elems, data: the main module's. carried: each carried memory's data. elem_maps, data_maps: per unit."""
+    """elems, data: the main module's. carried: each carried memory's data. elem_maps, data_maps: per unit, for bodies.
+
+    elem_homes, data_homes: (unit, its index) → index in main, for names; carried_homes: the same, in the order of
+    `carried`. Segments that were joined have none.
+    """
 
     def __init__(
         self,
@@ -60,6 +65,9 @@ class Segments:
         self.carried: defaultdict[MemoryId, list[DataSegment]] = defaultdict(list)
         self.elem_maps: list[list[int]] = [[DROPPED] * len(unit.module.elements) for unit in self.layout.units]
         self.data_maps: list[list[int]] = [[DROPPED] * len(unit.module.data) for unit in self.layout.units]
+        self.elem_homes: dict[Home, int] = {}
+        self.data_homes: dict[Home, int] = {}
+        self.carried_homes: defaultdict[MemoryId, list[Home]] = defaultdict(list)
         self._empty_elems: dict[RefType, int] = {}
         self._empty_data: int | None = None
         self._applied_elems: dict[tuple[CoreInstanceId, int], int] = {}
@@ -78,8 +86,10 @@ class Segments:
                 is64 = table_type(self.layout.units, elems.table).limits.is64
                 offset = _offset(elems.offset, is64)
                 items = self._items(elems.unit, elems.index)
+                self.elem_homes[elems.unit.id, elems.index] = len(self.elems)
                 self.elems.append(replace(items, mode=SegmentMode.ACTIVE, table=table, offset=offset))
         main: list[DataSegment] = []
+        main_homes: list[Home] = []
         for data in plan.data:
             if data.length:
                 own = data.memory in main_memories
@@ -87,9 +97,14 @@ class Segments:
                 offset = _offset(data.offset, memory_type(self.layout.units, data.memory).limits.is64)
                 segment = DataSegment(SegmentMode.ACTIVE, _bytes(data), index, offset)
                 (main if own else self.carried[data.memory]).append(segment)
+                (main_homes if own else self.carried_homes[data.memory]).append((data.unit.id, data.index))
         self.data += join_if_many(main)
+        if len(self.data) == len(main_homes):
+            self.data_homes.update((home, index) for index, home in enumerate(main_homes))
         for memory, segments in self.carried.items():
             self.carried[memory] = join_if_many(segments)
+            if len(self.carried[memory]) != len(segments):
+                del self.carried_homes[memory]
 
     def _items(self, unit: Unit, index: int) -> ElementSegment:
         """The segment with merged indices, as if it were passive."""
@@ -114,6 +129,7 @@ class Segments:
                 case ApplyElems(unit, index, doomed=False):
                     self._applied_elems[unit.id, index] = self._passive_elems(unit, index)
                 case ApplyData(unit, index, doomed=False):
+                    self.data_homes[unit.id, index] = len(self.data)
                     self._applied_data[unit.id, index] = self._passive_data(_bytes(action))
                 case _:
                     pass
@@ -129,6 +145,7 @@ class Segments:
         return self._no_data() if action.doomed else self._applied_data[action.unit.id, action.index]
 
     def _passive_elems(self, unit: Unit, index: int) -> int:
+        self.elem_homes[unit.id, index] = len(self.elems)
         self.elems.append(self._items(unit, index))
         return len(self.elems) - 1
 
@@ -170,6 +187,7 @@ class Segments:
                 new = self._no_data()
             elif (unit.id, index) in self.layout.kept.data:
                 new = self._passive_data(segment.data)
+                self.data_homes[unit.id, index] = new
             else:
                 continue
             self.data_maps[unit.id][index] = new

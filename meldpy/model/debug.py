@@ -5,9 +5,23 @@ from __future__ import annotations
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import final
+from enum import Enum, unique
+from typing import Final, final
 
 from meldpy.model.core import Bytes
+
+
+@unique
+class NameStyle(Enum):
+    """What the `name` section says. FULL: every name behind the component and module that it comes from."""
+
+    FULL = "full"
+    SHORT = "short"
+    NONE = "none"
+
+
+SEPARATOR: Final = "::"
+"""Between a component and module, and the name that it has there."""
 
 
 @final

@@ -47,6 +47,7 @@ from meldpy.model.core import (
     TableType,
     TagType,
 )
+from meldpy.model.debug import NameStyle
 from meldpy.model.facts import CodeFacts, Facts, Live
 from meldpy.model.fused import BoundLower, CoreExportRef, FusedModule
 from meldpy.model.ids import (
@@ -300,7 +301,11 @@ class CoreGraph:
         return Facts(code, {}, live, frozenset(funcs), frozenset(funcs))
 
     def merge(
-        self, *, analysed: bool = True, lifted: Mapping[str, FuncSymbol] | None = None, names: bool = True
+        self,
+        *,
+        analysed: bool = True,
+        lifted: Mapping[str, FuncSymbol] | None = None,
+        names: NameStyle = NameStyle.FULL,
     ) -> FusedModule:
         graph = self.graph()
         facts = analyse(graph, scan_module) if analysed else self.everything_live()

@@ -17,6 +17,7 @@ from meldpy.model.core import (
     ProducersSection,
     RawCustom,
 )
+from meldpy.model.debug import NameStyle
 from tests.support.core_graph import CoreGraph
 
 NAMED = """(module
@@ -50,17 +51,23 @@ def named_graph() -> CoreGraph:
 def test_names_follow_their_functions() -> None:
     section = names(named_graph().merge().main)
     maps = dict(section.maps)
-    assert maps[NameKind.FUNCTION] == ((0, "import#log"), (1, "app::main"), (2, "app #2::main"))
-    assert maps[NameKind.GLOBAL] == ((0, "counter"), (1, "counter"))
-    assert maps[NameKind.MEMORY] == ((0, "heap"), (1, "heap"))
+    assert maps[NameKind.FUNCTION] == ((0, "import#log"), (1, "root/app::main"), (2, "root/app #2::main"))
+    assert maps[NameKind.GLOBAL] == ((0, "root/app::counter"), (1, "root/app #2::counter"))
+    assert maps[NameKind.MEMORY] == ((0, "root/app #2::heap"), (1, "root/app::heap"))
     assert dict(section.indirect)[IndirectNameKind.LOCAL] == (
         (1, ((0, "first"), (1, "second"))),
         (2, ((0, "first"), (1, "second"))),
     )
 
 
+def test_names_can_be_short() -> None:
+    maps = dict(names(named_graph().merge(names=NameStyle.SHORT).main).maps)
+    assert maps[NameKind.FUNCTION] == ((0, "import#log"), (1, "main"), (2, "main"))
+    assert maps[NameKind.MEMORY] == ((0, "heap"), (1, "heap"))
+
+
 def test_names_can_be_left_out() -> None:
-    fused = named_graph().merge(names=False)
+    fused = named_graph().merge(names=NameStyle.NONE)
     assert [type(custom.section) for custom in fused.main.customs] == [ProducersSection]
     assert fused.dropped_customs == ()
 

@@ -11,6 +11,7 @@ from meldpy.merger import MergeOptions, merge
 from meldpy.merger.limits import NAME
 from meldpy.model.code import FuncRef, MemArg, OuterOptions
 from meldpy.model.core import CoreFuncType, CoreModule, NameKind, NameSection, NumType, PlacedCustom
+from meldpy.model.debug import NameStyle
 from meldpy.model.ids import FuncId, ImportFuncId, MemoryId
 from meldpy.model.linked import ImportFunc
 from tests.support.core_graph import CoreGraph, assert_same, scan_module
@@ -103,7 +104,7 @@ def test_a_host_function_is_imported_once_for_equal_options(same: bool) -> None:
 def test_a_carriers_names_stand_behind_its_data() -> None:
     carriers = shared().merge().carriers
     assert [custom.after for carrier in carriers for custom in carrier.customs] == [11] * len(carriers)
-    assert shared().merge(names=False).carriers[0].customs == ()
+    assert shared().merge(names=NameStyle.NONE).carriers[0].customs == ()
 
 
 def test_segments_of_a_carried_memory_are_joined_near_the_limit_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,22 +212,23 @@ def with_names(*lengths: int, extra: int = 0) -> CoreGraph:
 
 
 def test_a_label_is_put_before_names_that_are_not_too_long() -> None:
-    most = NAME // 4 - len("label::") - 1
+    label = len("root/label::")
+    most = NAME // 4 - label - 1
     names = function_names(with_names(3, most, most + 1, NAME).merge().main)
-    assert [name.startswith("label::") for name in names[:4]] == [True, True, False, False]
-    assert [len(name) for name in names[:4]] == [3 + 7, most + 7, most + 1, NAME]
+    assert [name.startswith("root/label::") for name in names[:4]] == [True, True, False, False]
+    assert [len(name) for name in names[:4]] == [3 + label, most + label, most + 1, NAME]
 
 
 def test_a_name_behind_the_last_function_is_nobodys() -> None:
     names = function_names(with_names(1, 2, extra=1).merge().main)
-    assert names == ["label::n", "label::nn", "label #2::n", "label #2::nn"]
+    assert names == ["root/label::n", "root/label::nn", "root/label #2::n", "root/label #2::nn"]
 
 
-def test_names_of_an_instance_of_which_nothing_is_left_are_no_reason_for_labels() -> None:
+def test_names_of_an_instance_of_which_nothing_is_left_go_with_it() -> None:
     graph = CoreGraph()
     alone = graph.module('(module (func $named (export "f")))', "alone")
     gone = graph.module('(module (func $dead (export "g")) (memory (export "m") 1))', "gone")
     instance = graph.instance(alone)
     graph.instance(gone)
     graph.export("f", instance["f"])
-    assert function_names(graph.merge().main) == ["named"]
+    assert function_names(graph.merge().main) == ["root/alone::named"]

@@ -1,0 +1,65 @@
+"""Names in a fused output: whose they are, and what an adapter crosses."""
+
+from __future__ import annotations
+
+import pytest
+
+import meldpy
+from meldpy.model.core import CoreModule, IndirectNameKind, NameKind, NameSection
+from tests.debug.test_dwarf import fused
+from tests.support.dwarf.reader import core_modules
+
+
+def section(module: CoreModule) -> NameSection | None:
+    found = [custom.section for custom in module.customs if isinstance(custom.section, NameSection)]
+    return found[0] if found else None
+
+
+def names(style: str, kind: NameKind) -> list[str]:
+    found = section(fused("app-4-0", "lib-4-0", meldpy.FuseOptions(names=style)).main)
+    assert found is not None
+    return [name for _, name in dict(found.maps)[kind]]
+
+
+def test_functions_say_where_they_come_from() -> None:
+    found = names("full", NameKind.FUNCTION)
+    assert "app/app-4-0.core.wasm::call_twice" in found
+    assert "lib/lib-4-0.core.wasm::walk_down" in found
+    assert "adapter app -> lib demo:debug/work@1.0.0#run" in found
+    assert "adapter app -> lib demo:debug/work@1.0.0#fail" in found
+
+
+def test_globals_memories_and_data_say_where_they_come_from() -> None:
+    globals_ = names("full", NameKind.GLOBAL)
+    assert {"app/app-4-0.core.wasm::__stack_pointer", "lib/lib-4-0.core.wasm::__stack_pointer"} <= set(globals_)
+    data: list[str] = []
+    result = fused("app-4-0", "lib-4-0")
+    sections = [section(module) for module in core_modules(result.data)]
+    for found in sections:
+        assert found is not None
+        maps = dict(found.maps)
+        data += [name for _, name in maps[NameKind.DATA]] if NameKind.DATA in maps else []
+    assert "lib/lib-4-0.core.wasm::.data" in data
+    assert len(data) == len(set(data))
+
+
+def test_short_names_are_the_inputs_own() -> None:
+    assert {"call_twice", "walk_down"} <= set(names("short", NameKind.FUNCTION))
+    assert names("short", NameKind.GLOBAL).count("__stack_pointer") == 2
+
+
+@pytest.mark.parametrize("style", ["full", "short"])
+def test_names_say_nothing_that_is_not_there(style: str) -> None:
+    main = fused("app-5-2", "shapes-5-2", meldpy.FuseOptions(names=style)).main
+    found = section(main)
+    assert found is not None
+    imported = len(main.imports)
+    indices = [index for index, _ in dict(found.maps)[NameKind.FUNCTION]]
+    assert max(indices) < imported + len(main.funcs)
+    assert indices == sorted(set(indices))
+    locals_ = dict(dict(found.indirect)[IndirectNameKind.LOCAL]) if found.indirect else {}
+    assert all(index < imported + len(main.funcs) for index in locals_)
+
+
+def test_no_names_at_all() -> None:
+    assert section(fused("app-4-0", "lib-4-0", meldpy.FuseOptions(names="none")).main) is None
