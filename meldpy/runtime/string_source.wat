@@ -13,14 +13,10 @@
   (import "trap" "invalid utf8" (func $trap_invalid_utf8))
   (import "trap" "invalid utf16" (func $trap_invalid_utf16))
 
-  ;; Length, alignment and bounds, for code units of 1 << `$unit_log2` bytes that are aligned by two.
+  ;; Length, alignment and bounds, for `units` code units of 1 << `unit_log2` bytes that are aligned by two.
   ;; MAX_STRING_BYTE_LENGTH is 2^28 - 1; it is held against code units, and bounds are checked in 64 bits and by
   ;; subtraction, so that nothing wraps around.
-  (func $string.check_range (param $ptr S) (param $units S) (param $unit_log2 S)
-    (local $size i64) (local $start i64)
-    (if (S.gt_u (local.get $units) (S.shr_u (S.const 0x0FFF_FFFF) (local.get $unit_log2)))
-      (then (call $trap_too_long)))
-    (if (S.ne (S.and (local.get $ptr) (S.const 1)) (S.const 0)) (then (call $trap_misaligned)))
+  (@define check_bounds (byte_length)
     memory.size $src
     i64.from_S
     i64.const S_PAGE_LOG2
@@ -30,7 +26,7 @@
     i64.from_S
     local.set $start
     (i64.gt_u (local.get $start) (local.get $size))
-    (S.shl (local.get $units) (local.get $unit_log2))
+    byte_length
     i64.from_S
     (i64.sub (local.get $size) (local.get $start))
     i64.gt_u
@@ -39,13 +35,112 @@
       call $trap_out_of_bounds
     end)
 
-  (func $string.check_latin1 (export "latin1") (param $ptr S) (param $units S)
-    (call $string.check_range (local.get $ptr) (local.get $units) (S.const 0)))
+  (@define check_range (unit_log2)
+    (if (S.gt_u (local.get $units) (S.shr_u (S.const 0x0FFF_FFFF) (S.const unit_log2)))
+      (then (call $trap_too_long)))
+    (if (S.ne (S.and (local.get $ptr) (S.const 1)) (S.const 0)) (then (call $trap_misaligned)))
+    (@check_bounds (S.shl (local.get $units) (S.const unit_log2))))
 
+  (func $string.check_latin1 (export "latin1") (param $ptr S) (param $units S)
+    (local $size i64) (local $start i64)
+    (@check_range 0))
+
+  ;; The `left` bytes at `ptr`, fewer than 16, at the end of a string of at least 16: zeros behind them.
+  (@define last_block ()
+    (v128.load $src align=1 (S.sub (S.add (local.get $ptr) (local.get $left)) (S.const 16)))
+    (v128.const i8x16 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31)
+    local.get $left
+    i32.from_S
+    i8x16.splat
+    i8x16.sub
+    i8x16.swizzle)
+
+  ;; Bit pairs that are wrong: a low surrogate without a high one before it, or a high one that no low one follows.
+  (@define judged_utf16 (before block)
+    (v128.xor
+      (i16x8.eq
+        (v128.and
+          (i8x16.shuffle 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 before block)
+          (i16x8.splat (i32.const 0xFC00)))
+        (i16x8.splat (i32.const 0xD800)))
+      (i16x8.eq
+        (v128.and block (i16x8.splat (i32.const 0xFC00)))
+        (i16x8.splat (i32.const 0xDC00)))))
+
+  (@define surrogates (block)
+    (i16x8.eq (v128.and block (i16x8.splat (i32.const 0xF800))) (i16x8.splat (i32.const 0xD800))))
+
+  ;; Every surrogate must belong to a pair. The same shape as check_utf8 below: quickly while there are none, then by
+  ;; judging, and what is shorter than a vector with zeros behind it.
   (func $string.check_utf16 (export "utf16") (param $ptr S) (param $units S)
-    (call $string.check_range (local.get $ptr) (local.get $units) (S.const 1))
-    (call $string.validate_utf16 (local.get $ptr)
-      (S.add (local.get $ptr) (S.shl (local.get $units) (S.const 1)))))
+    (local $size i64) (local $start i64) (local $left S)
+    (local $before v128) (local $block v128) (local $second v128) (local $third v128) (local $fourth v128)
+    (local $wrong v128) (local $found v128)
+    (@check_range 1)
+    (local.set $left (S.shl (local.get $units) (S.const 1)))
+    block $done
+      (if (S.lt_u (local.get $left) (S.const 16))
+        (then
+          (br_if $done (S.eqz (local.get $left)))
+          (local.set $block (call $string.load_short (local.get $ptr) (local.get $left)))
+          (local.set $wrong (@judged_utf16 (local.get $before) (local.get $block)))
+          (br $done)))
+      loop $plain
+        ;; Here no pair is open.
+        (local.set $before (v128.const i64x2 0 0))
+        loop $any
+          (if (S.ge_u (local.get $left) (S.const 64))
+            (then
+              (local.set $block (v128.load $src align=2 (local.get $ptr)))
+              (local.set $second (v128.load $src offset=16 align=2 (local.get $ptr)))
+              (local.set $third (v128.load $src offset=32 align=2 (local.get $ptr)))
+              (local.set $fourth (v128.load $src offset=48 align=2 (local.get $ptr)))
+              (local.set $ptr (S.add (local.get $ptr) (S.const 64)))
+              (local.set $left (S.sub (local.get $left) (S.const 64)))
+              (local.set $found
+                (v128.or
+                  (v128.or (@surrogates (local.get $block)) (@surrogates (local.get $second)))
+                  (v128.or (@surrogates (local.get $third)) (@surrogates (local.get $fourth)))))
+              (if (v128.any_true (v128.or (local.get $found) (@surrogates (local.get $before))))
+                (then
+                  (local.set $wrong
+                    (v128.or
+                      (v128.or
+                        (local.get $wrong)
+                        (v128.or
+                          (@judged_utf16 (local.get $before) (local.get $block))
+                          (@judged_utf16 (local.get $block) (local.get $second))))
+                      (v128.or
+                        (@judged_utf16 (local.get $second) (local.get $third))
+                        (@judged_utf16 (local.get $third) (local.get $fourth)))))
+                  (local.set $before (local.get $fourth))
+                  (br_if $any (v128.any_true (local.get $found)))))
+              (br $plain)))
+          (if (S.ge_u (local.get $left) (S.const 16))
+            (then
+              (local.set $block (v128.load $src align=2 (local.get $ptr)))
+              (local.set $ptr (S.add (local.get $ptr) (S.const 16)))
+              (local.set $left (S.sub (local.get $left) (S.const 16)))
+              (local.set $wrong (v128.or (local.get $wrong) (@judged_utf16 (local.get $before) (local.get $block))))
+              (local.set $before (local.get $block))
+              (br $any)))
+        end
+      end
+      (if (S.eqz (local.get $left))
+        (then
+          ;; No unit follows the last one.
+          (local.set $wrong
+            (v128.or
+              (local.get $wrong)
+              (i16x8.eq
+                (v128.and (local.get $before) (v128.const i16x8 0 0 0 0 0 0 0 0xFC00))
+                (v128.const i16x8 1 1 1 1 1 1 1 0xD800))))
+          (br $done)))
+      (@last_block)
+      local.set $block
+      (local.set $wrong (v128.or (local.get $wrong) (@judged_utf16 (local.get $before) (local.get $block))))
+    end
+    (if (v128.any_true (local.get $wrong)) (then (call $trap_invalid_utf16))))
 
   ;; What is wrong with the bytes of `block` behind those of `before`: zeros if nothing is.
   ;;
@@ -91,52 +186,17 @@
   ;; From where it ends, text of any script is judged by vectors, until 64 bytes are ASCII again. What is shorter than a
   ;; vector, a string or the end of one, is judged in a register, with zeros behind it: they complete no sequence.
   (func $string.check_utf8 (export "utf8") (param $ptr S) (param $units S)
-    (local $end S) (local $left S) (local $low i64) (local $high i64)
+    (local $end S) (local $left S) (local $size i64) (local $start i64)
     (local $before v128) (local $block v128) (local $second v128) (local $third v128) (local $fourth v128)
     (local $wrong v128)
-    (local $size i64) (local $start i64)
-    ;; check_range for bytes of any alignment, in line.
     (if (S.gt_u (local.get $units) (S.const 0x0FFF_FFFF)) (then (call $trap_too_long)))
-    memory.size $src
-    i64.from_S
-    i64.const S_PAGE_LOG2
-    i64.shl
-    local.set $size
-    local.get $ptr
-    i64.from_S
-    local.set $start
-    (i64.gt_u (local.get $start) (local.get $size))
-    local.get $units
-    i64.from_S
-    (i64.sub (local.get $size) (local.get $start))
-    i64.gt_u
-    i32.or
-    if
-      call $trap_out_of_bounds
-    end
+    (@check_bounds (local.get $units))
     (local.set $end (S.add (local.get $ptr) (local.get $units)))
     (if (S.lt_u (local.get $units) (S.const 16))
       (then
-        (if (S.lt_u (local.get $units) (S.const 8))
-          (then
-            (if (S.eqz (local.get $units)) (then (return)))
-            (local.set $low (call $string.load_short (local.get $ptr) (local.get $units)))
-            (if (i64.eqz (i64.and (local.get $low) (i64.const 0x8080_8080_8080_8080))) (then (return))))
-          (else
-            (local.set $low (i64.load $src align=1 (local.get $ptr)))
-            (local.set $high (i64.load $src align=1 (S.sub (local.get $end) (S.const 8))))
-            (if
-              (i64.eqz
-                (i64.and (i64.or (local.get $low) (local.get $high)) (i64.const 0x8080_8080_8080_8080)))
-              (then (return)))
-            ;; Less what the two have in common, which may be all of it: hence in two steps.
-            (i64.shr_u (local.get $high) (i64.const 1))
-            (S.sub (S.const 127) (S.shl (local.get $units) (S.const 3)))
-            i64.from_S
-            i64.shr_u
-            local.set $high))
-        (call $string.judge_utf8
-          (i64x2.replace_lane 1 (i64x2.splat (local.get $low)) (local.get $high)))
+        (if (S.eqz (local.get $units)) (then (return)))
+        (local.set $block (call $string.load_short (local.get $ptr) (local.get $units)))
+        (if (i8x16.bitmask (local.get $block)) (then (call $string.judge_utf8 (local.get $block))))
         (return)))
     block $done
       loop $ascii
@@ -222,14 +282,7 @@
                 (local.get $before)
                 (v128.const i8x16 255 255 255 255 255 255 255 255 255 255 255 255 255 0xEF 0xDF 0xBF))))
           (br $done)))
-      ;; The last 16 bytes, less what was judged already.
-      (v128.load $src align=1 (S.sub (local.get $end) (S.const 16)))
-      (v128.const i8x16 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31)
-      local.get $left
-      i32.from_S
-      i8x16.splat
-      i8x16.sub
-      i8x16.swizzle
+      (@last_block)
       local.set $block
       (local.set $wrong (v128.or (local.get $wrong) (@judged (local.get $before) (local.get $block))))
     end
@@ -240,16 +293,28 @@
     (local $before v128)
     (if (v128.any_true (@judged (local.get $before) (local.get $block))) (then (call $trap_invalid_utf8))))
 
-  ;; The one to seven bytes at `ptr` as a little-endian word, zeros behind them: two loads that may overlap.
-  (func $string.load_short (param $ptr S) (param $left S) (result i64)
+  ;; The one to fifteen bytes at `ptr`, zeros behind them: two loads that may overlap.
+  (func $string.load_short (param $ptr S) (param $left S) (result v128)
     (local $low i64) (local $high i64)
+    (if (S.ge_u (local.get $left) (S.const 8))
+      (then
+        (local.set $low (i64.load $src align=1 (local.get $ptr)))
+        (i64.load $src align=1 (S.sub (S.add (local.get $ptr) (local.get $left)) (S.const 8)))
+        ;; Less what the two have in common, which may be all of it: hence in two steps.
+        (i64.shr_u (i64.const 1))
+        (S.sub (S.const 127) (S.shl (local.get $left) (S.const 3)))
+        i64.from_S
+        i64.shr_u
+        local.set $high
+        (return (i64x2.replace_lane 1 (i64x2.splat (local.get $low)) (local.get $high)))))
     (if (S.ge_u (local.get $left) (S.const 4))
       (then
         (local.set $low (i64.load32_u $src align=1 (local.get $ptr)))
         (local.set $left (S.sub (local.get $left) (S.const 4)))
         (local.set $high (i64.load32_u $src align=1 (S.add (local.get $ptr) (local.get $left)))))
       (else
-        (if (S.lt_u (local.get $left) (S.const 2)) (then (return (i64.load8_u $src (local.get $ptr)))))
+        (if (S.lt_u (local.get $left) (S.const 2)) (then 
+          (return (i64x2.replace_lane 0 (v128.const i64x2 0 0) (i64.load8_u $src (local.get $ptr))))))
         (local.set $low (i64.load16_u $src align=1 (local.get $ptr)))
         (local.set $left (S.sub (local.get $left) (S.const 2)))
         (local.set $high (i64.load16_u $src align=1 (S.add (local.get $ptr) (local.get $left))))))
@@ -258,36 +323,7 @@
     (S.shl (local.get $left) (S.const 3))
     i64.from_S
     i64.shl
-    i64.or)
-
-  ;; Traps unless every surrogate of [ptr, end) belongs to a pair. Where there is none, eight units go at a time.
-  (func $string.validate_utf16 (param $ptr S) (param $end S)
-    (local $unit i32)
-    block $done
-      loop $next
-        (br_if $done (S.eq (local.get $ptr) (local.get $end)))
-        (if (S.ge_u (S.sub (local.get $end) (local.get $ptr)) (S.const 16))
-          (then
-            (if
-              (i32.eqz
-                (v128.any_true
-                  (i16x8.eq
-                    (v128.and
-                      (v128.load $src align=2 (local.get $ptr))
-                      (i16x8.splat (i32.const 0xF800)))
-                    (i16x8.splat (i32.const 0xD800)))))
-              (then
-                (local.set $ptr (S.add (local.get $ptr) (S.const 16)))
-                (br $next)))))
-        (local.set $unit (i32.load16_u $src (local.get $ptr)))
-        (local.set $ptr (S.add (local.get $ptr) (S.const 2)))
-        (br_if $next (i32.ne (i32.and (local.get $unit) (i32.const 0xF800)) (i32.const 0xD800)))
-        ;; A high surrogate, a unit behind it, and that one a low surrogate.
-        (if (i32.ge_u (local.get $unit) (i32.const 0xDC00)) (then (call $trap_invalid_utf16)))
-        (if (S.eq (local.get $ptr) (local.get $end)) (then (call $trap_invalid_utf16)))
-        (if (i32.ne (i32.and (i32.load16_u $src (local.get $ptr)) (i32.const 0xFC00)) (i32.const 0xDC00))
-          (then (call $trap_invalid_utf16)))
-        (local.set $ptr (S.add (local.get $ptr) (S.const 2)))
-        (br $next)
-      end
-    end))
+    i64.or
+    local.set $low
+    (i64x2.replace_lane 0 (v128.const i64x2 0 0) (local.get $low)))
+)

@@ -21,6 +21,52 @@
   (import "source" "utf16" (func $check_utf16 (param S S)))
   (import "source" "latin1" (func $check_latin1 (param S S)))
 
+  ;; `src` and `dst` go on by so many bytes, and the loop with them.
+  (@define advance (from to)
+    (local.set $src (S.add (local.get $src) (S.const from)))
+    (local.set $dst (D.add (local.get $dst) (D.const to)))
+    (br $next))
+
+  (@define left ()
+    (S.sub (local.get $end) (local.get $src)))
+
+  ;; Blocks of sixteen units that fit a mask go from `src` to `dst` in a byte each.
+  (@define narrow_blocks (mask)
+    (if (S.ge_u (@left) (S.const 32))
+      (then
+        (local.set $lanes (v128.load $src align=2 (local.get $src)))
+        (local.set $more (v128.load $src offset=16 align=2 (local.get $src)))
+        (if
+          (i32.eqz
+            (v128.any_true
+              (v128.and (v128.or (local.get $lanes) (local.get $more)) (i16x8.splat (i32.const mask)))))
+          (then
+            (v128.store $dst align=1 (local.get $dst)
+              (i8x16.narrow_i16x8_u (local.get $lanes) (local.get $more)))
+            (@advance 32 16))))))
+
+  ;; Blocks of sixteen bytes of ASCII go from `src` to `dst` as they are.
+  (@define copy_blocks ()
+    (if (S.ge_u (@left) (S.const 16))
+      (then
+        (local.set $lanes (v128.load $src align=1 (local.get $src)))
+        (if (i32.eqz (i8x16.bitmask (local.get $lanes)))
+          (then
+            (v128.store $dst align=1 (local.get $dst) (local.get $lanes))
+            (@advance 16 16))))))
+
+  ;; Twice eight bytes at offsets from `src` become units at offsets from `dst`.
+  (@define widen (from_1 from_2 to_1 to_2)
+    (v128.store $dst offset=to_1 align=2 (local.get $dst) (v128.load8x8_u $src offset=from_1 align=1 (local.get $src)))
+    (v128.store $dst offset=to_2 align=2 (local.get $dst) (v128.load8x8_u $src offset=from_2 align=1 (local.get $src))))
+
+  ;; 110xxxxx 10xxxxxx for a unit of latin1.
+  (@define store_latin1 ()
+    (i32.store16 $dst align=1 (local.get $dst)
+      (i32.or
+        (i32.or (i32.const 0x80C0) (i32.shr_u (local.get $unit) (i32.const 6)))
+        (i32.shl (i32.and (local.get $unit) (i32.const 0x3F)) (i32.const 8)))))
+
   ;; Shrinks a block that turned out too large; leaves one of the right size alone.
   (func $string.shrink (param $ptr D) (param $size D) (param $align D) (param $exact D) (result D)
     (if (D.eq (local.get $size) (local.get $exact)) (then (return (local.get $ptr))))
@@ -283,9 +329,10 @@
 
   ;; Copies ASCII units until one is not; returns where in the source that is.
   (func $string.ascii_of_utf16 (param $src S) (param $end S) (param $dst D) (result S)
-    (local $lanes v128) (local $unit i32)
+    (local $lanes v128) (local $more v128) (local $unit i32)
     block $done
       loop $next
+        (@narrow_blocks 0xFF80)
         (br_if $done (S.eq (local.get $src) (local.get $end)))
         (if (S.ge_u (S.sub (local.get $end) (local.get $src)) (S.const 16))
           (then
@@ -309,9 +356,10 @@
 
   ;; The same for latin1.
   (func $string.ascii_of_latin1 (param $src S) (param $end S) (param $dst D) (result S)
-    (local $word i64) (local $unit i32)
+    (local $lanes v128) (local $word i64) (local $unit i32)
     block $done
       loop $next
+        (@copy_blocks)
         (br_if $done (S.eq (local.get $src) (local.get $end)))
         (if (S.ge_u (S.sub (local.get $end) (local.get $src)) (S.const 8))
           (then
@@ -334,9 +382,10 @@
 
   ;; Returns the end of what it stored.
   (func $string.utf8_of_utf16 (param $src S) (param $end S) (param $dst D) (result D)
-    (local $lanes v128) (local $unit i32) (local $in_run i32)
+    (local $lanes v128) (local $more v128) (local $unit i32) (local $in_run i32)
     block $done
       loop $next
+        (@narrow_blocks 0xFF80)
         (if (S.ge_u (S.sub (local.get $end) (local.get $src)) (S.const 16))
           (then
             (local.set $lanes (v128.load $src align=2 (local.get $src)))
@@ -407,37 +456,47 @@
 
   ;; Returns the end of what it stored.
   (func $string.utf8_of_latin1 (param $src S) (param $end S) (param $dst D) (result D)
-    (local $word i64) (local $unit i32) (local $in_run i32)
+    (local $lanes v128) (local $word i64) (local $unit i32)
     block $done
       loop $next
-        (if (S.ge_u (S.sub (local.get $end) (local.get $src)) (S.const 8))
+        ;; A block is stored as if it were ASCII, then from its first other unit on once more: what follows takes at
+        ;; least as many bytes, and there is room for twice as many.
+        (if (S.ge_u (@left) (S.const 16))
           (then
-            (local.set $word (i64.load $src align=1 (local.get $src)))
-            (if (i64.eqz (i64.and (local.get $word) (i64.const 0x8080_8080_8080_8080)))
+            (local.set $lanes (v128.load $src align=1 (local.get $src)))
+            (v128.store $dst align=1 (local.get $dst) (local.get $lanes))
+            (local.set $unit (i8x16.bitmask (local.get $lanes)))
+            (if (i32.eqz (local.get $unit)) (then (@advance 16 16)))
+            (local.set $unit (i32.ctz (local.get $unit))))
+          (else
+            (if (S.lt_u (@left) (S.const 8))
               (then
-                (i64.store $dst align=1 (local.get $dst) (local.get $word))
-                (local.set $src (S.add (local.get $src) (S.const 8)))
-                (local.set $dst (D.add (local.get $dst) (D.const 8)))
-                (br $next)))))
-        (local.set $in_run (i32.const 0))
-        loop $unit
-          (br_if $done (S.eq (local.get $src) (local.get $end)))
-          (local.set $unit (i32.load8_u $src (local.get $src)))
-          (local.set $src (S.add (local.get $src) (S.const 1)))
-          (if (i32.lt_u (local.get $unit) (i32.const 0x80))
-            (then
-              (i32.store8 $dst (local.get $dst) (local.get $unit))
-              (local.set $dst (D.add (local.get $dst) (D.const 1)))
-              (br_if $next (local.get $in_run))
-              (br $unit)))
-          (local.set $in_run (i32.const 1))
-          (i32.store16 $dst align=1 (local.get $dst)
-            (i32.or
-              (i32.or (i32.const 0x80C0) (i32.shr_u (local.get $unit) (i32.const 6)))
-              (i32.shl (i32.and (local.get $unit) (i32.const 0x3F)) (i32.const 8))))
-          (local.set $dst (D.add (local.get $dst) (D.const 2)))
-          (br $unit)
-        end
+                (br_if $done (S.eq (local.get $src) (local.get $end)))
+                (local.set $unit (i32.load8_u $src (local.get $src)))
+                (if (i32.lt_u (local.get $unit) (i32.const 0x80))
+                  (then
+                    (i32.store8 $dst (local.get $dst) (local.get $unit))
+                    (@advance 1 1)))
+                (@store_latin1)
+                (@advance 1 2)))
+            (local.set $word (i64.load $src align=1 (local.get $src)))
+            (i64.store $dst align=1 (local.get $dst) (local.get $word))
+            (local.set $word (i64.and (local.get $word) (i64.const 0x8080_8080_8080_8080)))
+            (if (i64.eqz (local.get $word)) (then (@advance 8 8)))
+            (local.set $unit (i32.wrap_i64 (i64.shr_u (i64.ctz (local.get $word)) (i64.const 3))))))
+        local.get $unit
+        S.from_i32
+        local.get $src
+        S.add
+        local.set $src
+        local.get $unit
+        D.from_i32
+        local.get $dst
+        D.add
+        local.set $dst
+        (local.set $unit (i32.load8_u $src (local.get $src)))
+        (@store_latin1)
+        (@advance 1 2)
       end
     end
     local.get $dst)
@@ -447,15 +506,33 @@
     (local $lanes v128) (local $unit i32) (local $in_run i32)
     block $done
       loop $next
-        (if (S.ge_u (S.sub (local.get $end) (local.get $src)) (S.const 8))
+        (if (S.ge_u (@left) (S.const 16))
           (then
-            (local.set $lanes (v128.load8x8_u $src align=1 (local.get $src)))
-            (if (i32.eqz (v128.any_true (v128.and (local.get $lanes) (i16x8.splat (i32.const 0x80)))))
+            (local.set $lanes (v128.load $src align=1 (local.get $src)))
+            (local.set $unit (i8x16.bitmask (local.get $lanes)))
+            (if (i32.eqz (local.get $unit))
               (then
-                (v128.store $dst align=2 (local.get $dst) (local.get $lanes))
-                (local.set $src (S.add (local.get $src) (S.const 8)))
-                (local.set $dst (D.add (local.get $dst) (D.const 16)))
-                (br $next)))))
+                (v128.store $dst align=2 (local.get $dst) (i16x8.extend_low_i8x16_u (local.get $lanes)))
+                (v128.store $dst offset=16 align=2 (local.get $dst) (i16x8.extend_high_i8x16_u (local.get $lanes)))
+                (@advance 16 32)))
+            (local.set $unit (i32.ctz (local.get $unit)))
+            (if (i32.ge_u (local.get $unit) (i32.const 8))
+              (then
+                (v128.store $dst align=2 (local.get $dst) (i16x8.extend_low_i8x16_u (local.get $lanes)))
+                (@advance 8 16)))
+            (if (i32.ge_u (local.get $unit) (i32.const 4))
+              (then
+                (v128.store64_lane $dst align=2 0 (local.get $dst) (i16x8.extend_low_i8x16_u (local.get $lanes)))
+                (local.set $src (S.add (local.get $src) (S.const 4)))
+                (local.set $dst (D.add (local.get $dst) (D.const 8))))))
+          (else
+            (if (S.ge_u (@left) (S.const 8))
+              (then
+                (local.set $lanes (v128.load8x8_u $src align=1 (local.get $src)))
+                (if (i32.eqz (v128.any_true (v128.and (local.get $lanes) (i16x8.splat (i32.const 0x80)))))
+                  (then
+                    (v128.store $dst align=2 (local.get $dst) (local.get $lanes))
+                    (@advance 8 16)))))))
         (local.set $in_run (i32.const 0))
         loop $unit
           (br_if $done (S.eq (local.get $src) (local.get $end)))
@@ -513,25 +590,29 @@
   (func $string.utf16_of_latin1 (param $src S) (param $end S) (param $dst D)
     block $done
       loop $next
-        (br_if $done (S.eq (local.get $src) (local.get $end)))
-        (if (S.ge_u (S.sub (local.get $end) (local.get $src)) (S.const 8))
+        (if (S.ge_u (@left) (S.const 64))
+          (then
+            (@widen 0 8 0 16)
+            (@widen 16 24 32 48)
+            (@widen 32 40 64 80)
+            (@widen 48 56 96 112)
+            (@advance 64 128)))
+        (if (S.ge_u (@left) (S.const 8))
           (then
             (v128.store $dst align=2 (local.get $dst) (v128.load8x8_u $src align=1 (local.get $src)))
-            (local.set $src (S.add (local.get $src) (S.const 8)))
-            (local.set $dst (D.add (local.get $dst) (D.const 16)))
-            (br $next)))
+            (@advance 8 16)))
+        (br_if $done (S.eq (local.get $src) (local.get $end)))
         (i32.store16 $dst (local.get $dst) (i32.load8_u $src (local.get $src)))
-        (local.set $src (S.add (local.get $src) (S.const 1)))
-        (local.set $dst (D.add (local.get $dst) (D.const 2)))
-        (br $next)
+        (@advance 1 2)
       end
     end)
 
   ;; Stops at the first code point above U+00FF; returns where it stopped in the source, and the end of what it stored.
   (func $string.latin1_of_utf8 (param $src S) (param $end S) (param $dst D) (result S D)
-    (local $word i64) (local $unit i32) (local $in_run i32)
+    (local $lanes v128) (local $word i64) (local $unit i32) (local $in_run i32)
     block $done
       loop $next
+        (@copy_blocks)
         (if (S.ge_u (S.sub (local.get $end) (local.get $src)) (S.const 8))
           (then
             (local.set $word (i64.load $src align=1 (local.get $src)))
@@ -570,9 +651,10 @@
 
   ;; Stops at the first unit above 0xFF; returns where in the source that is.
   (func $string.latin1_of_utf16 (param $src S) (param $end S) (param $dst D) (result S)
-    (local $lanes v128) (local $unit i32)
+    (local $lanes v128) (local $more v128) (local $unit i32)
     block $done
       loop $next
+        (@narrow_blocks 0xFF00)
         (br_if $done (S.eq (local.get $src) (local.get $end)))
         (if (S.ge_u (S.sub (local.get $end) (local.get $src)) (S.const 16))
           (then
@@ -647,6 +729,18 @@
     (local $from D) (local $end D) (local $lanes v128)
     (local.set $from (local.get $ptr))
     (local.set $end (D.add (local.get $ptr) (local.get $units)))
+    block $done
+      loop $next
+        (br_if $done (D.lt_u (D.sub (local.get $end) (local.get $ptr)) (D.const 16)))
+        (v128.store $dst align=1 (local.get $ptr)
+          (i8x16.narrow_i16x8_u
+            (v128.load $dst align=2 (local.get $from))
+            (v128.load $dst offset=16 align=2 (local.get $from))))
+        (local.set $from (D.add (local.get $from) (D.const 32)))
+        (local.set $ptr (D.add (local.get $ptr) (D.const 16)))
+        (br $next)
+      end
+    end
     block $done
       loop $next
         (br_if $done (D.lt_u (D.sub (local.get $end) (local.get $ptr)) (D.const 8)))
