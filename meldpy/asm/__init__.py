@@ -4,6 +4,6 @@ It knows how instructions are encoded and nothing of what they are for; `adapter
 """
 
 from meldpy.asm.builder import FuncBuilder, Label, Local
-from meldpy.asm.opcodes import I32, I64, Load, Op, Store
+from meldpy.asm.opcodes import I32, I64, V128, Load, Op, Store
 
-__all__ = ["I32", "I64", "FuncBuilder", "Label", "Load", "Local", "Op", "Store"]
+__all__ = ["I32", "I64", "V128", "FuncBuilder", "Label", "Load", "Local", "Op", "Store"]

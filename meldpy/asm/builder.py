@@ -137,6 +137,11 @@ class FuncBuilder:
             case _:
                 raise AssertionError(f"no constants of {type}")
 
+    def v128(self, value: bytes | bytearray) -> None:
+        """v128.const of the 16 bytes as they would lie in memory."""
+        assert len(value) == 16
+        self._put(b"\xfd\x0c" + value)
+
     def drop(self) -> None:
         self.op(Op.DROP)
 
@@ -158,6 +163,16 @@ class FuncBuilder:
         opcode, align, _ = op.value
         self._put(bytes((opcode,)))
         self._ref(MemArg(memory, align, offset))
+
+    def load_v128(self, memory: MemoryId, offset: int = 0) -> None:
+        """Pops an address of any alignment, pushes 16 bytes."""
+        self._put(b"\xfd\x00")
+        self._ref(MemArg(memory, 0, offset))
+
+    def store_v128(self, memory: MemoryId, offset: int = 0) -> None:
+        """Pops 16 bytes, then an address of any alignment."""
+        self._put(b"\xfd\x0b")
+        self._ref(MemArg(memory, 0, offset))
 
     def memory_size(self, memory: MemoryId) -> None:
         """Pushes the size in pages, as the memory's address type."""

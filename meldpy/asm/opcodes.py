@@ -65,6 +65,18 @@ class Op(Enum):
     F64_REINTERPRET_I64 = b"\xbf"
     I32_EXTEND8_S = b"\xc0"
     I32_EXTEND16_S = b"\xc1"
+    I32X4_GT_U = b"\xfd\x3c"
+    V128_AND = b"\xfd\x4e"
+    V128_OR = b"\xfd\x50"
+    V128_XOR = b"\xfd\x51"
+    V128_BITSELECT = b"\xfd\x52"
+    V128_ANY_TRUE = b"\xfd\x53"
+    I8X16_BITMASK = b"\xfd\x64"
+    I8X16_SUB_SAT_U = b"\xfd\x73"
+    I8X16_MIN_U = b"\xfd\x77"
+    I16X8_SUB_SAT_U = b"\xfd\x93\x01"
+    I32X4_SUB = b"\xfd\xb1\x01"
+    I32X4_MAX_U = b"\xfd\xb9\x01"
 
 
 @unique
@@ -95,3 +107,4 @@ class Store(Enum):
 
 I32 = NumType.I32
 I64 = NumType.I64
+V128 = NumType.V128

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from meldpy.adapter.emitter import Emitter
 from meldpy.adapter.places import Addr, Flat, Place, Side
+from meldpy.adapter.translate.blocks import blocks_of, translate_blocks
 from meldpy.adapter.translate.copying import copy_bytes, copy_whole, is_plain, push_address, worth_copying
 from meldpy.adapter.translate.outline import cost
 from meldpy.adapter.translate.pairs import pair_destination, pair_source
@@ -86,22 +87,35 @@ def _allocate(em: Emitter, side: Side, element: ValType, length: Local, pointer:
 def _each(em: Emitter, element: ValType, src: Addr, dst: Addr, count: Local) -> None:
     """Translate `count` elements (at least one), counting the local down."""
     b = em.b
+    blocks = blocks_of(em.shop, element)
     with b.scratch(src.base.type, dst.base.type) as (from_, to):
         for place, local in ((src, from_), (dst, to)):
             push_address(em, place)
             b.set(local)
-        with b.loop() as again:
-            em.translate(element, Addr(src.side, from_, 0), Addr(dst.side, to, 0))
-            for place, local in ((src, from_), (dst, to)):
-                b.get(local)
-                b.const(local.type, em.layouts(place.side).elem_size(element))
-                b.op(Op.I64_ADD if local.type is I64 else Op.I32_ADD)
-                b.set(local)
+        if blocks is None:
+            _singly(em, element, Addr(src.side, from_, 0), Addr(dst.side, to, 0), count)
+        else:
+            translate_blocks(em, blocks, Addr(src.side, from_, 0), Addr(dst.side, to, 0), count)
             b.get(count)
-            b.i32(1)
-            b.op(Op.I32_SUB)
-            b.tee(count)
-            b.br_if(again)
+            with b.if_():
+                _singly(em, element, Addr(src.side, from_, 0), Addr(dst.side, to, 0), count)
+
+
+def _singly(em: Emitter, element: ValType, src: Addr, dst: Addr, count: Local) -> None:
+    """Translate `count` elements (at least one), one after the other; the locals of both places go on."""
+    b = em.b
+    with b.loop() as again:
+        em.translate(element, src, dst)
+        for place in (src, dst):
+            b.get(place.base)
+            b.const(place.base.type, em.layouts(place.side).elem_size(element))
+            b.op(Op.I64_ADD if place.base.type is I64 else Op.I32_ADD)
+            b.set(place.base)
+        b.get(count)
+        b.i32(1)
+        b.op(Op.I32_SUB)
+        b.tee(count)
+        b.br_if(again)
 
 
 def _element(em: Emitter, element: ValType, place: Place, index: int) -> Place:
