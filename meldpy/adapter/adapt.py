@@ -17,6 +17,7 @@ from meldpy.adapter.exports import exported_lifts
 from meldpy.adapter.flags import leaving_instances
 from meldpy.adapter.functions import Functions
 from meldpy.adapter.handles import Handles
+from meldpy.adapter.inline import inline
 from meldpy.adapter.library import Instances, RuntimeLibrary
 from meldpy.adapter.naming import lifted_names
 from meldpy.adapter.one_memory import OneMemory, nameless_resources
@@ -26,6 +27,7 @@ from meldpy.adapter.resources import handle_tables, outer_resources
 from meldpy.adapter.symbols import Symbols
 from meldpy.adapter.trampoline import emit_trampoline
 from meldpy.adapter.translate import translate
+from meldpy.adapter.trivial import direct_callee
 from meldpy.cabi import Abi
 from meldpy.model.code import Adapted, EmittedFunc
 from meldpy.model.facts import Facts
@@ -70,8 +72,14 @@ def adapt(
     one_memory = OneMemory(shop, graph, symbols, edge.shims) if core else None
     if one_memory is not None:
         one_memory.decide([graph.lifts[id] for id in exported], host_calls)
-    sites: dict[LowerId, EmittedFunc] = {lower.id: functions.reserve() for lower in calls}
-    symbols.lowers.update(sites)
+    sites: dict[LowerId, EmittedFunc] = {}
+    for lower in calls:
+        assert isinstance(lower.callee, LiftFunc)
+        lift = graph.lifts[lower.callee.lift]
+        callee = direct_callee(graph, lower, lift, symbols, facts, leaving, abi)
+        if callee is None:
+            sites[lower.id] = functions.reserve()
+        symbols.lowers[lower.id] = sites[lower.id] if callee is None else callee
     symbols.lowers.update({lower.id: edge.host_call(lower) for lower in host_calls})
     builtins = _live_builtins(graph, facts)
     for builtin in builtins:
@@ -80,7 +88,7 @@ def adapt(
 
     names = lifted_names(graph)
     # Emit: the trampolines, each followed by the helpers it is the first to ask for; built-ins; shims of host calls.
-    for lower in calls:
+    for lower in (lower for lower in calls if lower.id in sites):
         assert isinstance(lower.callee, LiftFunc)
         with located(lower.location):
             lift = graph.lifts[lower.callee.lift]
@@ -96,7 +104,7 @@ def adapt(
     resources = tuple(edge.outer_resource(id) for id in outer_resources(graph, facts, exported, abi, tables))
     core_edge = None if one_memory is None else one_memory.edge(outer_lifts, outer_lowers)
     return Adapted(
-        functions=functions.functions,
+        functions=inline(functions.functions, library, shop.reallocs.values()),
         flags=functions.flags,
         modules=library.modules,
         runtime=library.instances,

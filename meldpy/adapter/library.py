@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeAlias, final
 
+from meldpy.asm.instructions import Indices, Part, decode
+from meldpy.asm.leb import read_unsigned
 from meldpy.errors import Location
-from meldpy.model.code import RuntimeArg, RuntimeInstance
-from meldpy.model.core import CoreModule, CoreSort, MemoryType
-from meldpy.model.ids import CoreFuncIndex, CoreInstanceId, CoreMemoryIndex, FuncId, MemoryId, ModuleId
+from meldpy.model.code import FlagRef, FuncSymbol, RuntimeArg, RuntimeInstance
+from meldpy.model.core import CoreFuncType, CoreModule, CoreSort, CoreValType, FuncImportType, MemoryType, NumType
+from meldpy.model.ids import CoreFuncIndex, CoreInstanceId, CoreMemoryIndex, FuncId, MemoryId, ModuleId, TableId
 from meldpy.model.linked import Module
 
 RuntimeLibrary: TypeAlias = "Mapping[str, CoreModule]"
@@ -43,6 +45,52 @@ class Instances:
         module = self._module(module_name)
         assert not any(isinstance(item.type, MemoryType) for item in module.module.imports)
         return MemoryId(self._instance(module_name, args).id, CoreMemoryIndex(0))
+
+    def body(self, func: FuncId, most: int) -> tuple[CoreFuncType, tuple[CoreValType, ...], list[Part] | None] | None:
+        """Type, locals and parts of a function of a runtime instance; None if it is another function, or larger."""
+        position = func.instance - self._first_instance
+        if position < 0:
+            return None
+        instance = self.instances[position]
+        module = self.modules[instance.module - self._first_module].module
+        imported = [item.type for item in module.imports]
+        funcs = [arg for arg, type in zip(instance.args, imported, strict=True) if isinstance(type, FuncImportType)]
+        memories = [arg for arg, type in zip(instance.args, imported, strict=True) if isinstance(type, MemoryType)]
+
+        def func_at(index: int) -> FuncSymbol:
+            if index >= len(funcs):
+                return FuncId(instance.id, CoreFuncIndex(index))
+            found = funcs[index]
+            assert not isinstance(found, MemoryId | TableId | FlagRef)
+            return found
+
+        def memory_at(index: int) -> MemoryId:
+            if index >= len(memories):
+                return MemoryId(instance.id, CoreMemoryIndex(index))
+            found = memories[index]
+            assert isinstance(found, MemoryId)
+            return found
+
+        own = func.index - len(funcs)
+        if own < 0:
+            return None
+        bodies, at = module.code.bodies, 0
+        size, at = read_unsigned(bodies, at)
+        for _ in range(own):
+            size, at = read_unsigned(bodies, at + size)
+        if size > most:
+            return None
+        end = at + size
+        locals_: list[CoreValType] = []
+        runs, at = read_unsigned(bodies, at)
+        for _ in range(runs):
+            count, at = read_unsigned(bodies, at)
+            locals_ += [NumType(bodies[at])] * count
+            at += 1
+        type = module.types[module.funcs[own]].types[0].comp
+        assert isinstance(type, CoreFuncType)
+        assert all(len(group.types) == 1 for group in module.types)
+        return type, tuple(locals_), decode([bytes(bodies[at : end - 1])], Indices(func_at, memory_at))
 
     @property
     def modules(self) -> tuple[Module, ...]:

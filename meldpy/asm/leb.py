@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from meldpy.model.core import Bytes
+
 
 def unsigned(value: int) -> bytes:
     """The minimal encoding of a non-negative integer."""
@@ -22,3 +24,15 @@ def signed(value: int) -> bytes:
         value >>= 7
     out.append(value & 0x7F)
     return bytes(out)
+
+
+def read_unsigned(data: Bytes, at: int) -> tuple[int, int]:
+    """The unsigned LEB128 at `at`, which must be there, and where what follows begins."""
+    value = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            return value, at

@@ -71,13 +71,16 @@ class MemoryShape:
 
 def string_source(source: MemoryShape) -> str:
     """The name of the module that checks strings in a source memory of this shape."""
-    pages = "" if source.page_size_log2 == _WASM_PAGE_LOG2 else "p"
-    return f"string_source/{source.width}{pages}"
+    return f"string_source/{_source_name(source)}"
 
 
 def strings(source: MemoryShape, destination: MemoryShape) -> str:
     """The name of the module that copies and transcodes strings between memories of these shapes."""
-    return f"strings/{source.width}-{destination.width}"
+    return f"strings/{_source_name(source)}-{destination.width}"
+
+
+def _source_name(source: MemoryShape) -> str:
+    return f"{source.width}{'' if source.page_size_log2 == _WASM_PAGE_LOG2 else 'p'}"
 
 
 def sources() -> Mapping[str, str]:
@@ -95,8 +98,8 @@ class _Library(Mapping[str, str]):
         for source in widths:
             for shape in (source, replace(source, page_size_log2=0)):
                 self._modules[string_source(shape)] = ("string_source.wat", {"S": shape})
-            for destination in widths:
-                self._modules[strings(source, destination)] = ("strings.wat", {"S": source, "D": destination})
+                for destination in widths:
+                    self._modules[strings(shape, destination)] = ("strings.wat", {"S": shape, "D": destination})
         self._modules[HANDLES] = ("handles.wat", {})
         self._modules[BOUNDARY] = ("boundary.wat", {})
 

@@ -74,8 +74,66 @@
 
   ;; --- to utf8 ---------------------------------------------------------------------------------------------------
 
-  ;; store_string_copy, code units of one byte.
+  ;; store_string_copy, code units of one byte. Four to 32 bytes of ASCII, which most strings are, are read once, as two
+  ;; words that may overlap, and never leave registers: this function is short enough to be put in place of its calls.
   (func $string.utf8_to_utf8 (export "utf8-to-utf8") (param $src S) (param $units S) (result D D)
+    (local $size i64) (local $start i64) (local $end S) (local $dst D) (local $length D)
+    (local $low v128) (local $high v128)
+    block $other
+      (br_if $other (S.gt_u (S.sub (local.get $units) (S.const 4)) (S.const 28)))
+      memory.size $src
+      i64.from_S
+      i64.const S_PAGE_LOG2
+      i64.shl
+      local.set $size
+      local.get $src
+      i64.from_S
+      local.set $start
+      (i64.gt_u (local.get $start) (local.get $size))
+      local.get $units
+      i64.from_S
+      (i64.sub (local.get $size) (local.get $start))
+      i64.gt_u
+      i32.or
+      br_if $other
+      (local.set $end (S.add (local.get $src) (local.get $units)))
+      (if (S.ge_u (local.get $units) (S.const 16))
+        (then
+          (local.set $low (v128.load $src align=1 (local.get $src)))
+          (local.set $high (v128.load $src align=1 (S.sub (local.get $end) (S.const 16)))))
+        (else
+          (if (S.ge_u (local.get $units) (S.const 8))
+            (then
+              (local.set $low (v128.load64_zero $src align=1 (local.get $src)))
+              (local.set $high (v128.load64_zero $src align=1 (S.sub (local.get $end) (S.const 8)))))
+            (else
+              (local.set $low (v128.load32_zero $src align=1 (local.get $src)))
+              (local.set $high (v128.load32_zero $src align=1 (S.sub (local.get $end) (S.const 4))))))))
+      (br_if $other (i8x16.bitmask (v128.or (local.get $low) (local.get $high))))
+      local.get $units
+      D.from_S
+      local.set $length
+      (local.set $dst (call $realloc (D.const 0) (D.const 0) (D.const 1) (local.get $length)))
+      (if (S.ge_u (local.get $units) (S.const 16))
+        (then
+          (v128.store $dst align=1 (local.get $dst) (local.get $low))
+          (v128.store $dst align=1 (D.sub (D.add (local.get $dst) (local.get $length)) (D.const 16)) (local.get $high)))
+        (else
+          (if (S.ge_u (local.get $units) (S.const 8))
+            (then
+              (v128.store64_lane $dst align=1 0 (local.get $dst) (local.get $low))
+              (v128.store64_lane $dst align=1 0 (D.sub (D.add (local.get $dst) (local.get $length)) (D.const 8))
+                (local.get $high)))
+            (else
+              (v128.store32_lane $dst align=1 0 (local.get $dst) (local.get $low))
+              (v128.store32_lane $dst align=1 0 (D.sub (D.add (local.get $dst) (local.get $length)) (D.const 4))
+                (local.get $high))))))
+      (return (local.get $dst) (local.get $length))
+    end
+    (return (call $string.utf8_as_it_is (local.get $src) (local.get $units))))
+
+  ;; The same for utf8 of any kind.
+  (func $string.utf8_as_it_is (param $src S) (param $units S) (result D D)
     (local $size D) (local $dst D)
     (call $check_utf8 (local.get $src) (local.get $units))
     local.get $units

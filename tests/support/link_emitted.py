@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import wasmtime
@@ -51,7 +51,7 @@ from meldpy.model.core import (
     RecGroup,
     SubType,
 )
-from meldpy.model.ids import CoreTypeIndex, EmittedId, FuncId, MemoryId
+from meldpy.model.ids import CoreInstanceId, CoreTypeIndex, EmittedId, FuncId, MemoryId
 
 I32, I64, F32, F64 = NumType.I32, NumType.I64, NumType.F32, NumType.F64
 WASMTIME_TYPES = {I32: "i32", I64: "i64", F32: "f32", F64: "f64"}
@@ -170,7 +170,7 @@ def link(
 
 class _Linker:
     def __init__(self, store: wasmtime.Store, adapted: Adapted, memories: Any, guests: Any) -> None:
-        self.store, self.adapted, self.memories, self.guests = store, adapted, memories, guests
+        self.store, self.adapted, self.memories, self.guests = store, adapted, dict(memories), guests
         self.types: list[CoreFuncType] = []
         self.func_imports: list[FuncSymbol] = []
         self.memory_imports: list[MemoryId] = []
@@ -190,6 +190,9 @@ class _Linker:
                         if memory not in self.memory_imports:
                             self.memory_imports.append(memory)
         items = [self.func(symbol) for symbol in self.func_imports]
+        for memory in self.memory_imports:
+            if memory not in self.memories:
+                self.memories[memory] = self.runtime_memory(memory)
         module = self.module([wasm_type for _, wasm_type in items])
         data = encode_module(module)
         externs = [func for func, _ in items] + [self.memories[m][1] for m in self.memory_imports]
@@ -216,21 +219,35 @@ class _Linker:
         return self.runtime_func(symbol)
 
     def runtime_func(self, symbol: FuncId) -> tuple[wasmtime.Func, CoreFuncType]:
-        runtime = next(r for r in self.adapted.runtime if r.id == symbol.instance)
-        module = next(m for m in self.adapted.modules if m.id == runtime.module).module
-        if runtime.id not in self.runtime:
-            args: list[Any] = []
-            for arg in runtime.args:
-                args.append(self.memories[arg][1] if isinstance(arg, MemoryId) else self.func(arg)[0])  # type: ignore[arg-type]
-            wasm = wasmtime.Module(ENGINE, encode_module(module))
-            self.runtime[runtime.id] = wasmtime.Instance(self.store, wasm, args)
-        name = next(e.name for e in module.exports if e.sort is CoreSort.FUNC and e.index == symbol.index)
-        func = self.runtime[runtime.id].exports(self.store)[name]
+        instance, module = self.runtime_instance(symbol.instance)
+        func = instance.exports(self.store)[f"#{symbol.index}"]
         assert isinstance(func, wasmtime.Func)
         imported = sum(isinstance(i.type, FuncImportType) for i in module.imports)
         comp = [t for group in module.types for t in group.types][module.funcs[symbol.index - imported]].comp
         assert isinstance(comp, CoreFuncType)
         return func, comp
+
+    def runtime_memory(self, symbol: MemoryId) -> tuple[Limits, wasmtime.Memory]:
+        """A memory of the runtime library's own."""
+        instance, module = self.runtime_instance(symbol.instance)
+        memory = instance.exports(self.store)["#memory"]
+        assert isinstance(memory, wasmtime.Memory)
+        return module.memories[0].limits, memory
+
+    def runtime_instance(self, id: CoreInstanceId) -> tuple[wasmtime.Instance, CoreModule]:
+        """Instances export everything, because short functions of theirs are put in place of their calls."""
+        runtime = next(r for r in self.adapted.runtime if r.id == id)
+        module = next(m for m in self.adapted.modules if m.id == runtime.module).module
+        if runtime.id not in self.runtime:
+            args: list[Any] = []
+            for arg in runtime.args:
+                args.append(self.memories[arg][1] if isinstance(arg, MemoryId) else self.func(arg)[0])  # type: ignore[arg-type]
+            imported = sum(isinstance(i.type, FuncImportType) for i in module.imports)
+            exports = [CoreExport(f"#{i}", CoreSort.FUNC, i) for i in range(imported + len(module.funcs))]
+            exports += [CoreExport("#memory", CoreSort.MEMORY, 0)] * len(module.memories)
+            wasm = wasmtime.Module(ENGINE, encode_module(replace(module, exports=tuple(exports))))
+            self.runtime[runtime.id] = wasmtime.Instance(self.store, wasm, args)
+        return self.runtime[runtime.id], module
 
     # --- the module -------------------------------------------------------------------------------------------
     def type_index(self, type: CoreFuncType) -> CoreTypeIndex:

@@ -36,6 +36,7 @@ from tests.support.crossing import (
     POST_RETURN,
     Crossing,
     GuestSide,
+    as_written,
     facts,
     func_of,
     limits,
@@ -121,7 +122,8 @@ def test_a_thin_shim_keeps_the_width_of_the_guests_pointers() -> None:
         return replace(graph, resources=RESOURCES, lowers=(called, lower(1, ROOT, [own(FOREIGN)])))
 
     wide.edit = edit
-    made = wide.adapted()
+    with as_written():
+        made = wide.adapted()
     shim = made.lowers[LowerId(0)]
     assert isinstance(shim, EmittedFunc)
     assert made.functions[shim.emitted].type == CoreFuncType((I32, I64, I64), ())
@@ -165,7 +167,8 @@ def test_exported_functions_come_in_the_order_of_the_exports() -> None:
 
 # --- borrows that the host lends --------------------------------------------------------------------------------------
 def test_each_kept_handle_is_dropped_as_what_it_is() -> None:
-    made = adapted(exporting([listed(borrow(FOREIGN)), listed(borrow(THIRD))]))
+    with as_written():
+        made = adapted(exporting([listed(borrow(FOREIGN)), listed(borrow(THIRD))]))
     (outer,) = made.outer_lifts
     assert isinstance(outer.core_func, EmittedFunc)
     body = made.functions[outer.core_func.emitted].body

@@ -43,7 +43,18 @@ from meldpy.model.valtype import (
     ValType,
 )
 from tests.support.canonical_model import P
-from tests.support.crossing import CALLEE, CALLER, HERE, REALLOC, Crossing, facts, func_of, memory_of, runtime_library
+from tests.support.crossing import (
+    CALLEE,
+    CALLER,
+    HERE,
+    REALLOC,
+    Crossing,
+    as_written,
+    facts,
+    func_of,
+    memory_of,
+    runtime_library,
+)
 from tests.support.link_emitted import I32, Guest, Trapped
 
 ROOT, CALLER_I, CALLEE_I = InstanceId(0), InstanceId(1), InstanceId(2)
@@ -329,7 +340,8 @@ def test_a_destructor_that_may_throw_is_behind_the_barrier() -> None:
 def test_scopes_and_lenders_are_emitted_only_where_borrows_need_them() -> None:
     def calls(params: list[ValType]) -> set[str]:
         c = Tabled(params, OTHER)
-        made = c.adapted()
+        with as_written():
+            made = c.adapted()
         library = {
             export.index: export.name
             for module in made.modules
