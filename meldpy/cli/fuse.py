@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
@@ -9,14 +10,13 @@ import click
 
 from meldpy.cli.advice import advise
 from meldpy.cli.io import read_inputs, refuse_overwriting, refuse_terminal, write_output
-from meldpy.cli.rest import kept_notes, rest_words
 from meldpy.cli.settings import Settings, verbosity
 from meldpy.engine import tools
 from meldpy.errors import FileError, UsageError
 from meldpy.pipeline import FuseOptions, FuseResult
 from meldpy.pipeline import fuse as fuse_inputs
 
-_CAP = click.IntRange(min=1)
+_COUNT = click.IntRange(min=1)
 
 
 @click.command()
@@ -74,6 +74,7 @@ _CAP = click.IntRange(min=1)
     help="Pass this resource's reps as they are, without handle tables.",
 )
 @click.option("--core", is_flag=True, help="Write a core module, for engines that know no components.")
+@click.option("--core-manifest", metavar="FILE", help="With --core: describe the module's edge there, as JSON.")
 @click.option(
     "--memory",
     type=click.Choice(["separate", "single"]),
@@ -87,17 +88,11 @@ _CAP = click.IntRange(min=1)
     metavar="NAME=PAGES",
     help="With --memory single: the most pages of a component's memory, which is faster if it never has to move.",
 )
-@click.option("--flat", is_flag=True, help="Refuse what cannot be fused, instead of keeping it nested.")
+@click.option("--max-instances", default=10_000, type=_COUNT, show_default=True, help="Cap on component instances.")
+@click.option("--max-core-instances", default=10_000, type=_COUNT, show_default=True, help="Cap on core instances.")
 @click.option(
-    "--keep",
-    "keeps",
-    multiple=True,
-    metavar="INPUT",
-    help="Keep this input apart, with the engine's own adapters around it.",
+    "--max-definitions", default=200_000, type=_COUNT, show_default=True, help="Cap on evaluated definitions."
 )
-@click.option("--max-instances", default=10_000, type=_CAP, show_default=True, help="Cap on component instances.")
-@click.option("--max-core-instances", default=10_000, type=_CAP, show_default=True, help="Cap on core instances.")
-@click.option("--max-definitions", default=200_000, type=_CAP, show_default=True, help="Cap on evaluated definitions.")
 @verbosity
 @click.pass_obj
 def fuse(
@@ -120,15 +115,14 @@ def fuse(
     dwarf: str,
     opaque_reps: tuple[str, ...],
     core: bool,
+    core_manifest: str | None,
     memory: str,
     memory_max: tuple[str, ...],
-    flat: bool,
-    keeps: tuple[str, ...],
     max_instances: int,
     max_core_instances: int,
     max_definitions: int,
 ) -> None:
-    """Link components and fuse them into one component, with one core module where all of it can be fused.
+    """Link components and fuse them into one component with one core module.
 
     Each INPUT is a component (.wasm or .wat), NAME=FILE to name it, or `-` for stdin. Imports of one input are
     satisfied by exports of the others; what remains open is imported by the output. It exports what the inputs export
@@ -138,6 +132,8 @@ def fuse(
         raise UsageError("there is nothing to fuse", remedy="name at least one component, or `-` for stdin")
     if check and output in (None, "-"):
         raise UsageError("--check compares with a file", remedy="name it with -o")
+    if core_manifest is not None and not core:
+        raise UsageError("--core-manifest describes a core module", remedy="use it with --core")
     if wat:
         tools.require()
     else:
@@ -161,15 +157,13 @@ def fuse(
         core=core,
         memory=memory,
         memory_max=memory_max,
-        flat=flat,
-        keeps=keeps,
         max_instances=max_instances,
         max_core_instances=max_core_instances,
         max_definitions=max_definitions,
     )
     result = fuse_inputs(read, options)
     data = tools.print_text(result.bytes).encode() if wat else result.bytes
-    for note in (*result.report.notes, *kept_notes(result.report)):
+    for note in result.report.notes:
         settings.note(note)
     advise(settings, result.report, roots)
     if check:
@@ -177,6 +171,11 @@ def fuse(
         settings.say(f"{output} is what the inputs give")
         return
     write_output(output, data)
+    if core_manifest is not None:
+        from meldpy.core import manifest, read_surface
+
+        described = json.dumps(manifest(read_surface(result.bytes)), indent=2) + "\n"
+        write_output(core_manifest, described.encode())
     settings.say(summary(result, output, time.perf_counter() - began))
 
 
@@ -201,7 +200,7 @@ def summary(result: FuseResult, output: str | None, seconds: float) -> str:
     return (
         f"fused {count} input{'s' * (count != 1)} ({_size(sum(size for _, size in report.inputs))}) into {into}"
         f" ({_size(report.output_size)}): {report.core_instances} core instances,"
-        f" {report.call_sites} call site{'s' * (report.call_sites != 1)}, {seconds:.2f} s{rest_words(report)}"
+        f" {report.call_sites} call site{'s' * (report.call_sites != 1)}, {seconds:.2f} s"
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import pytest
 from wasmtime import Store, WasmtimeError, wat2wasm
@@ -54,7 +53,7 @@ def check_refusal(case: Case, inputs: list[bytes]) -> None:
     assert case.refused is not None
     kind, words = case.refused
     with pytest.raises(MeldError) as caught:
-        meldpy.fuse(list(inputs), replace(case.options, flat=True))
+        meldpy.fuse(list(inputs), case.options)
     error, text = caught.value, caught.value.render()
     assert type(error).__name__ == kind, text
     assert error.exit_code == 1

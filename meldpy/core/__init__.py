@@ -1,0 +1,28 @@
+"""Core outputs from Python: load one, call its exports, provide its imports, through the Canonical ABI.
+
+    from meldpy import core
+
+    guest = core.load("out.wasm", {"demo:log/log#say": print})
+    guest.call("greet", "world")
+
+The job: what a host-side bindings generator would write for `meld fuse --core` output, as a library, and the reference
+for whoever writes one for another host: `surface` reads what the module's `component-type` section says, `values` moves
+values, `handles` keeps the table that the engine of a component would keep, `instance` makes calls, `manifest` says the
+same as JSON. Not its job: running core code (`engine.coreapi`, or any other engine with the same few functions), and
+async functions, which are refused.
+
+Values: numbers, bool and str as they are (a char is a str), list, tuple; a record is a dict by label; flags are a set
+of labels; an enum is a label; `Case(label, value)` is a case of a variant or a result ("ok", "error"); an option is
+None or the value, but `Case("some", value)` where the value is itself an option; a map is a dict (or pairs). An own
+handle of a guest's resource type is a `Handle`; one of the host's resource types is whatever object the host uses.
+"""
+
+from __future__ import annotations
+
+from meldpy.core.handles import Handle
+from meldpy.core.instance import GuestTrap, Instance, load
+from meldpy.core.manifest import manifest
+from meldpy.core.surface import Surface, read_surface
+from meldpy.core.values import Case
+
+__all__ = ["Case", "GuestTrap", "Handle", "Instance", "Surface", "load", "manifest", "read_surface"]

@@ -1,0 +1,145 @@
+"""What a core output's own bytes say about its edge: functions with their types, resource types, string encoding.
+
+The world comes from the `component-type` section, the names follow from it (`core_output.names` has the convention).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import final
+
+from meldpy.binary.decode import decode_module
+from meldpy.errors import DecodeError, Location, UnsupportedError
+from meldpy.model.canon import StringEncoding
+from meldpy.model.component import Component, CustomSection
+from meldpy.model.core import CoreModule, RawCustom
+from meldpy.model.extern import ComponentType, FuncType, InstanceType, NamedExtern, TypeExtern
+from meldpy.model.ids import ResourceId
+from meldpy.model.linked import TypeItem
+from meldpy.model.valtype import ResourceType
+from meldpy.pipeline import FuseInput, FuseOptions, decode, link
+
+_SECTION = "component-type"
+_ENCODING = "wit-component-encoding"
+_ENCODINGS = (StringEncoding.UTF8, StringEncoding.UTF16, StringEncoding.LATIN1_UTF16)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Function:
+    """interface: None at the root. module, field: of an import; `field` alone of an export."""
+
+    interface: str | None
+    name: str
+    type: FuncType
+    module: str
+    field: str
+
+    @property
+    def label(self) -> str:
+        return self.name if self.interface is None else f"{self.interface}#{self.name}"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A resource type. imported: the host defines it."""
+
+    id: ResourceId
+    interface: str | None
+    name: str
+    imported: bool
+
+    @property
+    def builtins(self) -> str:
+        """The module of its built-ins."""
+        interface = "$root" if self.interface is None else self.interface
+        return interface if self.imported else f"[export]{interface}"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """imports, exports: functions, in order of the world. resources: by id."""
+
+    module: CoreModule
+    encoding: StringEncoding
+    imports: tuple[Function, ...]
+    exports: tuple[Function, ...]
+    resources: Mapping[ResourceId, Resource]
+
+
+def read_surface(data: bytes, source: str = "core module") -> Surface:
+    """Raises DecodeError for a module without a world, UnsupportedError for one with several."""
+    module = decode_module(data, source)
+    customs = (custom.section for custom in module.customs)
+    sections = [each for each in customs if isinstance(each, RawCustom) and each.name.startswith(_SECTION)]
+    if not sections:
+        raise DecodeError(
+            f"the core module has no {_SECTION} section", Location(source), remedy="make it with `meld fuse --core`"
+        )
+    if len(sections) > 1:
+        raise UnsupportedError("core module", "it has several worlds", Location(source))
+    item = FuseInput(_SECTION, source, bytes(sections[0].data))
+    component = decode(item)
+    graph = link([(item, component)], FuseOptions())
+    world = _world([export.item for export in graph.exports], source)
+    resources: dict[ResourceId, Resource] = {}
+    for externs, imported in ((world.imports, True), (world.exports, False)):
+        for resource in _resources(externs, imported):
+            resources.setdefault(resource.id, resource)
+    return Surface(
+        module,
+        _encoding(component),
+        tuple(_functions(world.imports, imported=True)),
+        tuple(_functions(world.exports, imported=False)),
+        resources,
+    )
+
+
+def _world(items: list[object], source: str) -> ComponentType:
+    """The component type in the component type that the section exports."""
+    for item in items:
+        if isinstance(item, TypeItem) and isinstance(item.type, ComponentType):
+            for export in item.type.exports:
+                if isinstance(export.type, ComponentType):
+                    return export.type
+    raise DecodeError(f"the {_SECTION} section holds no world", Location(source))
+
+
+def _encoding(component: Component) -> StringEncoding:
+    for section in component.sections:
+        if isinstance(section, CustomSection) and section.section.name == _ENCODING:
+            content = bytes(section.section.data)
+            if len(content) == 2 and content[1] < len(_ENCODINGS):
+                return _ENCODINGS[content[1]]
+    return StringEncoding.UTF8
+
+
+def _functions(externs: tuple[NamedExtern, ...], *, imported: bool) -> Iterator[Function]:
+    for extern in externs:
+        name = extern.name.name
+        match extern.type:
+            case FuncType() as type_:
+                yield Function(None, name, type_, "$root" if imported else "", name)
+            case InstanceType(exports=items):
+                for item in items:
+                    if isinstance(item.type, FuncType):
+                        field = item.name.name if imported else f"{name}#{item.name.name}"
+                        yield Function(name, item.name.name, item.type, name if imported else "", field)
+            case _:
+                pass
+
+
+def _resources(externs: tuple[NamedExtern, ...], imported: bool) -> Iterator[Resource]:
+    for extern in externs:
+        match extern.type:
+            case TypeExtern(type=ResourceType(id=id_)):
+                yield Resource(id_, None, extern.name.name, imported)
+            case InstanceType(exports=items):
+                for item in items:
+                    if isinstance(item.type, TypeExtern) and isinstance(item.type.type, ResourceType):
+                        yield Resource(item.type.type.id, extern.name.name, item.name.name, imported)
+            case _:
+                pass

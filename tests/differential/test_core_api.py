@@ -1,0 +1,167 @@
+"""Core outputs called directly, through `meldpy.core` over the engine's core API: every fixture does what it says."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from wasmtime import wat2wasm
+
+import meldpy
+from meldpy import core
+from meldpy.core import Case, GuestTrap, Handle
+from meldpy.errors import DecodeError, UsageError
+from meldpy.fixture import Stage
+from meldpy.pipeline import FuseOptions
+from tests.support.core_output import core_of, module_of
+from tests.support.core_scenario import Player
+from tests.support.fixtures import all_fixtures, load
+
+AT_RUNTIME = [f for f in all_fixtures() if f.stage is Stage.RUNTIME and not f.needs_build]
+NEED_WASI = {"errand", "errand-wac", "printer", "printer-both", "two-wasi", "wasi-lent-stream"}
+"""Their scenarios call functions of WASI, which this host does not provide."""
+DIRECT = [fixture.name for fixture in AT_RUNTIME if fixture.name not in NEED_WASI]
+
+
+@pytest.mark.parametrize("memory", ["separate", "single"])
+@pytest.mark.parametrize("name", DIRECT)
+def test_fixture_does_what_it_says(name: str, memory: str) -> None:
+    fixture = load(name)
+    assert not Player(core_of(fixture, memory=memory), fixture).play()
+
+
+def test_those_that_are_left_out_import_wasi() -> None:
+    assert {f.name for f in AT_RUNTIME} >= NEED_WASI
+    for name in sorted(NEED_WASI):
+        assert any(import_.module.startswith("wasi:") for import_ in module_of(core_of(load(name))).imports)
+
+
+# --- values -----------------------------------------------------------------------------------------------------------
+def echo_component(type_: str, code: str) -> str:
+    """A component that returns what it is given: the guest keeps its parameters' memory as its result."""
+    return f"""(component
+      (core module $m
+        (memory (export "m") 1)
+        (global $at (mut i32) (i32.const 1024))
+        (func (export "r") (param i32 i32 i32 i32) (result i32)
+          (local $new i32)
+          (local.set $new (i32.and (i32.add (global.get $at) (i32.sub (local.get 2) (i32.const 1)))
+                                   (i32.sub (i32.const 0) (local.get 2))))
+          (global.set $at (i32.add (local.get $new) (local.get 3)))
+          local.get $new)
+        {code})
+      (core instance $i (instantiate $m))
+      (func (export "echo") (param "v" {type_}) (result {type_})
+        (canon lift (core func $i "f") (memory $i "m") (realloc (func $i "r")))))"""
+
+
+POINTER_AND_LENGTH = """(func (export "f") (param i32 i32) (result i32)
+  (i32.store (i32.const 16) (local.get 0)) (i32.store (i32.const 20) (local.get 1)) i32.const 16)"""
+TAG_AND_I32 = """(func (export "f") (param i32 i32) (result i32)
+  (i32.store8 (i32.const 16) (local.get 0)) (i32.store (i32.const 20) (local.get 1)) i32.const 16)"""
+
+
+def instance_of(wat: str) -> core.Instance:
+    return core.load(meldpy.fuse([bytes(wat2wasm(wat))], FuseOptions(core=True)).bytes)
+
+
+@pytest.mark.parametrize(
+    ("type_", "code", "value"),
+    [
+        ("string", POINTER_AND_LENGTH, "grüße, 𝕨orld"),
+        ("(list u8)", POINTER_AND_LENGTH, [0, 1, 255]),
+        ("(list (tuple s16 (option string)))", POINTER_AND_LENGTH, [(-5, None), (7, "x"), (0, "")]),
+        ("(list (option (option u32)))", POINTER_AND_LENGTH, [Case("none"), Case("some", None), Case("some", 4)]),
+        ("(list (result u64 (error char)))", POINTER_AND_LENGTH, [Case("ok", 1 << 63), Case("error", "ß")]),
+        ("(list (tuple bool f32 f64))", POINTER_AND_LENGTH, [(True, 1.5, -0.25), (False, 0.0, 1e300)]),
+        ("(option s32)", TAG_AND_I32, -7),
+        ("(option u32)", TAG_AND_I32, None),
+        ("(result f32 (error u32))", TAG_AND_I32, Case("ok", 2.5)),
+        ("(result f32 (error u32))", TAG_AND_I32, Case("error", 9)),
+    ],
+)
+def test_values_come_back_as_they_went(type_: str, code: str, value: object) -> None:
+    assert instance_of(echo_component(type_, code)).call("echo", value) == value
+
+
+def test_values_that_do_not_fit_are_refused() -> None:
+    instance = instance_of(echo_component("(list u16)", POINTER_AND_LENGTH))
+    with pytest.raises(UsageError, match="65536 is no u16"):
+        instance.call("echo", [65_536])
+
+
+def test_what_the_guest_gets_wrong_is_a_trap_and_ends_the_instance() -> None:
+    outside = '(func (export "f") (param i32 i32) (result i32) i32.const 70000)'
+    instance = instance_of(echo_component("string", outside))
+    with pytest.raises(GuestTrap, match="out of bounds"):
+        instance.call("echo", "x")
+    with pytest.raises(GuestTrap, match="cannot enter"):
+        instance.call("echo", "x")
+
+
+# --- resources --------------------------------------------------------------------------------------------------------
+def test_handles_are_objects_that_run_destructors_when_dropped() -> None:
+    fixture = load("resource-host")
+    instance = core.load(core_of(fixture))
+    jars = "demo:jars/jars@1.0.0#"
+    jar = instance.call(f"{jars}[constructor]jar", "plum")
+    assert isinstance(jar, Handle)
+    assert instance.call(f"{jars}[method]jar.label", jar) == "plum"
+    before = instance.call(f"{jars}open")
+    jar.drop()
+    assert instance.call(f"{jars}open") == before - 1
+    with pytest.raises(UsageError, match="dropped, or given away"):
+        jar.drop()
+
+
+# --- the manifest -----------------------------------------------------------------------------------------------------
+def test_manifest_says_all_that_a_host_needs(tmp_path: Path) -> None:
+    fixture = load("hello")
+    inputs = [str(fixture.directory / f"{name}.wasm") for name in ("greeter", "app")]
+    output, described = tmp_path / "out.wasm", tmp_path / "out.json"
+    command = [sys.executable, "-m", "meldpy", "fuse", "--core", "--core-manifest", described, "-o", output, *inputs]
+    subprocess.run(command, check=True, capture_output=True)
+    found = json.loads(described.read_text())
+    (greet,) = found.pop("exports")
+    assert greet == {
+        "name": "greet",
+        "postReturn": "cabi_post_greet",
+        "interface": None,
+        "function": "greet",
+        "async": False,
+        "params": [{"name": "name", "type": "string"}],
+        "result": "string",
+        "core": {"params": ["i32", "i32"], "results": ["i32"]},
+    }
+    assert found == {
+        "schema": 1,
+        "stringEncoding": "utf8",
+        "memory": "memory",
+        "realloc": "cabi_realloc",
+        "initialize": None,
+        "imports": [],
+        "resources": [],
+        "types": [],
+    }
+
+
+def test_manifest_lists_types_and_resources_of_every_fixture() -> None:
+    for name in ("resource-handover", "variants", "flags", "records"):
+        described = core.manifest(core.read_surface(core_of(load(name))))
+        numbers = range(len(described["types"]))
+        mentioned = [f["result"] for f in described["exports"]] + [
+            p["type"] for f in described["exports"] for p in f["params"]
+        ]
+        assert all(each in numbers for each in mentioned if isinstance(each, int))
+    jars = core.manifest(core.read_surface(core_of(load("resource-host"))))
+    (jar, *_) = jars["resources"]
+    assert (jar["interface"], jar["name"], jar["definedBy"]) == ("demo:jars/jars@1.0.0", "jar", "guest")
+    assert jar["dtor"] == "demo:jars/jars@1.0.0#[dtor]jar"
+
+
+def test_a_module_without_a_world_is_refused() -> None:
+    with pytest.raises(DecodeError, match="no component-type section"):
+        core.load(bytes(wat2wasm("(module)")))
