@@ -71,30 +71,30 @@ def _members(
     wanted = [n for n in wanted if (importer, n) not in matches and (importer, n) not in opened]
     if not wanted:
         return
-    home = matches.get(key)
-    if home is None or not home.path:
-        home = _home(Origins(surfaces, matches, followed), importer, node_of(surface.imports[number].type))
-    if home is None:
-        return
+    found = matches.get(key)
+    origins = Origins(surfaces, matches, followed)
+    homes = [found] if found is not None else list(_homes(origins, importer, node_of(surface.imports[number].type)))
     for n in wanted:
-        name = annotated(surface.imports[n].name.name, home.path[-1])
-        beside = Provision(home.provider, home.export, (*home.path[:-1], name))
-        if beside.find(surfaces[home.provider].items) is not None:
+        besides = (_beside(home, surface.imports[n].name.name) for home in homes)
+        beside = next((b for b in besides if b.find(surfaces[b.provider].items) is not None), None)
+        if beside is not None:
             matches[importer, n] = beside
 
 
-def _home(origins: Origins, importer: int, node: TypeNode) -> Provision | None:
-    """Where the resource type that `node` is for `importer` is exported inside an instance, by whom it comes from."""
-    provider, origin = origins.of(importer, node)
-    if provider == importer or not isinstance(origin, ResourceType):
-        return None
-    found = (
-        Provision(provider, name, path)
-        for name, (_, item) in origins.surfaces[provider].items.items()
-        for path, type_ in _resources(item, ())
-        if path and type_.id == origin.id
-    )
-    return next(found, None)
+def _homes(origins: Origins, importer: int, node: TypeNode) -> Iterator[Provision]:
+    """Where the resource type that `node` is for `importer` is exported, by the input that it comes from first."""
+    for provider, there in reversed(list(origins.steps(importer, node))):
+        for name, (_, item) in origins.surfaces[provider].items.items():
+            for path, type_ in _resources(item, ()):
+                if isinstance(there, ResourceType) and type_.id == there.id:
+                    yield Provision(provider, name, path)
+
+
+def _beside(home: Provision, name: str) -> Provision:
+    """The function that belongs to the resource type at `home` as the one called `name` does to its own."""
+    if not home.path:
+        return Provision(home.provider, annotated(name, home.export))
+    return Provision(home.provider, home.export, (*home.path[:-1], annotated(name, home.path[-1])))
 
 
 def _resources(item: Item, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], ResourceType]]:
@@ -124,9 +124,15 @@ class Origins:
 
     def of(self, input_: int, node: TypeNode) -> tuple[int, TypeNode]:
         """(input, node there): the input defines the type, or an import of it that nothing satisfies introduces it."""
+        for step in self.steps(input_, node):
+            input_, node = step
+        return input_, node
+
+    def steps(self, input_: int, node: TypeNode) -> Iterator[tuple[int, TypeNode]]:
+        """The inputs that the type comes through, from the one that provides it on, and its nodes there."""
         while (further := self._further(input_, node)) is not None:
             input_, node = further
-        return input_, node
+            yield input_, node
 
     def open_import(self, input_: int, node: TypeNode) -> Key | None:
         """The open import that introduces `node`, or what it is a name of; None if the input defines it."""

@@ -125,7 +125,7 @@ class _Link:
         binder = self.binder
         for merged in merge_imports(self.surfaces, self.matching, self.evaluator.types, binder.subtyping):
             binder.imported(merged, outer_import(merged.name, merged.type, merged.location, self.builder))
-        order = in_order(len(self.surfaces), needs(self.matching))
+        order = in_order(len(self.surfaces), needs(self.matching.matches))
         assert order is not None  # match_imports refuses cycles
         for number in order:
             binder.frames[number] = self.evaluator.run(self._frame(number, root))

@@ -56,9 +56,8 @@ def match_imports(surfaces: Sequence[Surface], options: ResolveOptions) -> Match
                 found = by_name(surfaces, importer, number)
                 if found is not None:
                     matches[importer, number] = found
-    matching = Matching(matches, follow(surfaces, matches, opened), opened)
-    _refuse_cycles(surfaces, matching, options.chain)
-    return matching
+    _refuse_cycles(surfaces, matches, options.chain)
+    return Matching(matches, follow(surfaces, matches, opened), opened)
 
 
 # --- by name ---------------------------------------------------------------------------------------------------
@@ -106,22 +105,22 @@ def _ambiguous(surfaces: Sequence[Surface], importer: int, number: int, candidat
 
 
 # --- cycles ----------------------------------------------------------------------------------------------------
-def needs(matching: Matching) -> dict[int, list[int]]:
+def needs(matches: Mapping[Key, Provision]) -> dict[int, list[int]]:
     """Which inputs each input needs, in order of its imports."""
     found: dict[int, list[int]] = {}
-    for (importer, _), provision in matching.matches.items():
+    for (importer, _), provision in matches.items():
         found.setdefault(importer, []).append(provision.provider)
     return found
 
 
-def _refuse_cycles(surfaces: Sequence[Surface], matching: Matching, chain: bool) -> None:
-    members = cycle(len(surfaces), needs(matching))
+def _refuse_cycles(surfaces: Sequence[Surface], matches: Mapping[Key, Provision], chain: bool) -> None:
+    members = cycle(len(surfaces), needs(matches))
     if not members:
         return
     steps = []
     asked = []
     for importer, provider in zip(members, [*members[1:], members[0]], strict=True):
-        number = next(k[1] for k, p in matching.matches.items() if k[0] == importer and p.provider == provider)
+        number = next(k[1] for k, p in matches.items() if k[0] == importer and p.provider == provider)
         input_, name = surfaces[importer].input.name, surfaces[importer].imports[number].name.name
         steps.append(f"`{input_}` imports `{name}` from `{surfaces[provider].input.name}`")
         asked.append(f"{input_}:{name}")
