@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, final
 
 from meldpy.errors import FileError, InternalError, MeldError, UsageError
-from meldpy.model.component import Component
+from meldpy.model.component import Component, ComponentSection, CoreModuleSection
 from meldpy.model.core import CoreModule, FuncImportType, GlobalType, MemoryType, TableType, TagType
 from meldpy.model.debug import NameStyle
 from meldpy.model.facts import CodeFacts
@@ -25,6 +25,9 @@ from meldpy.model.reindexed import IndexCounts
 
 if TYPE_CHECKING:
     from meldpy.core_output import Tools
+
+if TYPE_CHECKING:
+    from meldpy.debug.symbols import Symbolizer
 
 
 @final
@@ -358,6 +361,25 @@ def link(components: Sequence[tuple[FuseInput, Component]], options: FuseOptions
             max_definitions=options.max_definitions,
         ),
     )
+
+
+def symbolizer(data: bytes, source: str) -> Symbolizer:
+    """What functions, files and lines lie at offsets in a component or core module."""
+    from meldpy.binary.decode import decode_component, decode_module
+    from meldpy.binary.sections import MODULE_VERSION
+    from meldpy.debug.symbols import Symbolizer
+
+    if data[4:8] == MODULE_VERSION:
+        return Symbolizer([decode_module(data, source)])
+    return Symbolizer(list(_modules(decode_component(data, source))))
+
+
+def _modules(component: Component) -> Iterator[CoreModule]:
+    for section in component.sections:
+        if isinstance(section, CoreModuleSection):
+            yield section.module
+        elif isinstance(section, ComponentSection):
+            yield from _modules(section.component)
 
 
 # --- validation ----------------------------------------------------------------------------------------------------

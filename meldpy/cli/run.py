@@ -12,7 +12,7 @@ from meldpy.cli.io import read_input, refuse_closed_stdout
 from meldpy.cli.settings import verbosity
 from meldpy.errors import UsageError, escape
 from meldpy.model.linked import FuncItem, InstanceItem, OuterItem
-from meldpy.pipeline import FuseInput, FuseOptions, decode, link
+from meldpy.pipeline import FuseInput, FuseOptions, decode, link, symbolizer
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -54,8 +54,17 @@ def run(
     if outcome.result is not None:
         click.echo(outcome.result)
     if outcome.trap is not None:
-        terminal.error("the guest trapped\n" + "\n".join(escape(line) for line in outcome.trap.splitlines()))
+        terminal.error(
+            "the guest trapped\n" + "\n".join(escape(line) for line in _told(outcome.trap, data, item.source))
+        )
     return outcome.exit_code
+
+
+def _told(trap: str, data: bytes, source: str) -> list[str]:
+    """The engine's words for a trap, the rule that fired, and the backtrace as component, function, file and line."""
+    from meldpy.debug.traces import trap_told
+
+    return list(trap_told(trap, symbolizer(data, source)))
 
 
 def _binary(item: FuseInput) -> bytes:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import meldpy
 from meldpy.model.core import CoreModule, IndirectNameKind, NameKind, NameSection
+from meldpy.pipeline import FuseInput
 from tests.debug.test_dwarf import fused
+from tests.support.dwarf.fused import fuse
 from tests.support.dwarf.reader import core_modules
+
+ROOT = Path(__file__).parents[2]
 
 
 def section(module: CoreModule) -> NameSection | None:
@@ -25,8 +31,17 @@ def test_functions_say_where_they_come_from() -> None:
     found = names("full", NameKind.FUNCTION)
     assert "app/app-4-0.core.wasm::call_twice" in found
     assert "lib/lib-4-0.core.wasm::walk_down" in found
-    assert "adapter app -> lib demo:debug/work@1.0.0#run" in found
-    assert "adapter app -> lib demo:debug/work@1.0.0#fail" in found
+
+
+def test_adapters_say_what_they_cross() -> None:
+    files = [ROOT / "fixtures" / "strings" / f"{name}.wasm" for name in ("relay", "api")]
+    named = zip(("app", "lib"), files, strict=True)
+    relay, api = (FuseInput(name, path.name, path.read_bytes()) for name, path in named)
+    found = section(fuse([relay, api]).main)
+    assert found is not None
+    functions = [name for _, name in dict(found.maps)[NameKind.FUNCTION]]
+    assert "adapter app -> lib demo:strings/api@1.0.0#concat" in functions
+    assert "trap: invalid utf8" in functions
 
 
 def test_globals_memories_and_data_say_where_they_come_from() -> None:

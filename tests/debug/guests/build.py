@@ -21,7 +21,6 @@ C_FLAGS = (
     "-ffreestanding",
     "-fno-builtin",
     "-Wall",
-    f"-ffile-prefix-map={HERE}=guests",
     "-fdebug-compilation-dir=guests",
 )
 CXX_FLAGS = ("-std=c++17", "-fno-exceptions", "-fno-rtti")
@@ -45,7 +44,7 @@ def component(core: Path, world: str, out: Path) -> None:
 def compiled(source: str, version: str, level: str, work: Path, *flags: str) -> Path:
     out = work / f"{Path(source).stem}-{version}-{level}.o"
     options = CXX_FLAGS if source.endswith(".cpp") else ()
-    run("clang-19", *C_FLAGS, *options, *flags, f"-gdwarf-{version}", f"-O{level}", "-c", HERE / source, "-o", out)
+    run("clang-19", *C_FLAGS, *options, *flags, f"-gdwarf-{version}", f"-O{level}", "-c", source, "-o", out)
     return out
 
 

@@ -1,0 +1,59 @@
+"""`meld symbolize`: offsets and backtraces of any engine, told as component, function, file and line."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from meldpy.cli.io import read_input
+from meldpy.cli.settings import verbosity
+from meldpy.errors import FileError, UsageError, escape
+from meldpy.pipeline import symbolizer
+
+
+@click.command()
+@click.argument("file", metavar="FILE")
+@click.argument("offsets", nargs=-1, metavar="[OFFSET...]")
+@verbosity
+def symbolize(file: str, offsets: tuple[str, ...]) -> int:
+    """Say which functions lie at offsets in FILE, a component or core module; inlined ones too.
+
+    An OFFSET counts bytes from the start of the file, as engines for components print it: 0x1a2b, or decimal. Without
+    any, a backtrace is read from stdin and comes out with what is known put in: one of wasmtime's, or lines with
+    `wasm-function[7]:0x1a2b` as browsers and Node have them. The exit code is 1 if nothing was found for an OFFSET.
+    """
+    from meldpy.debug.traces import TraceFrame, rewritten, told
+
+    item = read_input(file)
+    symbols = symbolizer(item.data, item.source)
+    if not offsets:
+        for line in rewritten(_stdin(file), symbols):
+            click.echo(escape(line))
+        return 0
+    missing = False
+    for number, offset in enumerate(_number(given) for given in offsets):
+        frames = tuple(symbols.frames(offset))
+        missing |= not frames
+        click.echo(f"{offset:#x}:" if frames else f"{offset:#x}: no function lies there")
+        for line in told(TraceFrame(number, offset, frames)):
+            click.echo(escape(line))
+    return int(missing)
+
+
+def _number(given: str) -> int:
+    try:
+        value = int(given, 0)
+    except ValueError:
+        value = -1
+    if value < 0:
+        raise UsageError(f"{given!r} is no offset", remedy="write it as 0x1a2b, or decimal")
+    return value
+
+
+def _stdin(file: str) -> list[str]:
+    if file == "-":
+        raise UsageError("stdin cannot be both the file and the backtrace", remedy="name the file, or give offsets")
+    if sys.stdin is None:
+        raise FileError("cannot read stdin: it is closed")
+    return sys.stdin.read().splitlines()
