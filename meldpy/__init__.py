@@ -6,23 +6,23 @@ every failure is a `MeldError`. `pipeline` narrates how it works. Importing this
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from meldpy.errors import (
-    DecodeError,
-    EngineError,
-    FileError,
-    InternalError,
-    LimitError,
-    LinkError,
-    Location,
-    MeldError,
-    UnsupportedError,
-    UsageError,
-    ValidationError,
-)
+# what a type checker takes for true, without the import that this module can do without
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from meldpy.errors import (
+        DecodeError,
+        EngineError,
+        FileError,
+        InternalError,
+        LimitError,
+        LinkError,
+        Location,
+        MeldError,
+        UnsupportedError,
+        UsageError,
+        ValidationError,
+    )
     from meldpy.pipeline import FuseInput, FuseOptions, FuseReport, FuseResult, fuse
 
 __version__ = "0.1.0"
@@ -51,9 +51,13 @@ _PIPELINE = ("FuseInput", "FuseOptions", "FuseReport", "FuseResult", "fuse")
 
 
 def __getattr__(name: str) -> object:
-    """Load the pipeline on first use: `meld --version` must not pay for it."""
+    """Load what is asked for on first use: `meld --version` must not pay for it."""
     if name in _PIPELINE:
         from meldpy import pipeline
 
         return getattr(pipeline, name)
+    if name in __all__:
+        from meldpy import errors
+
+        return getattr(errors, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,6 +1,6 @@
 """`python -m meldpy` is the `meld` command."""
 
-from meldpy.cli.main import main
+from meldpy.cli.start import main
 
 if __name__ == "__main__":
     main()

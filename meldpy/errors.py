@@ -10,8 +10,9 @@ Exit codes are in design section 10: every kind below ends in 1 except InternalE
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, final
+
+from meldpy.records import dataclass
 
 
 def escape(text: str) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, final
@@ -22,6 +21,7 @@ from meldpy.model.facts import CodeFacts
 from meldpy.model.fused import FusedModule
 from meldpy.model.linked import LiftFunc, LinkedGraph, OpenImport
 from meldpy.model.reindexed import IndexCounts
+from meldpy.records import dataclass, field, replace
 
 if TYPE_CHECKING:
     from meldpy.core_output import Tools

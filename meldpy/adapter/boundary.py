@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import final
 
 from meldpy.adapter.emitter import Emitter, Workshop
@@ -35,6 +34,7 @@ from meldpy.model.code import (
 from meldpy.model.core import CoreFuncType
 from meldpy.model.ids import InstanceId, ResourceId
 from meldpy.model.linked import CanonicalOptions, Lift, LinkedGraph, Lower, ResourceBuiltin
+from meldpy.records import replace
 
 DTOR_TYPE = CoreFuncType((I32,), ())
 

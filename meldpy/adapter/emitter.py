@@ -10,7 +10,6 @@ Spec: CanonicalABI.md `LiftLowerContext.reallocate`, `call_and_trap_on_throw`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import TypeAlias, final
 
 from meldpy.adapter.functions import Functions
@@ -24,6 +23,7 @@ from meldpy.model.code import EmittedFunc, FuncSymbol
 from meldpy.model.core import CoreFuncType
 from meldpy.model.ids import FlagId, FuncId, InstanceId
 from meldpy.model.valtype import DefinedType, ValType
+from meldpy.records import dataclass, field
 
 INLINE_COST = 48
 """What a part of a function may cost inline, see `translate/outline.py`."""

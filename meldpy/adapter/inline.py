@@ -12,7 +12,6 @@ Spec: core, "Function Calls"; a body becomes a block whose label takes the place
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import Final, final
 
 from meldpy.adapter.library import Instances
@@ -21,6 +20,7 @@ from meldpy.asm.leb import unsigned
 from meldpy.model.code import Chunk, Emitted, EmittedFunc, FuncRef, FuncSymbol, TypeRef
 from meldpy.model.core import CoreFuncType, CoreValType, NumType
 from meldpy.model.ids import EmittedId, FuncId
+from meldpy.records import dataclass, replace
 
 SMALL: Final = 320
 """The size of a body, in bytes, that may be put in place of a call."""

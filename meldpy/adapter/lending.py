@@ -12,7 +12,6 @@ Spec: CanonicalABI.md `lift_borrow`, `lower_borrow`, `Task.return_`, `Subtask.de
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import final
 
 from meldpy.adapter.emitter import Emitter
@@ -21,6 +20,7 @@ from meldpy.asm import I32, Load, Local, Op
 from meldpy.cabi import Abi, Content
 from meldpy.model.ids import InstanceId, ResourceId
 from meldpy.model.valtype import BorrowType, ValType
+from meldpy.records import dataclass
 
 
 @final

@@ -31,7 +31,6 @@ parameters), must not keep state anywhere but in locals, and may use:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias, final
 
 from meldpy.asm import Local
@@ -39,6 +38,7 @@ from meldpy.model.canon import StringEncoding
 from meldpy.model.code import FuncSymbol
 from meldpy.model.core import NumType
 from meldpy.model.ids import InstanceId, MemoryId
+from meldpy.records import dataclass
 
 
 @final

@@ -6,7 +6,6 @@ memories, encodings and reallocs take part, and which checks are alive.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import final
 
 from meldpy.adapter.handles import Handles
@@ -19,6 +18,7 @@ from meldpy.model.code import FuncSymbol
 from meldpy.model.ids import InstanceId
 from meldpy.model.linked import CanonicalOptions, Lift, LinkedGraph, Lower
 from meldpy.model.valtype import DefinedType, TupleType, ValType
+from meldpy.records import dataclass
 
 
 @final

@@ -23,7 +23,6 @@ Spec: CanonicalABI.md "Component Instance State".
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import final
 
 from meldpy.adapter.exports import exported_types
@@ -32,6 +31,7 @@ from meldpy.model.facts import Facts
 from meldpy.model.ids import InstanceId, LiftId, ResourceId
 from meldpy.model.linked import ImportFunc, LiftFunc, LinkedGraph, Lower, ResourceBuiltin
 from meldpy.model.valtype import ValType
+from meldpy.records import dataclass
 
 
 @final

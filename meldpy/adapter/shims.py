@@ -18,7 +18,6 @@ Spec: CanonicalABI.md `canon_lift`, `canon_lower`, with the outer component as o
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import final
 
 from meldpy.adapter.emitter import Emitter, Workshop
@@ -36,6 +35,7 @@ from meldpy.model.extern import FuncType
 from meldpy.model.ids import InstanceId
 from meldpy.model.linked import CanonicalOptions, Lift, LinkedGraph, Lower
 from meldpy.model.valtype import BorrowType, DefinedType, OwnType, TupleType, ValType
+from meldpy.records import dataclass, replace
 
 _FROM_I64: dict[NumType, tuple[Op, ...]] = {
     NumType.I32: (Op.I32_WRAP_I64,),

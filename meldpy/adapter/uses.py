@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from enum import Enum, unique
 from typing import final
 
@@ -13,6 +12,7 @@ from meldpy.cabi import Abi, value_types
 from meldpy.model.facts import Facts
 from meldpy.model.ids import InstanceId, ResourceId
 from meldpy.model.linked import LiftFunc, LinkedGraph, ResourceBuiltin
+from meldpy.records import dataclass
 
 
 @unique

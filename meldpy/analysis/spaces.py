@@ -7,7 +7,6 @@ somewhere else, or one of its own definitions.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import final
 
 from meldpy.model.core import (
@@ -35,6 +34,7 @@ from meldpy.model.ids import (
     TagId,
 )
 from meldpy.model.linked import BuiltinFunc, CoreFunc, CoreInstance, LinkedGraph, LowerFunc
+from meldpy.records import dataclass
 
 
 @final

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import final
 
 from meldpy.asm.leb import signed, unsigned
@@ -32,6 +31,7 @@ from meldpy.model.code import (
 )
 from meldpy.model.core import CoreFuncType, CoreValType, NumType
 from meldpy.model.ids import EmittedId, FlagId, MemoryId
+from meldpy.records import dataclass
 
 
 @final

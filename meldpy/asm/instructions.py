@@ -11,12 +11,12 @@ Spec: core binary format, "Instructions".
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias, final
 
 from meldpy.asm.leb import unsigned
 from meldpy.model.code import Chunk, FuncRef, FuncSymbol, MemArg, MemoryRef
 from meldpy.model.ids import MemoryId
+from meldpy.records import dataclass
 
 
 @final

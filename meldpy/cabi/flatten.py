@@ -7,7 +7,6 @@ flat, so how many more it has does not matter, and a record of 10,000 fields or 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum, unique
 from typing import TypeAlias, assert_never, final
 
@@ -28,6 +27,7 @@ from meldpy.model.valtype import (
     ValType,
     VariantType,
 )
+from meldpy.records import dataclass
 
 MAX_FLAT_PARAMS = 16
 MAX_FLAT_ASYNC_PARAMS = 4

@@ -5,7 +5,6 @@ Spec: CanonicalABI.md, validation rules of `canon lift` and `canon lower`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import assert_never, final
 
 from meldpy.cabi.contents import Content, Contents
@@ -13,6 +12,7 @@ from meldpy.cabi.flatten import Context, FlatFunc
 from meldpy.model.extern import FuncType
 from meldpy.model.linked import CanonicalOptions
 from meldpy.model.valtype import ValType
+from meldpy.records import dataclass
 
 
 def value_types(type: FuncType) -> list[ValType]:

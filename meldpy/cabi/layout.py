@@ -7,7 +7,6 @@ that everywhere, so it is checked here, where somebody first asks how large a ty
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import assert_never, final
 
 from meldpy.cabi.despecialize import Shapes
@@ -26,6 +25,7 @@ from meldpy.model.valtype import (
     ValType,
     VariantType,
 )
+from meldpy.records import dataclass
 
 MAX_VALUE_SIZE = 1 << 28
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import TypeAlias, final
 
 import click
@@ -34,6 +33,7 @@ from meldpy.model.component import (
 from meldpy.model.core import CoreModule, FuncImportType, Limits, MemoryType, NameSection, TableType
 from meldpy.model.extern import ExternName
 from meldpy.pipeline import AsyncInfo, FuseInput, ResourceInfo, decode, findings
+from meldpy.records import dataclass, replace
 
 _Facts: TypeAlias = "dict[str, str | int]"
 _PAGE_LOG2 = 16

@@ -9,7 +9,7 @@ import traceback
 import click
 
 from meldpy import __version__
-from meldpy.cli import terminal
+from meldpy.cli import start, terminal
 from meldpy.cli.settings import Settings, verbosity
 from meldpy.errors import FileError, InternalError, LimitError, MeldError, escape
 
@@ -60,7 +60,7 @@ def main() -> None:
     """Run the command line and exit: 0 ok, 1 input or link error, 2 usage, 70 internal error."""
     terminal.hold_streams()
     terminal.tolerate_all_characters()
-    sys.exit(run(sys.argv[1:]))
+    start.leave(run(sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:

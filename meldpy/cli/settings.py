@@ -7,13 +7,13 @@ outlives click's contexts because errors are printed after those are gone.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar, final
 
 import click
 
 from meldpy.cli import terminal
 from meldpy.errors import escape, shorten
+from meldpy.records import dataclass
 
 _F = TypeVar("_F", bound=Callable[..., object])
 

@@ -6,11 +6,11 @@ Spec: CanonicalABI.md "Table State", "Resource State", `lift_own`, `lift_borrow`
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import final
 
 from meldpy.errors import UsageError
 from meldpy.model.ids import ResourceId
+from meldpy.records import dataclass, field
 
 
 @final

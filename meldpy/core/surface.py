@@ -6,7 +6,6 @@ The world comes from the `component-type` section, the names follow from it (`co
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import final
 
 from meldpy.binary.decode import decode_module
@@ -19,6 +18,7 @@ from meldpy.model.ids import ResourceId
 from meldpy.model.linked import TypeItem
 from meldpy.model.valtype import ResourceType
 from meldpy.pipeline import FuseInput, FuseOptions, decode, link
+from meldpy.records import dataclass
 
 _SECTION = "component-type"
 _ENCODING = "wit-component-encoding"

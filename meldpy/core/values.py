@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol, final
 
 from meldpy.cabi import Abi, discriminant_size, flags_size
@@ -36,6 +35,7 @@ from meldpy.model.valtype import (
     ValType,
     VariantType,
 )
+from meldpy.records import dataclass
 
 _INTEGERS = {
     PrimValType.U8: (1, False),

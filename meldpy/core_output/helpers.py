@@ -9,11 +9,11 @@ in one piece.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import final
 
 from meldpy.core_output.regions import PAGE, Region, RegionPlan
 from meldpy.model.regions import MemoryUses
+from meldpy.records import dataclass, field
 
 OUT_OF_BOUNDS = "trap: out of bounds memory access"
 

@@ -7,7 +7,6 @@ function that calls an import may come too early for whoever ties the knot.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import assert_never
 
 from meldpy.core_output.names import (
@@ -36,6 +35,7 @@ from meldpy.model.fused import (
 )
 from meldpy.model.ids import LiftId
 from meldpy.model.linked import FuncItem, InstanceItem, LiftFunc, LinkedGraph
+from meldpy.records import replace
 
 _LAST_SECTION = 11
 

@@ -16,12 +16,12 @@ Pages that a region grows into are zero: what moves away is cleared, and nothing
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, final
 
 from meldpy.errors import LimitError, Location, UnsupportedError, UsageError
 from meldpy.model.core import MemoryType
 from meldpy.model.regions import MemoryUses
+from meldpy.records import dataclass
 
 PAGE: Final = 0x10000
 MOST_PAGES: Final = 65_535

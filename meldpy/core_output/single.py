@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import TypeAlias, final
 
 from meldpy.core_output.helpers import (
@@ -46,6 +45,7 @@ from meldpy.model.core import (
 )
 from meldpy.model.regions import MemoryUses, RegionCode, RegionMap
 from meldpy.model.reindexed import IndexMaps
+from meldpy.records import dataclass, replace
 
 Survey: TypeAlias = "Callable[[CoreModule], MemoryUses]"
 Rebase: TypeAlias = "Callable[[CoreModule, Sequence[int], RegionMap], bytes]"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final, final
 
 from meldpy.asm.leb import unsigned
@@ -13,6 +12,7 @@ from meldpy.debug.features import joined_features
 from meldpy.debug.hints import MOVED, join_hints
 from meldpy.model.core import CoreModule, MemoryType, PlacedCustom, RawCustom
 from meldpy.model.fused import FusedModule
+from meldpy.records import dataclass
 
 _BEFORE_CODE: Final = 9
 """Elements: code metadata must come before the code section. (A data count that comes after it does no harm.)"""

@@ -8,13 +8,13 @@ keep theirs, and code is never touched.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final, TypeAlias, final
 
 from meldpy.debug.strings import StringPool
 from meldpy.model.core import Bytes, CoreModule, RawCustom
 from meldpy.model.debug import DwarfInput, DwarfOutput, UnknownDwarf
 from meldpy.model.fused import MergedUnit
+from meldpy.records import dataclass
 
 PREFIX: Final = ".debug_"
 _STR: Final = ".debug_str"

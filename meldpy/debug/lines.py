@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final, TypeAlias, final
 
 from meldpy.debug.cursor import Malformed
 from meldpy.debug.words import Words
 from meldpy.model.core import Bytes
+from meldpy.records import dataclass
 
 _TOMBSTONES: Final = (0, 0xFFFFFFFE, 0xFFFFFFFF)
 _PATH, _DIRECTORY = 1, 2

@@ -9,13 +9,13 @@ Spec: DWARF 5 sections 2, 3.3, 6.2 and 7.5; DWARF 4.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Final, TypeAlias, final
 
 from meldpy.debug.cursor import Malformed
 from meldpy.debug.lines import LineTable, Place, line_table
 from meldpy.debug.words import Words
 from meldpy.model.core import Bytes
+from meldpy.records import dataclass, field
 
 _SUBPROGRAM: Final = 0x2E
 _INLINED: Final = 0x1D

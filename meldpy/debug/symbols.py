@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, final
 
 from meldpy.debug.cursor import Cursor
@@ -18,6 +17,7 @@ from meldpy.debug.lines import Place
 from meldpy.debug.reader import DwarfReader
 from meldpy.model.core import CoreModule, FuncImportType, NameKind, NameSection
 from meldpy.model.debug import SEPARATOR
+from meldpy.records import dataclass
 
 TRAP: Final = "trap: "
 ADAPTER: Final = "adapter "

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final, final
 
 from meldpy.debug.symbols import Frame, Symbolizer
+from meldpy.records import dataclass
 
 _WASMTIME: Final = re.compile(r"^\s*(?P<number>\d+):\s+0x(?P<offset>[0-9a-f]+) - .*$")
 _BROWSER: Final = re.compile(r"wasm-function\[(?P<index>\d+)\]:0x(?P<offset>[0-9a-f]+)")

@@ -7,11 +7,12 @@ waiting for the interpreter when that ends takes the process down.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import final
 
 from wasmtime import Store, WasiConfig
+
+from meldpy.records import dataclass, field
 
 
 @final

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import atexit
 import ctypes
-from dataclasses import dataclass
 from functools import cache
 from typing import final
 
 import wasmtime
 from wasmtime import component
+
+from meldpy.records import dataclass
 
 _SETTERS = (
     "bulk_memory",

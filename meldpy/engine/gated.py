@@ -7,12 +7,12 @@ saying that a feature is used: then our own checks decide, which hold for every 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
 
 from meldpy.model.canon import BuiltinOp, OtherBuiltin
 from meldpy.model.component import Component
 from meldpy.model.core import Limits
 from meldpy.model.valtype import ListType, PrimValType
+from meldpy.records import fields, is_dataclass
 
 _ERROR_CONTEXT = frozenset(
     {BuiltinOp.ERROR_CONTEXT_NEW, BuiltinOp.ERROR_CONTEXT_DEBUG_MESSAGE, BuiltinOp.ERROR_CONTEXT_DROP}

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,6 +26,7 @@ from meldpy.engine.traps import trap_kind
 from meldpy.engine.words import causes_of
 from meldpy.engine.worldtext import is_async, world
 from meldpy.errors import EngineError, UsageError
+from meldpy.records import dataclass, field
 
 STILL_RUNNING = "still running"
 """The kind of trap that stands for a call that was given up: its tasks yield for ever."""

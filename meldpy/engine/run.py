@@ -7,7 +7,6 @@ The guest's exit code is the caller's to pass on; a trap is reported as such. Fa
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias, final
 
 import wasmtime
@@ -19,6 +18,7 @@ from meldpy.engine.values import to_text, to_value
 from meldpy.engine.wave import parse_call
 from meldpy.engine.words import causes_of
 from meldpy.errors import EngineError, UsageError
+from meldpy.records import dataclass, field
 
 TRAP_CODE = 134
 """The exit code for a guest that trapped, as a shell gives it for an abort."""

@@ -10,10 +10,10 @@ and every item of an element segment at a cost of kilobytes: one megabyte of ite
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from meldpy.model.component import Component, ComponentSection, CoreModuleSection, CustomSection, Section
 from meldpy.model.core import Code, ConstExpr, ConstOp, CoreExport, CoreModule, CoreSort, FuncImportType, Op, Table
+from meldpy.records import replace
 
 _UNREACHABLE_ENTRY = b"\x03\x00\x00\x0b"
 """A code section entry: size 3, no locals, unreachable, end."""

@@ -18,7 +18,6 @@ possible: its core modules by the engine, the rest by decoding and resolving it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import final
 
 import wasmtime
@@ -30,6 +29,7 @@ from meldpy.engine.gated import gated_features
 from meldpy.engine.words import causes_of, offset_in
 from meldpy.errors import EngineError, Location, ValidationError
 from meldpy.model.component import Component
+from meldpy.records import dataclass, field
 
 
 @final

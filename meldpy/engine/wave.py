@@ -9,10 +9,10 @@ Syntax: the WAVE README of bytecodealliance/wasm-tools (crates/wasm-wave).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TypeAlias, final
 
 from meldpy.errors import UsageError
+from meldpy.records import dataclass
 
 
 # --- what was written ------------------------------------------------------------------------------

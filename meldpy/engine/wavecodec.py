@@ -7,7 +7,6 @@ for handles.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import final
 
@@ -17,6 +16,7 @@ from meldpy.engine.values import to_text, to_value
 from meldpy.engine.wave import Braces, Char, Name, Number, Sequence, Text, Tree, parse_call
 from meldpy.engine.worldtext import cases, show
 from meldpy.errors import UsageError
+from meldpy.records import dataclass, field
 
 
 @final

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, final
 
 from meldpy.errors import DecodeError, InternalError, Location, MeldError, UnsupportedError
 from meldpy.kernel.opcodes import PREFIXES, SPACES
+from meldpy.records import dataclass
 
 if TYPE_CHECKING:
     from meldpy.kernel.loader import State

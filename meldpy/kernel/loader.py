@@ -13,7 +13,6 @@ from __future__ import annotations
 import ctypes
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -23,6 +22,7 @@ from wasmtime import Config, Engine, Func, Global, Instance, Memory, Module, Sto
 
 from meldpy.errors import InternalError, LimitError
 from meldpy.kernel.opcodes import ACCESSES, accesses, shapes, type_codes
+from meldpy.records import dataclass, field
 
 TYPE_CODES: Final = 0x2400
 DESCRIPTORS: Final = 0x2500

@@ -10,7 +10,6 @@ Spec: core, binary format, "Code Section", "Instructions", "Types".
 from __future__ import annotations
 
 from array import array
-from dataclasses import astuple
 from typing import Final
 
 from meldpy.kernel.chunks import in_chunks
@@ -19,6 +18,7 @@ from meldpy.kernel.loader import LOCK, Kernel, Layout, kernel
 from meldpy.kernel.opcodes import REMARKS, SPACES
 from meldpy.model.facts import CodeFacts
 from meldpy.model.reindexed import IndexCounts
+from meldpy.records import astuple
 
 _INDEX_BYTES: Final = 4
 """An instruction has at least as many bytes as it gives records; a record has one byte of kind and this many more."""

@@ -6,7 +6,6 @@ Spec: core binary format, "Code Section".
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import groupby
 from typing import assert_never, final
 
@@ -31,6 +30,7 @@ from meldpy.model.code import (
 from meldpy.model.core import AbsHeapType, Bytes, CoreValType, NumType
 from meldpy.model.ids import CoreInstanceId, ModuleId
 from meldpy.model.reindexed import IndexMaps, Positions
+from meldpy.records import dataclass, field
 
 _END = b"\x0b"
 _REF_FUNC = 0xD2

@@ -9,7 +9,6 @@ nothing and runs nothing at instantiation. Design section 7.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, final
 
 from meldpy.asm.leb import signed, unsigned
@@ -39,6 +38,7 @@ from meldpy.model.core import (
     TableType,
 )
 from meldpy.model.fused import CoreExportRef
+from meldpy.records import dataclass
 
 MEMORY: Final = "memory"
 TABLE: Final = "table"

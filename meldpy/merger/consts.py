@@ -9,13 +9,13 @@ an immutable global that precedes it, because instances are merged in instantiat
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TypeAlias, final
 
 from meldpy.merger.units import Unit, symbol_at
 from meldpy.model.code import FlagRef, FuncSymbol, GlobalSymbol
 from meldpy.model.core import ConstExpr, ConstOp, Op
 from meldpy.model.ids import CoreInstanceId
+from meldpy.records import dataclass
 
 
 @final

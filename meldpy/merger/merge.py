@@ -7,7 +7,6 @@ index, after it nothing is added.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import final
 
 from meldpy.merger.bodies import CodeWriter, Moved, referenced_functions, write_emitted, write_guests
@@ -35,6 +34,7 @@ from meldpy.model.facts import Facts
 from meldpy.model.fused import FusedModule, MergedUnit
 from meldpy.model.ids import CoreInstanceId
 from meldpy.model.linked import LinkedGraph
+from meldpy.records import dataclass
 
 _LAST_SECTION = 11
 

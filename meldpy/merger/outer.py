@@ -6,7 +6,6 @@ Two imports that the outer component would define alike (same function, same opt
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 from typing import TypeAlias, final
 
 from meldpy.errors import InternalError
@@ -15,6 +14,7 @@ from meldpy.model.code import Adapted, OuterBuiltin, OuterBuiltinFunc, OuterLowe
 from meldpy.model.core import CoreFuncType
 from meldpy.model.ids import ImportFuncId, LowerId
 from meldpy.model.linked import ImportFunc, LinkedGraph
+from meldpy.records import dataclass
 
 
 @final

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TypeVar, final
 
@@ -23,6 +22,7 @@ from meldpy.merger.units import Unit
 from meldpy.model.code import Adapted
 from meldpy.model.core import Op
 from meldpy.model.ids import MemoryId, TableId
+from meldpy.records import dataclass
 
 T = TypeVar("T", MemoryId, TableId)
 

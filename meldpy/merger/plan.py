@@ -15,7 +15,6 @@ Design section 4; spec: core, "Instantiation".
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import TypeAlias, final
 
@@ -25,6 +24,7 @@ from meldpy.merger.units import Symbols, Unit, symbol_at
 from meldpy.model.code import FuncSymbol
 from meldpy.model.core import MemoryType, SegmentMode, TableType
 from meldpy.model.ids import MemoryId, TableId
+from meldpy.records import dataclass
 
 _PAGE_LOG2 = 16
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol, TypeAlias, final
 
 from meldpy.model.core import CoreModule
 from meldpy.model.debug import NameStyle
 from meldpy.model.facts import CodeFacts
 from meldpy.model.reindexed import IndexMaps, Reindexed
+from meldpy.records import dataclass
 
 DROPPED = -1
 """In an index map: the item does not exist in the merged module."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias, final
 
 from meldpy.merger.units import Symbols, Unit, symbol_at
@@ -31,6 +30,7 @@ from meldpy.model.code import (
 from meldpy.model.core import ConstExpr, Op, SegmentMode
 from meldpy.model.facts import Live, RefKind
 from meldpy.model.ids import CoreInstanceId, FuncId, MemoryId, TableId, TagId
+from meldpy.records import dataclass
 
 Segment: TypeAlias = tuple[CoreInstanceId, int]
 

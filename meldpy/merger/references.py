@@ -7,12 +7,12 @@ types to keep, which functions to declare, which applied segments still need an 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import final
 
 from meldpy.merger.types import heap_references
 from meldpy.model.core import ConstExpr, ConstOp, CoreModule, Op
 from meldpy.model.facts import CodeFacts, RefKind
+from meldpy.records import dataclass
 
 _TYPED = frozenset(
     {Op.STRUCT_NEW, Op.STRUCT_NEW_DEFAULT, Op.ARRAY_NEW, Op.ARRAY_NEW_DEFAULT, Op.ARRAY_NEW_FIXED, Op.REF_NULL}

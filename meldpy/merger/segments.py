@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Final, TypeAlias, final
 
 from meldpy.errors import InternalError
@@ -37,6 +36,7 @@ from meldpy.model.core import (
     SegmentMode,
 )
 from meldpy.model.ids import CoreInstanceId, MemoryId, ModuleId
+from meldpy.records import replace
 
 Home: TypeAlias = "tuple[CoreInstanceId, int]"
 _FUNCS: Final = RefType(False, AbsHeapType.FUNC)

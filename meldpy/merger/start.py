@@ -9,7 +9,6 @@ Spec: core, "Instantiation": an active segment is `memory.init` (or `table.init`
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, assert_never, final
 
 from meldpy.asm.leb import signed, unsigned
@@ -18,6 +17,7 @@ from meldpy.merger.exprs import table_init
 from meldpy.merger.plan import Action, ApplyData, ApplyElems, CallStart, FillTable, memory_type, table_type
 from meldpy.merger.segments import Segments
 from meldpy.model.core import AbsHeapType, ConstOp, CoreFuncType, Op
+from meldpy.records import dataclass
 
 _CALL = b"\x10"
 _I32_CONST = b"\x41"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import TypeAlias, final
 
 from meldpy.errors import InternalError, Location
@@ -31,6 +30,7 @@ from meldpy.model.ids import (
     TagId,
 )
 from meldpy.model.linked import BuiltinFunc, CoreFunc, LinkedGraph, LowerFunc, Module
+from meldpy.records import dataclass, replace
 
 Argument: TypeAlias = "FuncSymbol | LowerFunc | BuiltinFunc | MemoryId | TableId | GlobalSymbol | TagId"
 

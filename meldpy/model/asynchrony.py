@@ -7,12 +7,12 @@ decide; whether a task that gets there may block at all is a question of run tim
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, unique
 from typing import final
 
 from meldpy.errors import Location
 from meldpy.model.ids import InstanceId
+from meldpy.records import dataclass
 
 
 @unique

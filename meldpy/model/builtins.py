@@ -9,12 +9,12 @@ Spec: Binary.md "Canonical Definitions"; Explainer.md "Async Built-ins".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, final
 
 from meldpy.model.core import CoreFuncType, CoreValType, RecGroup
 from meldpy.model.ids import MemoryId, TableId
 from meldpy.model.valtype import DefinedType, ValType
+from meldpy.records import dataclass
 
 if TYPE_CHECKING:
     from meldpy.model.linked import CanonicalOptions

@@ -6,13 +6,13 @@ The five that exist without async have a class each. All others share `OtherBuil
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, unique
 from typing import TypeAlias, final
 
 from meldpy.model.core import CoreValType
 from meldpy.model.ids import CoreFuncIndex, CoreMemoryIndex, FuncIndex, TypeIndex
 from meldpy.model.valtype import ValTypeRef
+from meldpy.records import dataclass
 
 
 @unique

@@ -7,7 +7,6 @@ module out. Emitted code never knows an index.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TypeAlias, final
 
 from meldpy.model.canon import StringEncoding
@@ -29,6 +28,7 @@ from meldpy.model.ids import (
     TagId,
 )
 from meldpy.model.linked import Module, ResourceOp
+from meldpy.records import dataclass
 
 
 # --- functions by symbol ------------------------------------------------------------------------------------

@@ -7,7 +7,6 @@ carries the whole-file offset of each of its items (not compared). Spec: Binary.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum, unique
 from typing import TypeAlias, final
 
@@ -41,6 +40,7 @@ from meldpy.model.valtype import (
     ValTypeRef,
     VariantType,
 )
+from meldpy.records import dataclass, field
 
 
 @unique

@@ -9,7 +9,6 @@ Spec: WebAssembly 3.0 core, binary format; plus threads (shared, atomics), custo
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum, unique
 from typing import TypeAlias, final
 
@@ -23,6 +22,7 @@ from meldpy.model.ids import (
     CoreTagIndex,
     CoreTypeIndex,
 )
+from meldpy.records import dataclass, field
 
 Bytes: TypeAlias = "bytes | memoryview"
 """A slice: read-only, compared by content."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import Enum, unique
 from typing import Final, final
 
 from meldpy.model.core import Bytes
+from meldpy.records import dataclass, field
 
 
 @unique

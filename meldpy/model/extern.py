@@ -6,11 +6,11 @@ resource types have identities. Spec: Explainer.md "Import and Export Definition
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias, final
 
 from meldpy.model.core import CoreModule
 from meldpy.model.valtype import DefinedType, PrimValType, ResourceType, ValType
+from meldpy.records import dataclass
 
 
 @final

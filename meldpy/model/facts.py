@@ -6,7 +6,6 @@ Every fact errs on the safe side: a function is *live*, *may throw* or *may leav
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import IntEnum, unique
 from typing import final
 
@@ -23,6 +22,7 @@ from meldpy.model.ids import (
     TagId,
 )
 from meldpy.model.linked import CoreFunc
+from meldpy.records import dataclass
 
 
 @unique

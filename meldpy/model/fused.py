@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TypeAlias, final
 
 from meldpy.model.canon import StringEncoding
 from meldpy.model.core import CoreModule, CoreSort
 from meldpy.model.ids import ImportFuncId, LiftId, ResourceId
 from meldpy.model.reindexed import Positions
+from meldpy.records import dataclass
 
 
 @final

@@ -6,8 +6,9 @@ elsewhere. An *id* is an identity that `resolve` mints: it holds for the whole l
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NewType, final
+
+from meldpy.records import dataclass
 
 # --- positions in one core module, or in the core index spaces of one component ----------------------------
 CoreTypeIndex = NewType("CoreTypeIndex", int)

@@ -9,7 +9,6 @@ Reading order: `LinkedGraph` at the end of the file, then upwards.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias, final
 
@@ -33,6 +32,7 @@ from meldpy.model.ids import (
     TableId,
     TagId,
 )
+from meldpy.records import dataclass
 
 
 # --- functions, by where they come from ---------------------------------------------------------------------

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Final, final
+
+from meldpy.records import dataclass, field
 
 
 @final

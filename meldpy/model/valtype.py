@@ -10,11 +10,11 @@ Spec: Binary.md "Type Definitions"; Explainer.md "Fundamental value types".
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum, unique
 from typing import Generic, TypeAlias, TypeVar, final
 
 from meldpy.model.ids import ResourceId, TypeIndex
+from meldpy.records import dataclass, field
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -7,7 +7,6 @@ means. Nested instantiation can multiply without bound, so whatever multiplies i
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import final
 
 from meldpy.errors import DecodeError, LimitError, Location
@@ -41,6 +40,7 @@ from meldpy.model.linked import (
     OuterImport,
     Resource,
 )
+from meldpy.records import dataclass, field
 from meldpy.resolver.coretypes import sort_of
 from meldpy.resolver.values import ITEMS_SHARE, MAX_ITEMS, CoreModuleInstance, ModuleInfo
 

@@ -6,7 +6,6 @@ them. Spec: Binary.md "Canonical Definitions"; CanonicalABI.md "Canonical Defini
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import assert_never, final
 
 from meldpy.errors import DecodeError
@@ -43,6 +42,7 @@ from meldpy.model.linked import (
     LowerFunc,
     ResourceBuiltin,
 )
+from meldpy.records import dataclass
 from meldpy.resolver.builder import Builder
 from meldpy.resolver.builtins import evaluate_immediates
 from meldpy.resolver.scope import ComponentScope

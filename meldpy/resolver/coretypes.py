@@ -8,7 +8,6 @@ Spec: Binary.md "Type Definitions" (core:type, core:moduletype).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias, final
 
 from meldpy.errors import DecodeError
@@ -38,6 +37,7 @@ from meldpy.model.core import (
     TagType,
 )
 from meldpy.model.extern import CoreModuleType
+from meldpy.records import dataclass
 
 IndexMap: TypeAlias = "Callable[[int], int]"
 

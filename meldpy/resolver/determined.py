@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from typing import final
 
 from meldpy.errors import Location
 from meldpy.model.extern import ExternName, TypeNode
 from meldpy.model.ids import ResourceId
 from meldpy.model.valtype import DefinedType, EnumType, FlagsType, PrimValType, RecordType, ResourceType, VariantType
+from meldpy.records import dataclass
 from meldpy.resolver.nodes import mentions, names_of, reached
 from meldpy.resolver.subtype import Mismatch, Subtyping
 

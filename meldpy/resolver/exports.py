@@ -11,13 +11,13 @@ the inputs and of their exports.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import final
 
 from meldpy.errors import LinkError, Location
 from meldpy.model.extern import ExternName, TypeNode
 from meldpy.model.ids import ResourceId
 from meldpy.model.valtype import DefinedType, ResourceType
+from meldpy.records import dataclass, replace
 from meldpy.resolver.byhand import unknown
 from meldpy.resolver.determined import Determined, Importable, is_nominal
 from meldpy.resolver.inputs import ResolveOptions

@@ -8,7 +8,6 @@ Spec: Binary.md "Component Definitions" to "Import and Export Definitions".
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias, assert_never, final
 
 from meldpy.errors import DecodeError, Location, MeldError, UnsupportedError
@@ -44,6 +43,7 @@ from meldpy.model.core import NumType
 from meldpy.model.extern import ExternName, TypeExtern, TypeNode
 from meldpy.model.ids import InstanceId
 from meldpy.model.valtype import ResourceType
+from meldpy.records import replace
 from meldpy.resolver.canon import evaluate_canon
 from meldpy.resolver.core import alias_core_export, evaluate_core_instance
 from meldpy.resolver.definitions import definitions, offset_of

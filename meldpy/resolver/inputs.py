@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import final
 
 from meldpy.errors import UsageError
 from meldpy.model.component import Component
+from meldpy.records import dataclass
 from meldpy.resolver.builder import Caps
 from meldpy.resolver.values import InstanceValue, Item, NamedItem
 

@@ -10,10 +10,10 @@ from the types of what was found is `follow`'s.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import final
 
 from meldpy.errors import LinkError
+from meldpy.records import dataclass
 from meldpy.resolver.attributes import contradiction
 from meldpy.resolver.byhand import linked_by_hand, opened_by_hand, refuse_both
 from meldpy.resolver.follow import Key, follow

@@ -7,13 +7,13 @@ Indices come from inputs, so every look-up is checked. Spec: Explainer.md "Index
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar, final
 
 from meldpy.errors import DecodeError, LimitError, Location
 from meldpy.model.extern import InstanceType, TypeNode
 from meldpy.model.ids import FuncId, GlobalId, InstanceId, MemoryId, ModuleId, TableId, TagId
 from meldpy.model.linked import BuiltinFunc, CoreFunc, CoreItem, LowerFunc
+from meldpy.records import dataclass
 from meldpy.resolver.coretypes import CoreType
 from meldpy.resolver.values import (
     MAX_DEPTH,

@@ -8,10 +8,10 @@ rest of its version as the `versionsuffix` attribute. Spec: Explainer.md "Canoni
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import final
 
 from meldpy.model.extern import ExternName
+from meldpy.records import dataclass
 
 _NUMBER = r"(?:0|[1-9][0-9]*)"
 _IDS = r"[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*"

@@ -7,12 +7,12 @@ names, types and places are kept, and the types stand for themselves until `worl
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import final
 
 from meldpy.errors import Location
 from meldpy.model.extern import ExternName, ExternType, InstanceType, TypeExtern, TypeNode
 from meldpy.model.linked import Input, OuterImport
+from meldpy.records import dataclass
 from meldpy.resolver.builder import Builder, Caps
 from meldpy.resolver.evaluate import Evaluator
 from meldpy.resolver.frame import Frame

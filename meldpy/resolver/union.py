@@ -8,12 +8,12 @@ Names that come together in an instance must be strongly unique (`names`). Which
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import final
 
 from meldpy.errors import Location
 from meldpy.model.extern import ExternName, ExternType, FuncType, InstanceType, NamedExtern, TypeExtern
 from meldpy.model.ids import ResourceId
+from meldpy.records import dataclass, field
 from meldpy.resolver.attributes import contradiction, joined
 from meldpy.resolver.names import strong
 from meldpy.resolver.nodes import Nodes

@@ -8,7 +8,6 @@ Spec: Explainer.md "Component Definitions", "Instance Definitions".
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias, final
 
 from meldpy.errors import DecodeError, LimitError
@@ -30,6 +29,7 @@ from meldpy.model.ids import (
     TagId,
 )
 from meldpy.model.linked import ComponentFunc, CoreItem
+from meldpy.records import dataclass, field
 
 if TYPE_CHECKING:
     from meldpy.resolver.scope import ComponentScope, Place

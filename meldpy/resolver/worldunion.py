@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import combinations
 from typing import final
@@ -23,6 +22,7 @@ from meldpy.errors import LinkError, Location
 from meldpy.model.extern import ExternName, ExternType, InstanceType, TypeExtern, TypeNode
 from meldpy.model.linked import OuterImport
 from meldpy.model.valtype import ResourceType
+from meldpy.records import dataclass, replace
 from meldpy.resolver.attributes import contradiction, rank
 from meldpy.resolver.follow import Key, Origins
 from meldpy.resolver.match import Matching

@@ -20,11 +20,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import final
 
+from meldpy.records import dataclass, replace
 from meldpy.runtime.handles import HANDLES, MAX_RESOURCE_TYPES, MAX_TABLES, resource_tag, table_address
 from meldpy.runtime.macros import expand
 
@@ -151,5 +151,5 @@ def _instantiate(file: str, shapes: Mapping[str, MemoryShape]) -> str:
 @cache
 def _template(file: str) -> str:
     """The text of a template without its comments."""
-    text = resources.files(__name__).joinpath(file).read_text(encoding="utf-8")
+    text = Path(__file__).with_name(file).read_text(encoding="utf-8")
     return expand(re.sub(r"[ ]*;;.*", "", text))

@@ -10,7 +10,6 @@ made-up names (t0, f0, …) and the world's view of them comes from the type tha
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TypeAlias, assert_never, final
 
 from meldpy.model.component import (
@@ -26,6 +25,7 @@ from meldpy.model.extern import ExternName, TypeNode
 from meldpy.model.ids import TypeIndex
 from meldpy.model.linked import FuncItem, InstanceItem, OuterItem, TypeItem
 from meldpy.model.valtype import DefinedType, ResourceType
+from meldpy.records import dataclass, field
 from meldpy.wrapper.builder import ComponentBuilder
 from meldpy.wrapper.items import extern_type
 from meldpy.wrapper.scope import Entry, Scope

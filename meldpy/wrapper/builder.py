@@ -8,7 +8,6 @@ deterministic. Spec: Binary.md "Component Definitions", "Type Definitions".
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias, cast, final
 
 from meldpy.model.canon import Canon, Lift
@@ -52,6 +51,7 @@ from meldpy.model.component import (
 from meldpy.model.core import CoreModule, RecGroup
 from meldpy.model.extern import ExternName
 from meldpy.model.ids import InstanceIndex
+from meldpy.records import dataclass, field
 
 
 def sort_of(desc: ExternDesc) -> Sort:

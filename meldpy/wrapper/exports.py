@@ -13,7 +13,6 @@ Inline exports cannot hold `[constructor]`, `[method]` or `[static]` names; see 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import assert_never, final
 
 from meldpy.model.component import ExternDesc, InlineExports, Instantiate, Sort, SortIndex
@@ -30,6 +29,7 @@ from meldpy.model.linked import (
     OuterItem,
     TypeItem,
 )
+from meldpy.records import dataclass
 from meldpy.wrapper.annotated import Need, has_annotated_names, naming_component
 from meldpy.wrapper.builder import ComponentBuilder
 from meldpy.wrapper.imports import Imports

@@ -5,13 +5,13 @@ Spec: Explainer.md "Import and Export Definitions".
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import final
 
 from meldpy.model.component import Sort
 from meldpy.model.extern import InstanceType
 from meldpy.model.ids import FuncIndex, ImportFuncId
 from meldpy.model.linked import ImportFunc, LinkedGraph
+from meldpy.records import dataclass, field
 from meldpy.wrapper.builder import ComponentBuilder, ExportPath
 from meldpy.wrapper.scope import Scope
 from meldpy.wrapper.types import extern_desc, introduce

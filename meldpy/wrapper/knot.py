@@ -8,7 +8,6 @@ written down. Design section 7; spec: Binary.md "Canonical Definitions".
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import assert_never, final
 
 from meldpy.errors import InternalError
@@ -47,6 +46,7 @@ from meldpy.model.fused import (
 )
 from meldpy.model.ids import CoreFuncIndex, CoreInstanceIndex, CoreModuleIndex, FuncIndex, LiftId, TypeIndex
 from meldpy.model.linked import ImportFunc, LinkedGraph
+from meldpy.records import dataclass, field
 from meldpy.wrapper.builder import ComponentBuilder
 from meldpy.wrapper.imports import Imports
 from meldpy.wrapper.scope import Entry, Scope

@@ -13,13 +13,13 @@ name of the same underlying type, inner scopes before outer ones.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias, final
 
 from meldpy.model.component import OuterAlias, Sort
 from meldpy.model.extern import InstanceType, TypeExtern, TypeNode
 from meldpy.model.ids import ResourceId
 from meldpy.model.valtype import DefinedType, EnumType, FlagsType, PrimValType, RecordType, ResourceType, VariantType
+from meldpy.records import dataclass, field
 from meldpy.wrapper.builder import ExportPath, Sink
 
 

@@ -12,7 +12,6 @@ which knows which rule is broken first. Spec: as in `scalars`, `variants` and `r
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from math import lcm
 from typing import Final, final
 
@@ -21,6 +20,7 @@ from meldpy.adapter.places import Addr
 from meldpy.asm import I64, V128, Local, Op
 from meldpy.cabi import discriminant_size, flags_size
 from meldpy.model.valtype import DefinedType, FlagsType, ListType, PrimValType, RecordType, ValType, VariantType
+from meldpy.records import dataclass
 
 _VECTOR: Final = 16
 _FULL: Final = b"\xff" * _VECTOR

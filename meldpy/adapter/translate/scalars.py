@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import final
 
 from meldpy.adapter.emitter import Emitter
@@ -17,6 +16,7 @@ from meldpy.adapter.traps import Trap
 from meldpy.asm import I32, Load, Op, Store
 from meldpy.cabi import flags_size
 from meldpy.model.valtype import PrimValType
+from meldpy.records import dataclass
 
 
 @final

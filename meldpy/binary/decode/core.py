@@ -7,8 +7,6 @@ Spec: core binary format, "Modules".
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from meldpy.binary.decode.coretypes import core_import, core_sort, memory_type, rec_group, tag_type
 from meldpy.binary.decode.names import core_custom
 from meldpy.binary.decode.segments import data_segment, element_segment, global_, table
@@ -31,6 +29,7 @@ from meldpy.model.core import (
     TagType,
 )
 from meldpy.model.ids import CoreFuncIndex, CoreTypeIndex
+from meldpy.records import dataclass, field
 
 
 @dataclass(slots=True)
