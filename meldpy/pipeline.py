@@ -13,21 +13,42 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
-from meldpy.errors import FileError, InternalError, MeldError, UsageError
+from meldpy.errors import FileError, InternalError, MeldError, UnsupportedError, UsageError
 from meldpy.model.component import Component, ComponentSection, CoreModuleSection
 from meldpy.model.core import CoreModule, FuncImportType, GlobalType, MemoryType, TableType, TagType
 from meldpy.model.debug import NameStyle
 from meldpy.model.facts import CodeFacts
 from meldpy.model.fused import FusedModule
-from meldpy.model.linked import LiftFunc, LinkedGraph, OpenImport
+from meldpy.model.linked import LinkedGraph
 from meldpy.model.reindexed import IndexCounts
-from meldpy.records import dataclass, field, replace
+from meldpy.outcome import FuseReport, FuseResult, KeptInstance, kept_by_hand, result_of, untouched
+from meldpy.records import dataclass, replace
 
 if TYPE_CHECKING:
     from meldpy.core_output import Tools
-
-if TYPE_CHECKING:
     from meldpy.debug.symbols import Symbolizer
+
+__all__ = [
+    "AsyncInfo",
+    "FuseInput",
+    "FuseOptions",
+    "FuseReport",
+    "FuseResult",
+    "KeptInstance",
+    "ResourceInfo",
+    "build",
+    "build_core",
+    "decode",
+    "encode",
+    "findings",
+    "fuse",
+    "link",
+    "merged",
+    "rebasing_tools",
+    "scan",
+    "utf8_name",
+    "validate",
+]
 
 
 @final
@@ -57,6 +78,7 @@ class FuseOptions:
     opaque_reps: "INTERFACE.RESOURCE" names of resource types whose reps are opaque numbers (design section 6).
     core: write a core module, for engines that know no components. memory: "separate", or with `core` "single", for
     engines that know one memory; memory_max: "NAME=PAGES", what single memories may grow to.
+    flat: refuse what cannot be fused, instead of keeping it as it is. keeps: inputs by name that are kept as they are.
     max_*: caps on link-time expansion.
     """
 
@@ -75,39 +97,11 @@ class FuseOptions:
     core: bool = False
     memory: str = "separate"
     memory_max: tuple[str, ...] = ()
+    flat: bool = False
+    keeps: tuple[str, ...] = ()
     max_instances: int = 10_000
     max_core_instances: int = 10_000
     max_definitions: int = 200_000
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class FuseReport:
-    """What was done. Sizes in bytes; `call_sites` counts the crossings that became core calls.
-
-    As INPUT:NAME: `kept_inside`, what libraries export besides what satisfied an import, and the output does not;
-    `exported_for_types`, what the output exports only because other exports mention its types. `engine_limits`: what
-    the embedded engine cannot do with the output, which is valid.
-    open_imports: with several inputs, what none of them satisfies and no option leaves open, and what came near it.
-    """
-
-    inputs: tuple[tuple[str, int], ...]
-    output_size: int
-    call_sites: int
-    core_instances: int
-    carriers: int
-    notes: tuple[str, ...] = ()
-    kept_inside: tuple[str, ...] = ()
-    exported_for_types: tuple[str, ...] = ()
-    engine_limits: tuple[str, ...] = ()
-    open_imports: tuple[OpenImport, ...] = ()
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class FuseResult:
-    bytes: bytes = field(repr=False)
-    report: FuseReport
 
 
 def fuse(inputs: Sequence[FuseInput | str | Path | bytes], options: FuseOptions | None = None) -> FuseResult:
@@ -126,6 +120,8 @@ def fuse(inputs: Sequence[FuseInput | str | Path | bytes], options: FuseOptions 
         raise UsageError("a single memory is for core outputs", remedy="use --core with --memory single")
     if options.memory_max and options.memory != "single":
         raise UsageError("--memory-max is for a single memory", remedy="use --core --memory single with it")
+    if options.keeps and (options.flat or options.core):
+        raise UsageError("--keep asks for what --flat refuses, and a core module cannot have", remedy="leave one out")
     notes: list[str] = []
 
     # Decode: bytes to model; text goes through the engine's parser first.
@@ -133,36 +129,68 @@ def fuse(inputs: Sequence[FuseInput | str | Path | bytes], options: FuseOptions 
     # Validate: a fuser that trusts its input miscompiles it.
     if options.validate:
         notes += _validate_all(components, options)
-    # Resolve: link the inputs, and evaluate every instantiation; everything gets its identity.
-    # Build: from the graph on, everything about the output follows from it.
+    # From here on everything about the output follows from what was decoded.
     with _blaming_invalid_input(components, options):
-        graph = link(components, options)
-        output, merged_notes, carriers = build_core(graph, options) if options.core else build(graph, options)
-    notes += merged_notes
-    # Encode: the only place where the output becomes bytes.
-    data = encode(output)
-    # Validate what we made, before anybody sees it.
-    limits: tuple[str, ...] = ()
-    if options.validate:
-        from meldpy.validation import validate_core_output, validate_output
+        return _fuse_decoded(components, options, notes)
 
-        if isinstance(output, Component):
-            limits = validate_output(data, output)
-        else:
-            validate_core_output(data)
-    report = FuseReport(
-        tuple((item.name, len(item.data)) for item in named),
-        len(data),
-        sum(isinstance(lower.callee, LiftFunc) for lower in graph.lowers),
-        len(graph.core_instances),
-        carriers,
-        tuple(notes),
-        graph.kept_inside,
-        graph.exported_for_types,
-        limits,
-        graph.open_imports,
-    )
-    return FuseResult(data, report)
+
+def _fuse_decoded(
+    components: Sequence[tuple[FuseInput, Component]], options: FuseOptions, notes: Sequence[str]
+) -> FuseResult:
+    from meldpy.parts import Built, assemble
+
+    sizes = tuple((item.name, len(item.data)) for item, _ in components)
+    only_flat = options.flat or options.core
+    alone = len(components) == 1 and not (options.roots or options.exports or options.hides)
+    # Resolve: link the inputs, and evaluate every instantiation; everything gets its identity.
+    try:
+        graph = link(components, options)
+    except UnsupportedError as error:
+        if not alone or only_flat or options.strict:
+            raise
+        return untouched(_as_it_is(*components[0]), sizes, error, notes)
+    outputs: list[_Encoded] = []
+
+    def flat(part: LinkedGraph) -> Built:
+        return Built(*(build_core(part, options) if options.core else build(part, options)))
+
+    def check(output: Component | CoreModule) -> None:
+        outputs.append(_encoded(output, options))
+
+    # Build: one fused group if that is possible, else several parts. Each candidate is encoded, and validated.
+    keep = kept_by_hand(graph, options.keeps)
+    assembled = assemble(graph, flat, scan, check, keep, only_flat=only_flat, verbatim=alone)
+    encoded = outputs[-1] if assembled.built is not None else _Encoded(_as_it_is(*components[0]))
+    return result_of(encoded.data, encoded.limits, sizes, graph, assembled, notes)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Encoded:
+    """limits: what the embedded engine cannot do with the bytes, which are valid."""
+
+    data: bytes
+    limits: tuple[str, ...] = ()
+
+
+def _encoded(output: Component | CoreModule, options: FuseOptions) -> _Encoded:
+    """The bytes of what we made, validated before anybody sees them. LimitError if engines cannot take it."""
+    data = encode(output)
+    if not options.validate:
+        return _Encoded(data)
+    from meldpy.validation import validate_core_output, validate_output
+
+    if isinstance(output, Component):
+        return _Encoded(data, validate_output(data, output))
+    validate_core_output(data)
+    return _Encoded(data)
+
+
+def _as_it_is(item: FuseInput, component: Component) -> bytes:
+    """An input of which nothing is fused comes out as it went in, in the binary format."""
+    from meldpy.engine.text import is_text
+
+    return encode(component) if is_text(item.data) else bytes(item.data)
 
 
 def build(graph: LinkedGraph, options: FuseOptions) -> tuple[Component, list[str], int]:

@@ -6,7 +6,18 @@ Start with `adapt`; `places` says where values are, `translate` moves them, `tra
 """
 
 from meldpy.adapter.adapt import adapt
+from meldpy.adapter.exports import exported_lifts
 from meldpy.adapter.opaque import declared_opaque, opaque_notes
+from meldpy.adapter.refusals import unsupported
 from meldpy.adapter.uses import ResourceUse, TableKind, resource_uses
 
-__all__ = ["ResourceUse", "TableKind", "adapt", "declared_opaque", "opaque_notes", "resource_uses"]
+__all__ = [
+    "ResourceUse",
+    "TableKind",
+    "adapt",
+    "declared_opaque",
+    "exported_lifts",
+    "opaque_notes",
+    "resource_uses",
+    "unsupported",
+]

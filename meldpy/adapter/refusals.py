@@ -8,11 +8,13 @@ Spec: design section 11, last paragraph; section 1, the closed list.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from meldpy.cabi import Abi, Content, value_types
-from meldpy.errors import Location, UnsupportedError
+from meldpy.errors import UnsupportedError
 from meldpy.model.extern import FuncType
 from meldpy.model.facts import Facts
-from meldpy.model.ids import LiftId
+from meldpy.model.ids import InstanceId, LiftId
 from meldpy.model.linked import AsyncBuiltin, CanonicalOptions, LinkedGraph
 
 ASYNC = "async"
@@ -21,27 +23,38 @@ _ASYNC_CONTENT = {Content.STREAM: "stream", Content.FUTURE: "future", Content.ER
 
 def refuse_unsupported(graph: LinkedGraph, facts: Facts, exported: tuple[LiftId, ...], abi: Abi) -> None:
     """Raise UnsupportedError for the first thing, in order of ids, that is reached and not supported."""
+    for _, error in unsupported(graph, facts, exported, abi):
+        raise error
+
+
+def unsupported(
+    graph: LinkedGraph, facts: Facts, exported: tuple[LiftId, ...], abi: Abi
+) -> Iterator[tuple[InstanceId, UnsupportedError]]:
+    """Everything that is reached and not supported, in order of ids, with the instance whose it is."""
     for lift in graph.lifts:
         if lift.id in facts.live.lifts or lift.id in exported:
             what = "an exported function" if lift.id in exported else "a function"
-            _refuse_async(what, lift.type, lift.options, lift.location, abi)
+            for reason in _async_in(what, lift.type, lift.options, abi):
+                yield lift.instance, UnsupportedError(ASYNC, reason, lift.location)
     for lower in graph.lowers:
         if lower.id not in facts.live.lowers:
             continue
-        _refuse_async("a lowered function", lower.type, lower.options, lower.location, abi)
+        for reason in _async_in("a lowered function", lower.type, lower.options, abi):
+            yield lower.instance, UnsupportedError(ASYNC, reason, lower.location)
     for builtin in graph.builtins:
         if isinstance(builtin, AsyncBuiltin) and builtin.id in facts.live.builtins:
-            raise UnsupportedError(ASYNC, f"the built-in {builtin.op.value[1]} is used", builtin.location)
+            reason = f"the built-in {builtin.op.value[1]} is used"
+            yield builtin.instance, UnsupportedError(ASYNC, reason, builtin.location)
 
 
-def _refuse_async(what: str, type: FuncType, options: CanonicalOptions, location: Location, abi: Abi) -> None:
+def _async_in(what: str, type: FuncType, options: CanonicalOptions, abi: Abi) -> Iterator[str]:
     if type.async_:
-        raise UnsupportedError(ASYNC, f"{what} has an async function type", location)
+        yield f"{what} has an async function type"
     if options.async_:
-        raise UnsupportedError(ASYNC, f"{what} uses the canonical option async", location)
+        yield f"{what} uses the canonical option async"
     if options.callback is not None:
-        raise UnsupportedError(ASYNC, f"{what} uses the canonical option callback", location)
+        yield f"{what} uses the canonical option callback"
     content = abi.contents.of(value_types(type))
     for kind, name in _ASYNC_CONTENT.items():
         if kind in content:
-            raise UnsupportedError(ASYNC, f"{what} has a {name} in its type", location)
+            yield f"{what} has a {name} in its type"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from meldpy.analysis.constants import Constants
 from meldpy.analysis.effects import effects
@@ -11,17 +11,19 @@ from meldpy.analysis.reach import Reach
 from meldpy.analysis.spaces import spaces_of, written_tables
 from meldpy.model.core import CoreModule
 from meldpy.model.facts import CodeFacts, Facts
+from meldpy.model.ids import LiftId
 from meldpy.model.linked import LinkedGraph
 
 
-def analyse(graph: LinkedGraph, scan: Callable[[CoreModule], CodeFacts]) -> Facts:
-    """Prove what can be proved about `graph`. `scan` tells what the bodies of one module refer to (the kernel does)."""
+def analyse(graph: LinkedGraph, scan: Callable[[CoreModule], CodeFacts], called: Iterable[LiftId] = ()) -> Facts:
+    """Prove what can be proved about `graph`. `scan` tells what the bodies of one module refer to (the kernel does);
+    `called`: lifts that something outside the graph calls, besides those that it exports."""
     code = {module.id: scan(module.module) for module in graph.modules}
     all_spaces = [spaces_of(graph, instance) for instance in graph.core_instances]
     written = written_tables(all_spaces, code)
     constants = Constants(all_spaces)
     forwards = find_forwards(graph, all_spaces, code, written, constants)
     reach = Reach(graph, all_spaces, code, forwards, constants)
-    live = reach.run()
+    live = reach.run(called)
     may_throw, may_leave = effects(reach, written)
     return Facts(code, forwards, live, may_throw, may_leave)

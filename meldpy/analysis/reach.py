@@ -10,10 +10,11 @@ may trap at instantiation.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+from meldpy.analysis.bounds import Bounds
 from meldpy.analysis.constants import Constants
-from meldpy.analysis.spaces import Spaces, memory_type, table_type
+from meldpy.analysis.spaces import Spaces
 from meldpy.model.builtins import Copy, EventPlace, TaskReturn, TextOptions, ThreadStart
 from meldpy.model.core import ConstExpr, ElementSegment, Op, SegmentMode
 from meldpy.model.facts import CodeFacts, Live, RefKind
@@ -43,8 +44,6 @@ from meldpy.model.linked import (
     TypeItem,
 )
 
-_DEFAULT_PAGE_LOG2 = 16
-
 
 class Reach:
     """A work list over everything that can be live. `run` drains it; `live` is the result."""
@@ -61,7 +60,7 @@ class Reach:
         self.all_spaces = all_spaces
         self.code = code
         self.forwards = forwards
-        self.constants = constants
+        self.bounds = Bounds(all_spaces, constants)
         self.funcs: set[FuncId] = set()
         self.tables: set[TableId] = set()
         self.memories: set[MemoryId] = set()
@@ -78,7 +77,10 @@ class Reach:
         self._table_elems, self._memory_data = self._active_segments()
 
     # --- roots -------------------------------------------------------------------------------------------------
-    def run(self) -> Live:
+    def run(self, called: Iterable[LiftId] = ()) -> Live:
+        """`called`: lifts that something outside the graph calls, besides those that it exports."""
+        for lift in called:
+            self._lift(lift)
         for export in self.graph.exports:
             self._item(export.item)
         for spaces in self.all_spaces:
@@ -131,27 +133,11 @@ class Reach:
 
     def _uncertain_segments(self, spaces: Spaces) -> None:
         """Keep what an active segment writes to unless the segment is certain not to trap."""
-        for element in spaces.module.elements:
-            if element.mode is SegmentMode.ACTIVE:
-                assert element.table is not None
-                assert element.offset is not None
-                table = spaces.table(element.table)
-                size = table_type(self.all_spaces, table).limits.min
-                if not self._in_bounds(spaces, element.offset, len(element.items), size):
-                    self._table(table)
-        for segment in spaces.module.data:
-            if segment.mode is SegmentMode.ACTIVE:
-                assert segment.memory is not None
-                assert segment.offset is not None
-                memory = spaces.memory(segment.memory)
-                limits = memory_type(self.all_spaces, memory).limits
-                page = _DEFAULT_PAGE_LOG2 if limits.page_size_log2 is None else limits.page_size_log2
-                if not self._in_bounds(spaces, segment.offset, len(segment.data), limits.min << page):
-                    self._memory(memory)
-
-    def _in_bounds(self, spaces: Spaces, offset: ConstExpr, length: int, size: int) -> bool:
-        at = self.constants.value(spaces, offset)
-        return at is not None and at + length <= size
+        for target in self.bounds.uncertain(spaces):
+            if isinstance(target, TableId):
+                self._table(target)
+            else:
+                self._memory(target)
 
     # --- edges ----------------------------------------------------------------------------------------------------
     def _func(self, func: CoreFunc) -> None:

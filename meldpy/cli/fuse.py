@@ -10,13 +10,14 @@ import click
 
 from meldpy.cli.advice import advise
 from meldpy.cli.io import read_inputs, refuse_overwriting, refuse_terminal, write_output
+from meldpy.cli.rest import kept_notes, rest_words
 from meldpy.cli.settings import Settings, verbosity
 from meldpy.engine import tools
 from meldpy.errors import FileError, UsageError
 from meldpy.pipeline import FuseOptions, FuseResult
 from meldpy.pipeline import fuse as fuse_inputs
 
-_COUNT = click.IntRange(min=1)
+_CAP = click.IntRange(min=1)
 
 
 @click.command()
@@ -88,11 +89,17 @@ _COUNT = click.IntRange(min=1)
     metavar="NAME=PAGES",
     help="With --memory single: the most pages of a component's memory, which is faster if it never has to move.",
 )
-@click.option("--max-instances", default=10_000, type=_COUNT, show_default=True, help="Cap on component instances.")
-@click.option("--max-core-instances", default=10_000, type=_COUNT, show_default=True, help="Cap on core instances.")
+@click.option("--flat", is_flag=True, help="Refuse what cannot be fused, instead of keeping it nested.")
 @click.option(
-    "--max-definitions", default=200_000, type=_COUNT, show_default=True, help="Cap on evaluated definitions."
+    "--keep",
+    "keeps",
+    multiple=True,
+    metavar="INPUT",
+    help="Keep this input apart, with the engine's own adapters around it.",
 )
+@click.option("--max-instances", default=10_000, type=_CAP, show_default=True, help="Cap on component instances.")
+@click.option("--max-core-instances", default=10_000, type=_CAP, show_default=True, help="Cap on core instances.")
+@click.option("--max-definitions", default=200_000, type=_CAP, show_default=True, help="Cap on evaluated definitions.")
 @verbosity
 @click.pass_obj
 def fuse(
@@ -118,11 +125,13 @@ def fuse(
     core_manifest: str | None,
     memory: str,
     memory_max: tuple[str, ...],
+    flat: bool,
+    keeps: tuple[str, ...],
     max_instances: int,
     max_core_instances: int,
     max_definitions: int,
 ) -> None:
-    """Link components and fuse them into one component with one core module.
+    """Link components and fuse them into one component, with one core module where all of it can be fused.
 
     Each INPUT is a component (.wasm or .wat), NAME=FILE to name it, or `-` for stdin. Imports of one input are
     satisfied by exports of the others; what remains open is imported by the output. It exports what the inputs export
@@ -157,13 +166,15 @@ def fuse(
         core=core,
         memory=memory,
         memory_max=memory_max,
+        flat=flat,
+        keeps=keeps,
         max_instances=max_instances,
         max_core_instances=max_core_instances,
         max_definitions=max_definitions,
     )
     result = fuse_inputs(read, options)
     data = tools.print_text(result.bytes).encode() if wat else result.bytes
-    for note in result.report.notes:
+    for note in (*result.report.notes, *kept_notes(result.report)):
         settings.note(note)
     advise(settings, result.report, roots)
     if check:
@@ -200,7 +211,7 @@ def summary(result: FuseResult, output: str | None, seconds: float) -> str:
     return (
         f"fused {count} input{'s' * (count != 1)} ({_size(sum(size for _, size in report.inputs))}) into {into}"
         f" ({_size(report.output_size)}): {report.core_instances} core instances,"
-        f" {report.call_sites} call site{'s' * (report.call_sites != 1)}, {seconds:.2f} s"
+        f" {report.call_sites} call site{'s' * (report.call_sites != 1)}, {seconds:.2f} s{rest_words(report)}"
     )
 
 

@@ -4,5 +4,6 @@ from meldpy.resolver.builder import Caps
 from meldpy.resolver.inputs import Link, ResolveOptions, ResolverInput, parse_link
 from meldpy.resolver.nearmiss import words as near_miss_words
 from meldpy.resolver.resolve import resolve
+from meldpy.resolver.restrict import restrict
 
-__all__ = ["Caps", "Link", "ResolveOptions", "ResolverInput", "near_miss_words", "parse_link", "resolve"]
+__all__ = ["Caps", "Link", "ResolveOptions", "ResolverInput", "near_miss_words", "parse_link", "resolve", "restrict"]

@@ -7,7 +7,8 @@ core outputs.
 
 from __future__ import annotations
 
+from meldpy.wrapper.rest import Child, write_whole
 from meldpy.wrapper.world import world_type
 from meldpy.wrapper.wrap import wrap
 
-__all__ = ["world_type", "wrap"]
+__all__ = ["Child", "world_type", "wrap", "write_whole"]

@@ -12,17 +12,11 @@ from typing import assert_never, final
 
 from meldpy.errors import InternalError
 from meldpy.model.canon import (
-    OPT_LATIN1_UTF16,
     OPT_MEMORY,
     OPT_POST_RETURN,
     OPT_REALLOC,
-    OPT_UTF16,
     Canon,
     CanonOpt,
-    ResourceDrop,
-    ResourceNew,
-    ResourceRep,
-    StringEncoding,
 )
 from meldpy.model.canon import Lift as CanonLift
 from meldpy.model.canon import Lower as CanonLower
@@ -44,10 +38,11 @@ from meldpy.model.fused import (
     FusedModule,
     MainImport,
 )
-from meldpy.model.ids import CoreFuncIndex, CoreInstanceIndex, CoreModuleIndex, FuncIndex, LiftId, TypeIndex
+from meldpy.model.ids import CoreFuncIndex, CoreInstanceIndex, CoreModuleIndex, FuncIndex, LiftId, ResourceId, TypeIndex
 from meldpy.model.linked import ImportFunc, LinkedGraph
 from meldpy.records import dataclass, field
 from meldpy.wrapper.builder import ComponentBuilder
+from meldpy.wrapper.canons import encoding_options, resource_builtin
 from meldpy.wrapper.imports import Imports
 from meldpy.wrapper.scope import Entry, Scope
 from meldpy.wrapper.types import type_index
@@ -127,38 +122,20 @@ class Knot:
             case BoundLower(func, options):
                 return CanonLower(self.imports.func(ImportFunc(func)), self._options(options))
             case BoundBuiltin():
-                return self._builtin(binding)
+                return resource_builtin(binding.op, binding.resource, self._resource)
             case BoundUncalled():
                 raise InternalError("a component imports no function that nothing calls")
             case _:
                 assert_never(binding)
 
-    def _builtin(self, binding: BoundBuiltin) -> Canon:
-        entry = self.plain.raw.get(binding.resource)
+    def _resource(self, resource: ResourceId) -> TypeIndex:
+        entry = self.plain.raw.get(resource)
         if entry is None:
-            raise InternalError(f"resource type {binding.resource} has a built-in, yet is neither imported nor defined")
-        resource = TypeIndex(entry.index())
-        match binding.op:
-            case "new":
-                return ResourceNew(resource)
-            case "drop":
-                return ResourceDrop(resource)
-            case "rep":
-                return ResourceRep(resource)
-            case _:
-                raise InternalError(f"unknown resource built-in {binding.op!r}")
+            raise InternalError(f"resource type {resource} has a built-in, yet is neither imported nor defined")
+        return TypeIndex(entry.index())
 
     def _options(self, options: BoundOptions) -> tuple[CanonOpt, ...]:
-        written: list[CanonOpt] = []
-        match options.string_encoding:
-            case StringEncoding.UTF8:
-                pass  # the default
-            case StringEncoding.UTF16:
-                written.append(CanonOpt(OPT_UTF16))
-            case StringEncoding.LATIN1_UTF16:
-                written.append(CanonOpt(OPT_LATIN1_UTF16))
-            case _:
-                assert_never(options.string_encoding)
+        written = encoding_options(options.string_encoding)
         places = ((OPT_MEMORY, options.memory), (OPT_REALLOC, options.realloc), (OPT_POST_RETURN, options.post_return))
         written += [CanonOpt(opcode, self._core(ref)) for opcode, ref in places if ref is not None]
         return tuple(written)

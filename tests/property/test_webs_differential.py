@@ -19,6 +19,7 @@ from tests.support.gen.scenario import Tally
 from tests.support.gen.web import SHAPES, is_range, random_web
 from tests.support.gen.web_run import check_web, expect_run, prepare_run
 
+KEEP = os.environ.get("GEN_KEEP", "1") != "0"
 DEEP_WEBS = int(os.environ.get("GEN_WEBS", "500"))
 
 
@@ -27,7 +28,7 @@ DEEP_WEBS = int(os.environ.get("GEN_WEBS", "500"))
 def test_values_cross_every_web_as_the_model_says(rng: Random, seed: int) -> None:
     web = random_web(rng)
     note(str(web))
-    found = check_web(web, Random(seed), 2)
+    found = check_web(web, Random(seed), 2, keep=Random(seed))
     assert not found, "\n".join(found[:5])
 
 
@@ -35,7 +36,7 @@ def test_values_cross_every_web_as_the_model_says(rng: Random, seed: int) -> Non
 def test_each_shape_of_composition_is_fused_faithfully(shape: str) -> None:
     rng = Random(shape)
     web = next(web for web in iter(lambda: random_web(rng), None) if web.shape == shape)
-    found = check_web(web, rng, 4)
+    found = check_web(web, rng, 4, keep=Random(shape))
     assert not found, "\n".join(found[:5])
 
 
@@ -70,7 +71,7 @@ def test_values_cross_webs_in_a_long_run() -> None:
     tally, start = Tally(), int(os.environ.get("GEN_SEED", "0"))
     for seed in range(start, start + DEEP_WEBS):
         rng = Random(seed)
-        found = check_web(random_web(rng), rng, 3, tally)
+        found = check_web(random_web(rng), rng, 3, tally, keep=Random(seed) if KEEP else None)
         assert not found, f"seed {seed}: " + "\n".join(found[:5])
     print(tally)
     assert set(tally.shapes) == {*SHAPES, "random"}

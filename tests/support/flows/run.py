@@ -10,11 +10,12 @@ from wasmtime import Engine, Store, StoreContext, WasmtimeError, wat2wasm
 from wasmtime import component as wc
 
 from meldpy.engine.config import plain_engine
-from meldpy.pipeline import fuse
+from meldpy.pipeline import FuseInput, FuseOptions, fuse
 from tests.differential.trap_kinds import same_trap, trap_kind
 from tests.support.flows.flow import HOSTS_TYPE, Event, Flow, Held, HostCall, HostFunction, Step
 from tests.support.flows.guests import wat
 from tests.support.flows.topology import HOST, Func, Slot, Topology
+from tests.support.kept import fuse_keeping, linked, with_code
 from tests.support.shape import assert_fused_shape
 
 TYPE = 7
@@ -169,12 +170,28 @@ def runners(topology: Topology) -> tuple[Runner, Runner]:
     return Runner(engine, composed_of(topology), topology), Runner(engine, fused_of(topology), topology)
 
 
-def check(flow: Flow) -> list[str]:
-    """How the composition and the fused form differ from the model, and so from each other; empty if they do not."""
+@cache
+def mixed_runner(topology: Topology, kept: frozenset[int]) -> Runner:
+    """The fused form in which some instances with code are kept: the nodes, by number, and the root, which is last."""
+    item = FuseInput("flow", "flow", composed_of(topology))
+    instances = with_code(linked([item], FuseOptions()))
+    assert len(instances) == len(topology.nodes) + 1
+    output, _ = fuse_keeping([item], FuseOptions(), lambda graph: [instances[number] for number in kept])
+    return Runner(plain_engine(), output, topology)
+
+
+def check(flow: Flow, kept: frozenset[int] = frozenset()) -> list[str]:
+    """How the composition and the fused form differ from the model, and so from each other; empty if they do not.
+
+    kept: what a third form keeps, see `mixed_runner`.
+    """
     found = []
-    for runner, who in zip(runners(flow.topology), ("composed", "fused"), strict=True):
+    played = [*zip(runners(flow.topology), ("composed", "fused"), strict=True)]
+    if kept:
+        played.append((mixed_runner(flow.topology, kept), "mixed"))
+    for runner, who in played:
         seen = runner.run(flow)
-        if not _alike(seen, flow.events, engines_words=who == "composed" or flow.topology.uses_engines_table):
+        if not _alike(seen, flow.events, engines_words=who != "fused" or flow.topology.uses_engines_table):
             at = next((i for i, (a, b) in enumerate(zip(seen, flow.events, strict=False)) if a != b), None)
             at = min(len(seen), len(flow.events)) if at is None else at
             found.append(f"{who}, event {at}: {seen[at : at + 2]}, expected {flow.events[at : at + 2]}")

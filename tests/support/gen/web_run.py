@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from wasmtime import WasmtimeError, wat2wasm
 
 import meldpy
-from meldpy.pipeline import FuseOptions
+from meldpy.pipeline import FuseInput, FuseOptions
 from tests.support.gen.calls import CORE_SIZES, Expected, bad_script, cross, mood, with_script
 from tests.support.gen.encode import Encoder, Full
 from tests.support.gen.guests import ARGS, FAIL_AT, HEAP, IMAGE, PAGE, PORT, RESULT, lowered_params
@@ -21,6 +22,7 @@ from tests.support.gen.types import Type
 from tests.support.gen.values import Budget, random_value
 from tests.support.gen.web import Definition, Web, is_range
 from tests.support.gen.web_text import web_text
+from tests.support.kept import fuse_keeping, linked, with_code
 from tests.support.shape import assert_fused_shape
 
 
@@ -135,12 +137,16 @@ def callee_of(web: Web, node: int, number: int) -> tuple[int, int]:
     return web.nodes[node].targets[imported.target], imported.export
 
 
-def expect_run(web: Web, start: Start, quirks: bool = False) -> Expected:
-    """What the spec says of the run; with `quirks`, what the engine that runs compositions does."""
+def expect_run(web: Web, start: Start, quirks: Callable[[int, int], bool] = lambda caller, callee: False) -> Expected:
+    """What the spec says of the run; what the engine that runs compositions does in the crossings with `quirks`."""
     sides = tuple(
-        Side(web.of(n).guest.wide, "", bytearray(image), HEAP, script, quirks)
+        Side(web.of(n).guest.wide, "", bytearray(image), HEAP, script)
         for n, (image, script) in enumerate(zip(start.images, start.scripts, strict=True))
     )
+
+    def cross_by(caller: int, callee: int) -> None:
+        for node in (caller, callee):
+            sides[node].quirks = quirks(caller, callee)
 
     def call(node: int, number: int) -> None:
         callee, export = callee_of(web, node, number)
@@ -150,9 +156,11 @@ def expect_run(web: Web, start: Start, quirks: bool = False) -> Expected:
         def body() -> None:
             for inner in web.of(callee).calls[export]:
                 call(callee, inner)
+            cross_by(node, callee)
             if export in web.of(callee).echoes:
                 _echo(sides[callee], func.params[0], ports[1])
 
+        cross_by(node, callee)
         cross(sides[node], sides[callee], export, func, ports, body)
 
     try:
@@ -180,14 +188,40 @@ def _echo(side: Side, type: Type, port: int) -> None:
     side.put(result, count, side.number(args, count))
 
 
-def check_web(web: Web, rng: Random, runs: int, tally: Tally | None = None) -> list[str]:
-    """Makes each of the root's runs `runs` times, every other one with a broken rule; the differences."""
+@dataclass(frozen=True, slots=True)
+class Mixed:
+    """A fused form in which some nodes are kept, and the crossings that are left to the engine."""
+
+    runner: Runner
+    engines: Callable[[int, int], bool]
+
+    @classmethod
+    def of(cls, web: Web, binary: bytes, rng: Random) -> Mixed:
+        """With one node at least that is kept."""
+        item = FuseInput("web", "web", binary)
+        instances = with_code(linked([item], FuseOptions()))
+        assert len(instances) == len(web.nodes)
+        chosen = rng.sample(instances, rng.randint(1, max(1, len(instances) - 1)))
+        output, cut = fuse_keeping([item], FuseOptions(), lambda graph: chosen, validate=False)
+        group = {instances.index(id_): n for n, part in enumerate(cut.parts) if part.fused for id_ in part.instances}
+        return cls(
+            Runner.of(output),
+            lambda caller, callee: caller not in group or callee not in group or group[caller] != group[callee],
+        )
+
+
+def check_web(web: Web, rng: Random, runs: int, tally: Tally | None = None, *, keep: Random | None = None) -> list[str]:
+    """Makes each of the root's runs `runs` times, every other one with a broken rule; the differences.
+
+    keep: also in a form in which a random choice of nodes is kept.
+    """
     tally = Tally() if tally is None else tally
     binary = bytes(wat2wasm(web_text(web)))
     composed = _composed(web, binary)
     output = meldpy.fuse([binary], FuseOptions(validate=False)).bytes  # the runners compile both, which is stricter
     assert_fused_shape(output)
     fused = Runner.of(output)
+    mixed = None if keep is None or composed is None else Mixed.of(web, binary, keep)
     tally.compositions += 1
     tally.structures.add(digest(web))
     tally.shapes[web.shape] += 1
@@ -199,7 +233,7 @@ def check_web(web: Web, rng: Random, runs: int, tally: Tally | None = None) -> l
         for number in range(runs):
             start = prepare_run(rng, web, run, broken=number % 2 == 1)
             if start is not None:
-                found += [f"run {run}, {text}" for text in _judge(web, start, composed, fused, tally)]
+                found += [f"run {run}, {text}" for text in _judge(web, start, composed, fused, mixed, tally)]
     return found
 
 
@@ -214,7 +248,9 @@ def _composed(web: Web, binary: bytes) -> Runner | None:
         raise
 
 
-def _judge(web: Web, start: Start, composed: Runner | None, fused: Runner, tally: Tally) -> list[str]:
+def _judge(
+    web: Web, start: Start, composed: Runner | None, fused: Runner, mixed: Mixed | None, tally: Tally
+) -> list[str]:
     names = [f"n{n}" for n in range(len(web.nodes))]
     patterns = [web.of(n).guest.pattern for n in range(len(web.nodes))]
     images = dict(zip(names, start.images, strict=True))
@@ -231,8 +267,16 @@ def _judge(web: Web, start: Start, composed: Runner | None, fused: Runner, tally
         return []
     texts = differences(expected, seen, patterns, FUSED, names)
     if beside is not None:
-        quirky = expect_run(web, start, quirks=True)
-        if quirky.traps:
-            quirky = Expected(traps=(*quirky.traps, *expected.traps))
+        quirky = _with_quirks(web, start, expected, lambda caller, callee: True)
         texts += differences(quirky, beside, patterns, COMPOSED, names)
+    if mixed is not None:
+        between = mixed.runner.play(f"run{start.run}", images, grows)
+        quirky = _with_quirks(web, start, expected, mixed.engines)
+        texts += [f"some kept: {text}" for text in differences(quirky, between, patterns, COMPOSED, names)]
     return [f"realloc {start.scripts}: {text}" for text in texts]
+
+
+def _with_quirks(web: Web, start: Start, expected: Expected, engines: Callable[[int, int], bool]) -> Expected:
+    """What happens if the engine makes some crossings; a run that ends in a trap may end in what the spec says, too."""
+    quirky = expect_run(web, start, engines)
+    return Expected(traps=(*quirky.traps, *expected.traps)) if quirky.traps else quirky

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from wasmtime import Store, WasmtimeError, wat2wasm
@@ -53,7 +54,7 @@ def check_refusal(case: Case, inputs: list[bytes]) -> None:
     assert case.refused is not None
     kind, words = case.refused
     with pytest.raises(MeldError) as caught:
-        meldpy.fuse(list(inputs), case.options)
+        meldpy.fuse(list(inputs), replace(case.options, flat=True))
     error, text = caught.value, caught.value.render()
     assert type(error).__name__ == kind, text
     assert error.exit_code == 1

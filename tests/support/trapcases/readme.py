@@ -36,11 +36,12 @@ def text() -> str:
     parts += ["## What must not trap\n", *_neighbours(table, cases())]
     parts += ["## What other tests show\n", "| rule | spec | test |", "|---|---|---|"]
     parts += [f"| {row.rule} | {_places(row.where)} | `{row.test}` |" for row in table.elsewhere]
-    parts += ["", "## What is refused\n"]
+    parts += ["", "## What is not fused\n"]
     parts += [
-        "These are refused with an UnsupportedError by name and place, so what only they can break is out of reach.\n"
+        "Instances with these stay as they are (with --flat they are refused by name and place), so what only they can "
+        "break is out of reach.\n"
     ]
-    parts += ["| what | refused are | spec |", "|---|---|---|"]
+    parts += ["| what | not fused are | spec |", "|---|---|---|"]
     for refused in table.refused:
         named = ", ".join(f"`{canon.split()[0]}`" for canon in refused.canon) or ", ".join(refused.forms)
         parts.append(f"| {refused.what} | {named} | {_places(refused.where)} |")

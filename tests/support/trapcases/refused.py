@@ -77,7 +77,7 @@ def problems(refused: Refused) -> Iterator[str]:
 def refusal(text: str) -> str | None:
     """Unvalidated, so that it does not matter which of these the engine knows yet."""
     try:
-        meldpy.fuse([bytes(wat2wasm(text))], FuseOptions(validate=False))
+        meldpy.fuse([bytes(wat2wasm(text))], FuseOptions(validate=False, flat=True))
     except UnsupportedError as error:
         return str(error)
     return None

@@ -1,0 +1,281 @@
+"""From a linked graph to a component: one fused group if that is possible, else several parts side by side.
+
+What cannot be fused exactly is not refused: it stays a nested component beside the fused ones, and the root only wires.
+The parts are decided in `analysis`, cut out by `resolver.restrict`, and written by `wrapper`; a fused part goes through
+the same stages as a whole graph does, which the caller hands in as `flat`.
+
+The flat form comes first, so that a graph that can be fused as a whole costs no more than it did and gives the same
+bytes. When a group meets a limit of the engines, which only the merged form can tell, it is halved until it fits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeAlias, final
+
+from meldpy.adapter import exported_lifts, unsupported
+from meldpy.analysis import analyse
+from meldpy.analysis.dependencies import Needs, needs
+from meldpy.analysis.partition import halves, partition
+from meldpy.analysis.steps import steps_of
+from meldpy.analysis.used import used_definitions
+from meldpy.cabi import Abi
+from meldpy.errors import LimitError, MeldError, UnsupportedError
+from meldpy.model.component import Component
+from meldpy.model.core import CoreModule
+from meldpy.model.facts import CodeFacts, Facts
+from meldpy.model.ids import InstanceId, LiftId
+from meldpy.model.linked import LinkedGraph
+from meldpy.model.partition import Part, Partition, Piece, Reason
+from meldpy.records import dataclass
+from meldpy.resolver import restrict
+from meldpy.wrapper import Child, write_whole
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A component (or the core module that is to take its place), notes for `-v`, and how many carriers it has."""
+
+    output: Component | CoreModule
+    notes: Sequence[str] = ()
+    carriers: int = 0
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """What became of a graph, and how it was cut. built: None if nothing is fused and that is written elsewhere."""
+
+    built: Built | None
+    partition: Partition
+
+
+Flat: TypeAlias = "Callable[[LinkedGraph], Built]"
+"""Fuses a whole graph. Raises UnsupportedError or LimitError for what cannot be fused."""
+
+Check: TypeAlias = "Callable[[Component | CoreModule], None]"
+"""Is given an output. Raises LimitError if engines cannot take it."""
+
+Scan: TypeAlias = "Callable[[CoreModule], CodeFacts]"
+
+
+def assemble(
+    graph: LinkedGraph,
+    flat: Flat,
+    scan: Scan,
+    check: Check,
+    keep: Mapping[InstanceId, Reason],
+    *,
+    only_flat: bool = False,
+    verbatim: bool = False,
+) -> Assembled:
+    """The component of `graph`, fused as far as possible, but for the instances in `keep`.
+
+    only_flat: raise what stands against one fused group, instead of keeping anything.
+    verbatim: write nothing if nothing is fused.
+    """
+    if not keep:
+        try:
+            built = flat(graph)
+            check(built.output)
+        except (UnsupportedError, LimitError) as error:
+            if only_flat:
+                raise
+            return _Cut(graph, flat, scan, check, verbatim).run({}, error)
+        return Assembled(built, Partition((Part(tuple(each.id for each in graph.instances), fused=True),), {}))
+    return _Cut(graph, flat, scan, check, verbatim).run({id_: (reason,) for id_, reason in keep.items()}, None)
+
+
+Reasons: TypeAlias = "Mapping[InstanceId, tuple[Reason, ...]]"
+
+
+@final
+class _Cut:
+    """hand: instances that are kept whatever is in them, which grows by those that no group can take."""
+
+    def __init__(self, graph: LinkedGraph, flat: Flat, scan: Scan, check: Check, verbatim: bool) -> None:
+        self.graph = graph
+        self.flat = flat
+        self.check = check
+        self.verbatim = verbatim
+        self.scans = _Scans(scan)
+        self.used = used_definitions(graph)
+        self.labels = {each.id: each.label for each in graph.instances}
+        self.hand: dict[InstanceId, tuple[Reason, ...]] = {}
+
+    def run(self, keep: Reasons, refused: MeldError | None) -> Assembled:
+        """`refused`: why the flat form failed, None if it was not tried."""
+        self.hand.update(keep)
+        while True:
+            needs_, cut = self._cut()
+            if not cut.kept and isinstance(refused, UnsupportedError):
+                raise refused  # nothing in the graph explains it
+            try:
+                return self._build(cut, needs_)
+            except _TooMuch as too_much:
+                error = too_much.error
+                feature = error.feature if isinstance(error, UnsupportedError) else "limit"
+                reason = Reason(feature, error.reason, error.location, error.remedy)
+                self.hand.update((instance, (reason,)) for instance in too_much.part.instances)
+
+    # --- the cut -------------------------------------------------------------------------------------------------
+    def _cut(self) -> tuple[Needs, Partition]:
+        """The partition, with all that is unsupported kept.
+
+        Whatever crosses a cut is called from outside, whether or not the caller's code gets there: so cutting can show
+        more that is reached.
+        """
+        called: frozenset[LiftId] = frozenset()
+        while True:
+            facts = analyse(self.graph, self.scans, called)
+            must_keep = {id_: list(reasons) for id_, reasons in self.hand.items()}
+            for instance, error in self._unsupported(facts):
+                reason = Reason(error.feature, error.reason, error.location, error.remedy)
+                must_keep.setdefault(instance, []).append(reason)
+            needs_ = needs(
+                self.graph, self.used, steps_of(self.graph, facts, lambda module: self.scans.unread(module) is not None)
+            )
+            cut = partition(needs_, {id_: tuple(reasons) for id_, reasons in must_keep.items()}, self.labels)
+            crossing = self._crossing(cut)
+            if crossing <= called:
+                return needs_, cut
+            called |= crossing
+
+    def _unsupported(self, facts: Facts) -> Iterator[tuple[InstanceId, UnsupportedError]]:
+        yield from unsupported(self.graph, facts, exported_lifts(self.graph), Abi())
+        for core_instance in self.graph.core_instances:
+            error = self.scans.unread(self.graph.modules[core_instance.module].module)
+            if error is not None:
+                yield core_instance.instance, error
+
+    def _crossing(self, cut: Partition) -> frozenset[LiftId]:
+        part_of = {id_: number for number, part in enumerate(cut.parts) for id_ in part.instances}
+        return frozenset(
+            lift
+            for lift, callers in self.used.callers.items()
+            for caller in callers
+            if caller is not None and part_of[caller] != part_of[self.graph.lifts[lift].instance]
+        )
+
+    # --- the parts -----------------------------------------------------------------------------------------------
+    def _build(self, cut: Partition, needs_: Needs) -> Assembled:
+        """The component of a partition whose groups are halved until they fit. _TooMuch if one cannot be."""
+        if self.verbatim and not cut.fused:
+            return Assembled(None, cut)
+        parts = list(cut.parts)
+        made: dict[Part, _Made] = {}
+        while True:
+            found = self._try(parts, made)
+            if isinstance(found, Built):
+                return Assembled(found, Partition(tuple(parts), cut.kept))
+            part, error = found
+            two = halves(part, needs_)
+            if two is None:
+                raise _TooMuch(part, error)
+            parts[parts.index(part) : parts.index(part) + 1] = two
+
+    def _try(self, parts: Sequence[Part], made: dict[Part, _Made]) -> Built | tuple[Part, MeldError]:
+        """The whole; or the group that is too much for an engine, and why. `made`: what was made before."""
+        for part in parts:
+            if part not in made:
+                piece = restrict(self.graph, part.instances, self.used)
+                try:
+                    made[part] = self._fused(piece) if part.fused else _Made(Child(piece, _kept(piece)))
+                except (LimitError, UnsupportedError) as error:
+                    if not part.fused:
+                        raise
+                    return part, error
+        children = [made[part].child for part in parts]
+        component = write_whole(self.graph, (), children)
+        try:
+            self.check(component)
+        except LimitError as error:
+            groups = [part for part in parts if part.fused]
+            if not groups:
+                raise
+            return max(groups, key=lambda part: len(part.instances)), error
+        notes = dict.fromkeys(note for part in parts for note in made[part].notes)
+        return Built(component, tuple(notes), sum(made[part].carriers for part in parts))
+
+    def _fused(self, piece: Piece) -> _Made:
+        built = self.flat(piece.graph)
+        assert isinstance(built.output, Component)  # a core module has no parts
+        return _Made(Child(piece, built.output), built.notes, built.carriers)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Made:
+    child: Child
+    notes: Sequence[str] = ()
+    carriers: int = 0
+
+
+@final
+class _TooMuch(Exception):
+    """A group that cannot be made smaller is still too much."""
+
+    def __init__(self, part: Part, error: MeldError) -> None:
+        super().__init__(error.reason)
+        self.part = part
+        self.error = error
+
+
+def _kept(piece: Piece) -> Component:
+    """A kept part as it was: what lies inside its outermost instance is nested in it again."""
+    graph = piece.graph
+    outermost, inside = _nesting(piece)
+    used = used_definitions(graph)
+    pieces = [restrict(graph, members, used) for members in inside]
+    pieces.sort(key=lambda each: len(graph.core_instances) if each.first is None else each.first)
+    return write_whole(graph, (outermost,), [Child(each, _kept(each)) for each in pieces])
+
+
+def _nesting(piece: Piece) -> tuple[InstanceId, list[list[InstanceId]]]:
+    """The instance that all others of the part are in, and those: grouped by the outermost ones below it."""
+    members = set(piece.instances)
+    groups: dict[InstanceId, list[InstanceId]] = {}
+    tops = []
+    for member in piece.instances:
+        above = piece.graph.instances[member].parent
+        chain = [member]
+        while above is not None:
+            if above in members:
+                chain.append(above)
+            above = piece.graph.instances[above].parent
+        if len(chain) == 1:
+            tops.append(member)
+        else:
+            groups.setdefault(chain[-2], []).append(member)
+    (outermost,) = tops  # instances that need each other in a circle lie in one of them (ADR-0041)
+    return outermost, list(groups.values())
+
+
+@final
+class _Scans:
+    """What bodies refer to, each module scanned once. unread: modules with instructions that the kernel does not know,
+    of which nothing is known then."""
+
+    def __init__(self, scan: Scan) -> None:
+        self._scan = scan
+        self._found: dict[int, CodeFacts] = {}
+        self._unread: dict[int, UnsupportedError] = {}
+
+    def __call__(self, module: CoreModule) -> CodeFacts:
+        key = id(module)
+        if key not in self._found:
+            try:
+                self._found[key] = self._scan(module)
+            except UnsupportedError as error:
+                self._unread[key] = error
+                nothing = (0,) * (module.code.count + 1)
+                self._found[key] = CodeFacts(nothing, nothing, (), ())
+        return self._found[key]
+
+    def unread(self, module: CoreModule) -> UnsupportedError | None:
+        """Why `module` could not be read, None if it could."""
+        return self._unread.get(id(module))
+
+    def is_unread(self, module: CoreModule) -> bool:
+        return id(module) in self._unread
