@@ -103,7 +103,7 @@ def untouched(
 ) -> FuseResult:
     """The only input as it went in, because it holds something that cannot even be evaluated."""
     ((name, _),) = inputs
-    kept = KeptInstance(name, name, (Reason(error.feature, error.reason, error.location, error.remedy),))
+    kept = KeptInstance(name, name, (Reason.of(error),))
     return FuseResult(data, FuseReport(inputs, len(data), 0, 0, 0, tuple(notes), groups=0, kept=(kept,)))
 
 

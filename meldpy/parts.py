@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeAlias, final
 
-from meldpy.adapter import exported_lifts, unsupported
+from meldpy.adapter import exported_lifts, unsupported, unsupported_forms
 from meldpy.analysis import analyse
 from meldpy.analysis.dependencies import Needs, needs
 from meldpy.analysis.partition import halves, partition
@@ -114,9 +114,7 @@ class _Cut:
             try:
                 return self._build(cut, needs_)
             except _TooMuch as too_much:
-                error = too_much.error
-                feature = error.feature if isinstance(error, UnsupportedError) else "limit"
-                reason = Reason(feature, error.reason, error.location, error.remedy)
+                reason = Reason.of(too_much.error)
                 self.hand.update((instance, (reason,)) for instance in too_much.part.instances)
 
     # --- the cut -------------------------------------------------------------------------------------------------
@@ -131,8 +129,7 @@ class _Cut:
             facts = analyse(self.graph, self.scans, called)
             must_keep = {id_: list(reasons) for id_, reasons in self.hand.items()}
             for instance, error in self._unsupported(facts):
-                reason = Reason(error.feature, error.reason, error.location, error.remedy)
-                must_keep.setdefault(instance, []).append(reason)
+                must_keep.setdefault(instance, []).append(Reason.of(error))
             needs_ = needs(
                 self.graph, self.used, steps_of(self.graph, facts, lambda module: self.scans.unread(module) is not None)
             )
@@ -143,7 +140,9 @@ class _Cut:
             called |= crossing
 
     def _unsupported(self, facts: Facts) -> Iterator[tuple[InstanceId, UnsupportedError]]:
-        yield from unsupported(self.graph, facts, exported_lifts(self.graph), Abi())
+        exported = exported_lifts(self.graph)
+        yield from unsupported(self.graph, facts, exported, Abi())
+        yield from unsupported_forms(self.graph, facts, exported)
         for core_instance in self.graph.core_instances:
             error = self.scans.unread(self.graph.modules[core_instance.module].module)
             if error is not None:
@@ -186,8 +185,7 @@ class _Cut:
                     if not part.fused:
                         raise
                     return part, error
-        children = [made[part].child for part in parts]
-        component = write_whole(self.graph, (), children)
+        component = self._whole([made[part].child for part in parts])
         try:
             self.check(component)
         except LimitError as error:
@@ -197,6 +195,14 @@ class _Cut:
             return max(groups, key=lambda part: len(part.instances)), error
         notes = dict.fromkeys(note for part in parts for note in made[part].notes)
         return Built(component, tuple(notes), sum(made[part].carriers for part in parts))
+
+    def _whole(self, children: Sequence[Child]) -> Component:
+        """The root around its parts. A kept instance that is all there is needs no component of its own."""
+        match children:
+            case [Child(piece=Piece(instances=(only,)))]:
+                return write_whole(self.graph, (only,), ())
+            case _:
+                return write_whole(self.graph, (), children)
 
     def _fused(self, piece: Piece) -> _Made:
         built = self.flat(piece.graph)

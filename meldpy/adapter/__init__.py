@@ -7,6 +7,7 @@ Start with `adapt`; `places` says where values are, `translate` moves them, `tra
 
 from meldpy.adapter.adapt import adapt
 from meldpy.adapter.exports import exported_lifts
+from meldpy.adapter.forms import unsupported_forms
 from meldpy.adapter.opaque import declared_opaque, opaque_notes
 from meldpy.adapter.refusals import unsupported
 from meldpy.adapter.uses import ResourceUse, TableKind, resource_uses
@@ -20,4 +21,5 @@ __all__ = [
     "opaque_notes",
     "resource_uses",
     "unsupported",
+    "unsupported_forms",
 ]

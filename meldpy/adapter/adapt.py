@@ -15,6 +15,7 @@ from meldpy.adapter.builtins import TableBuiltins
 from meldpy.adapter.emitter import Workshop
 from meldpy.adapter.exports import exported_lifts
 from meldpy.adapter.flags import leaving_instances
+from meldpy.adapter.forms import unsupported_forms
 from meldpy.adapter.functions import Functions
 from meldpy.adapter.handles import Handles
 from meldpy.adapter.inline import inline
@@ -52,6 +53,8 @@ def adapt(
     abi = Abi()
     exported = exported_lifts(graph)
     refuse_unsupported(graph, facts, exported, abi)
+    for _, error in unsupported_forms(graph, facts, exported):
+        raise error
 
     # Decide: who keeps which handle table, and which flags are alive.
     tables = handle_tables(graph, facts, exported, abi, opaque, nameless_resources(graph) if core else frozenset())

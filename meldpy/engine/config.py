@@ -68,6 +68,15 @@ _GATED = (
     ),
     _Gated("fixed-length lists", "component_model_more_async_builtins", 3, "(component (type (list u8 4)))"),
     _Gated(
+        "values as references",
+        "component_model_more_async_builtins",
+        4,
+        """(component
+             (core module $m (func (export "f")))
+             (core instance $i (instantiate $m))
+             (func (canon lift (core func $i "f") gc)))""",
+    ),
+    _Gated(
         "64-bit component memories",
         "component_model_map",
         1,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meldpy.model.canon import BuiltinOp, OtherBuiltin
+from meldpy.model.canon import OPT_CORE_TYPE, OPT_GC, BuiltinOp, CanonOpt, OtherBuiltin
 from meldpy.model.component import Component
 from meldpy.model.core import Limits
 from meldpy.model.valtype import ListType, PrimValType
@@ -35,6 +35,8 @@ def _features(thing: object) -> Iterator[str]:
             yield "error-context"
         case OtherBuiltin(op=op) if op in _THREADS:
             yield "threads"
+        case CanonOpt(opcode=opcode) if opcode in (OPT_GC, OPT_CORE_TYPE):
+            yield "values as references"
         case Limits(is64=True):
             yield "64-bit component memories"
         case _:

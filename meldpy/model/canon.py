@@ -27,7 +27,7 @@ class StringEncoding(Enum):
 @final
 @dataclass(frozen=True, slots=True)
 class CanonOpt:
-    """One canonical option as written: its opcode (0x00–0x07) and its index, if it has one.
+    """One canonical option as written: its opcode (0x00–0x09) and its index, if it has one.
 
     A tuple of these keeps presence and order; `resolve` turns it into `linked.CanonicalOptions`.
     """
@@ -38,6 +38,7 @@ class CanonOpt:
 
 OPT_UTF8, OPT_UTF16, OPT_LATIN1_UTF16 = 0x00, 0x01, 0x02
 OPT_MEMORY, OPT_REALLOC, OPT_POST_RETURN, OPT_ASYNC, OPT_CALLBACK = 0x03, 0x04, 0x05, 0x06, 0x07
+OPT_CORE_TYPE, OPT_GC = 0x08, 0x09
 
 
 @final
@@ -145,6 +146,8 @@ Canon: TypeAlias = "Lift | Lower | ResourceNew | ResourceDrop | ResourceRep | Ot
 __all__ = [
     "OPT_ASYNC",
     "OPT_CALLBACK",
+    "OPT_CORE_TYPE",
+    "OPT_GC",
     "OPT_LATIN1_UTF16",
     "OPT_MEMORY",
     "OPT_POST_RETURN",

@@ -13,9 +13,9 @@ from enum import Enum
 from typing import TypeAlias, final
 
 from meldpy.errors import Location
-from meldpy.model.builtins import Immediates, NoImmediates
+from meldpy.model.builtins import CoreTypeDefinition, Immediates, NoImmediates
 from meldpy.model.canon import BuiltinOp, StringEncoding
-from meldpy.model.core import CoreModule
+from meldpy.model.core import CoreModule, CoreValType, NumType
 from meldpy.model.extern import ExternName, ExternType, FuncType, TypeNode
 from meldpy.model.ids import (
     BuiltinId,
@@ -82,7 +82,8 @@ ComponentFunc: TypeAlias = "LiftFunc | ImportFunc"
 @final
 @dataclass(frozen=True, slots=True)
 class CanonicalOptions:
-    """`memory64`: the memory's address type is i64 (False without a memory)."""
+    """`memory64`: the memory's address type is i64 (False without a memory). `gc`, `core_type`: values are references,
+    and the core function has that type."""
 
     string_encoding: StringEncoding = StringEncoding.UTF8
     memory: MemoryId | None = None
@@ -91,6 +92,8 @@ class CanonicalOptions:
     post_return: CoreFunc | None = None
     async_: bool = False
     callback: CoreFunc | None = None
+    gc: bool = False
+    core_type: CoreTypeDefinition | None = None
 
 
 @final
@@ -208,6 +211,7 @@ class Resource:
     name: str
     location: Location
     aliases: tuple[str, ...] = ()
+    rep: CoreValType = NumType.I32
 
 
 # --- the outer boundary -------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeAlias, final
 
-from meldpy.errors import Location
+from meldpy.errors import Location, MeldError, UnsupportedError
 from meldpy.model.ids import BuiltinId, InstanceId, LiftId, LowerId, ResourceId
 from meldpy.model.linked import ComponentFunc, LinkedGraph, Module
 from meldpy.model.valtype import DefinedType, ResourceType
@@ -28,6 +28,14 @@ class Reason:
     text: str
     location: Location | None = None
     remedy: str | None = None
+
+    @classmethod
+    def of(cls, error: MeldError) -> Reason:
+        """What a refusal would say."""
+        if not isinstance(error, UnsupportedError):
+            return cls("limit", error.reason, error.location, error.remedy)
+        text = error.reason.removeprefix(f"unsupported {error.feature}: ")
+        return cls(error.feature, text, error.location, error.remedy)
 
 
 @final

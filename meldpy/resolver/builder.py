@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import final
 
 from meldpy.errors import DecodeError, LimitError, Location
-from meldpy.model.core import CoreModule, CoreSort, NameSection
+from meldpy.model.core import CoreModule, CoreSort, CoreValType, NameSection, NumType
 from meldpy.model.extern import ExternName, ExternType, FuncType
 from meldpy.model.ids import (
     BuiltinId,
@@ -67,6 +67,7 @@ class _ResourceDraft:
     dtor: CoreFunc | None
     name: str | None
     location: Location
+    rep: CoreValType = NumType.I32
     aliases: dict[str, None] = field(default_factory=dict)
 
 
@@ -134,10 +135,15 @@ class Builder:
         return CoreModuleInstance(minted, info, bound)
 
     def resource(
-        self, definer: InstanceId | None, dtor: CoreFunc | None, name: str | None, location: Location
+        self,
+        definer: InstanceId | None,
+        dtor: CoreFunc | None,
+        name: str | None,
+        location: Location,
+        rep: CoreValType = NumType.I32,
     ) -> ResourceId:
         minted = ResourceId(len(self._resources))
-        self._resources.append(_ResourceDraft(definer, dtor, name, location))
+        self._resources.append(_ResourceDraft(definer, dtor, name, location, rep))
         return minted
 
     def name_resource(self, resource: ResourceId, name: str) -> None:
@@ -223,7 +229,13 @@ class Builder:
             core_instances=tuple(self.core_instances),
             resources=tuple(
                 Resource(
-                    ResourceId(i), d.definer, d.dtor, self.resource_name(ResourceId(i)), d.location, tuple(d.aliases)
+                    ResourceId(i),
+                    d.definer,
+                    d.dtor,
+                    self.resource_name(ResourceId(i)),
+                    d.location,
+                    tuple(d.aliases),
+                    d.rep,
                 )
                 for i, d in enumerate(self._resources)
             ),

@@ -10,9 +10,12 @@ from typing import assert_never, final
 
 from meldpy.errors import DecodeError
 from meldpy.model import linked
+from meldpy.model.builtins import CoreTypeDefinition
 from meldpy.model.canon import (
     OPT_ASYNC,
     OPT_CALLBACK,
+    OPT_CORE_TYPE,
+    OPT_GC,
     OPT_LATIN1_UTF16,
     OPT_MEMORY,
     OPT_POST_RETURN,
@@ -45,6 +48,7 @@ from meldpy.model.linked import (
 from meldpy.records import dataclass
 from meldpy.resolver.builder import Builder
 from meldpy.resolver.builtins import evaluate_immediates
+from meldpy.resolver.coretypes import definition_of, rec_member
 from meldpy.resolver.scope import ComponentScope
 from meldpy.resolver.types import TypeEvaluator
 from meldpy.resolver.values import FuncValue
@@ -125,6 +129,8 @@ class _Options:
     post_return: CoreFunc | None = None
     async_: bool = False
     callback: CoreFunc | None = None
+    gc: bool = False
+    core_type: CoreTypeDefinition | None = None
 
 
 def _options(options: tuple[CanonOpt, ...], scope: ComponentScope, builder: Builder) -> CanonicalOptions:
@@ -145,6 +151,8 @@ def _options(options: tuple[CanonOpt, ...], scope: ComponentScope, builder: Buil
         post_return=read.post_return,
         async_=read.async_,
         callback=read.callback,
+        gc=read.gc,
+        core_type=read.core_type,
     )
 
 
@@ -162,6 +170,10 @@ def _read_option(option: CanonOpt, read: _Options, scope: ComponentScope) -> Non
             read.post_return = scope.core_funcs.get(_index(option))
         case code if code == OPT_CALLBACK:
             read.callback = scope.core_funcs.get(_index(option))
+        case code if code == OPT_GC:
+            read.gc = True
+        case code if code == OPT_CORE_TYPE:
+            read.core_type = definition_of(rec_member(scope.core_types.get(_index(option))))
         case _:
             raise DecodeError(f"unknown canonical option {option.opcode:#04x}")
 

@@ -39,7 +39,6 @@ from meldpy.model.component import (
     TypeSection,
     ValueSection,
 )
-from meldpy.model.core import NumType
 from meldpy.model.extern import ExternName, TypeExtern, TypeNode
 from meldpy.model.ids import InstanceId
 from meldpy.model.valtype import ResourceType
@@ -154,14 +153,8 @@ class Frame:
         if not isinstance(definition, ResourceTypeDef):
             return self.types.define(definition, self.scope)
         self.builder.count()
-        if definition.rep is not NumType.I32:
-            raise UnsupportedError(
-                "resource representation",
-                "a resource type is represented by something other than an i32",
-                remedy="build the component for a 32-bit memory",
-            )
         dtor = None if definition.dtor is None else self.scope.core_funcs.get(definition.dtor)
-        return ResourceType(self.builder.resource(self.scope.instance, dtor, None, self.scope.here))
+        return ResourceType(self.builder.resource(self.scope.instance, dtor, None, self.scope.here, definition.rep))
 
     def _alias(self, alias: Alias) -> None:
         self.builder.count()

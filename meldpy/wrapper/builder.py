@@ -198,6 +198,11 @@ class ComponentBuilder:
         self._close()
         return Component(tuple(self._sections))
 
+    @property
+    def core_types(self) -> int:
+        """How many core type indices there are so far."""
+        return self._counts.sizes[Sort.CORE_TYPE]
+
     # --- sections ------------------------------------------------------------------------------------------
     def _put(self, section: GroupedSection, item: Item) -> None:
         if self._open is not section:

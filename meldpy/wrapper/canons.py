@@ -9,9 +9,12 @@ from collections.abc import Callable
 from typing import assert_never
 
 from meldpy.errors import InternalError
+from meldpy.model.builtins import CoreTypeDefinition
 from meldpy.model.canon import (
     OPT_ASYNC,
     OPT_CALLBACK,
+    OPT_CORE_TYPE,
+    OPT_GC,
     OPT_LATIN1_UTF16,
     OPT_MEMORY,
     OPT_POST_RETURN,
@@ -41,8 +44,10 @@ def encoding_options(encoding: StringEncoding) -> list[CanonOpt]:
             assert_never(encoding)
 
 
-def option_list(options: CanonicalOptions, core: Callable[[CoreItem], int]) -> tuple[CanonOpt, ...]:
-    """All of `options`; `core` gives the index of a core item."""
+def option_list(
+    options: CanonicalOptions, core: Callable[[CoreItem], int], core_type: Callable[[CoreTypeDefinition], int]
+) -> tuple[CanonOpt, ...]:
+    """All of `options`; `core` gives the index of a core item, `core_type` of a core type."""
     written = encoding_options(options.string_encoding)
     for opcode, item in (
         (OPT_MEMORY, options.memory),
@@ -55,6 +60,10 @@ def option_list(options: CanonicalOptions, core: Callable[[CoreItem], int]) -> t
         written.append(CanonOpt(OPT_ASYNC))
     if options.callback is not None:
         written.append(CanonOpt(OPT_CALLBACK, core(options.callback)))
+    if options.core_type is not None:
+        written.append(CanonOpt(OPT_CORE_TYPE, core_type(options.core_type)))
+    if options.gc:
+        written.append(CanonOpt(OPT_GC))
     return tuple(written)
 
 

@@ -32,7 +32,7 @@ from meldpy.model.component import (
     Sort,
     SortIndex,
 )
-from meldpy.model.core import CoreSort, NumType
+from meldpy.model.core import CoreSort
 from meldpy.model.ids import (
     ComponentIndex,
     CoreFuncIndex,
@@ -75,6 +75,7 @@ from meldpy.records import dataclass
 from meldpy.wrapper.builder import ComponentBuilder, ExportPath
 from meldpy.wrapper.builtins import async_builtin
 from meldpy.wrapper.canons import option_list, resource_builtin
+from meldpy.wrapper.coretypes import shifted
 from meldpy.wrapper.exports import Exports
 from meldpy.wrapper.imports import Imports
 from meldpy.wrapper.scope import Entry, Scope
@@ -121,6 +122,7 @@ class _Whole:
         self.core_instances: dict[CoreInstanceId, CoreInstanceIndex] = {}
         self.core_items: dict[CoreItem, int] = {}
         self.lifts: dict[LiftId, FuncIndex] = {}
+        self.core_types: dict[CoreTypeDefinition, int] = {}
         self.instantiated: dict[InstanceId, ExportPath] = {}
         """Children, by the first of their instances."""
 
@@ -151,7 +153,7 @@ class _Whole:
             child = self.child_of[resource.definer]
             return self._child(child).alias(Sort.TYPE, child.piece.resources[resource.id])
         dtor = None if resource.dtor is None else CoreFuncIndex(self.core(resource.dtor))
-        return self.builder.define_type(ResourceTypeDef(NumType.I32, dtor))
+        return self.builder.define_type(ResourceTypeDef(resource.rep, dtor))
 
     def _resource(self, resource: ResourceId) -> TypeIndex:
         if resource not in self.plain.raw:
@@ -276,7 +278,7 @@ class _Whole:
                 assert_never(item)
 
     def options(self, options: CanonicalOptions) -> tuple[CanonOpt, ...]:
-        return option_list(options, self.core)
+        return option_list(options, self.core, self.core_type)
 
     # --- Indices: for built-ins -----------------------------------------------------------------------------------
     def type(self, node: DefinedType) -> TypeIndex:
@@ -286,9 +288,13 @@ class _Whole:
         return type if isinstance(type, PrimValType) else type_index(self.plain, type)
 
     def core_type(self, definition: CoreTypeDefinition) -> int:
-        """A core type of its own for each definition; a start function's type refers to no other (validation)."""
-        first, *_ = [self.builder.define_core_type(group) for group in definition.groups]
-        return first + definition.index
+        """The definition, and what it refers to, once: its groups fill a space of their own, behind what is there."""
+        if definition not in self.core_types:
+            first = self.builder.core_types
+            for group in definition.groups:
+                self.builder.define_core_type(shifted(group, first))
+            self.core_types[definition] = first + definition.index
+        return self.core_types[definition]
 
     # --- what is exported -------------------------------------------------------------------------------------------
     def _prepare_exports(self) -> None:

@@ -14,6 +14,7 @@ from wasmtime import Engine, Store, wat2wasm
 from wasmtime import component as wc
 
 import meldpy
+from meldpy.binary.decode import decode_component
 from meldpy.errors import LimitError, LinkError, UnsupportedError, UsageError
 from meldpy.fixture import Fixture, Form, Stage
 from meldpy.fixture.compare import compare
@@ -21,6 +22,7 @@ from meldpy.fixture.files import components, composed
 from meldpy.fixture.prove import fixture_exports, fixture_hides
 from meldpy.fixture.scenario import run_scenario, same
 from meldpy.fixture.shape import scan
+from meldpy.model.component import ComponentSection
 from meldpy.pipeline import FuseInput, FuseOptions
 from tests.support.fixtures import all_fixtures
 from tests.support.kept import fuse_keeping, linked, with_code
@@ -190,6 +192,53 @@ def test_a_lone_input_that_cannot_be_evaluated_comes_out_as_it_went_in() -> None
     for options in (FuseOptions(flat=True), FuseOptions(strict=True), FuseOptions(hides=("x",))):
         with pytest.raises(UnsupportedError):
             meldpy.fuse([data], replace(options, validate=False))
+
+
+I64 = """
+(component
+  (component $p
+    (core module $m (memory (export "m") i64 1) (func (export "dtor") (param i64)))
+    (core instance $i (instantiate $m))
+    (type $r (resource (rep i64) (dtor (core func $i "dtor"))))
+    (export "r" (type $r)))
+  (instance $i (instantiate $p))
+  (export "i" (instance $i)))
+"""
+REFERENCES = """
+(component
+  (core module $m (func (export "f") (result i32) (i32.const 7)))
+  (core instance $i (instantiate $m))
+  (core type $shape (struct (field (mut i32))))
+  (core type $ty (func (result i32)))
+  (func $f (result u32) (canon lift (core func $i "f") gc))
+  (export "f" (func $f)))
+"""
+
+
+@pytest.mark.parametrize(("text", "feature"), [(I64, "resource representation"), (REFERENCES, "canonical option")])
+def test_forms_that_no_adapter_knows_are_kept(text: str, feature: str) -> None:
+    other = FuseInput("provider", "provider", bytes(wat2wasm(PROVIDER.replace('"f"', '"g"'))))
+    mine = FuseInput("odd", "odd", bytes(wat2wasm(text)))
+    result = meldpy.fuse([mine, other])
+    (kept,) = result.report.kept
+    assert kept.input == "odd"
+    assert [reason.feature for reason in kept.reasons] == [feature]
+    assert not kept.reasons[0].text.startswith("unsupported")
+    assert result.report.groups == 1
+    with pytest.raises(UnsupportedError, match=f"unsupported {feature}"):
+        meldpy.fuse([mine, other], FuseOptions(flat=True))
+
+
+def test_an_instance_that_is_all_there_is_lies_in_the_root() -> None:
+    """A component around one async instance: nothing is nested that need not be."""
+    text = ASYNC.strip().replace("(component", "(component $inner", 1)
+    outer = f'(component {text} (instance $i (instantiate $inner)) (export "f" (func $i "f")))'
+    options = FuseOptions(exports=("f",))
+    result = meldpy.fuse([FuseInput("outer", "outer", bytes(wat2wasm(outer)))], options)
+    assert len(result.report.kept) == 1
+    assert not [
+        section for section in decode_component(result.bytes, "").sections if isinstance(section, ComponentSection)
+    ]
 
 
 # --- the order of initialisation --------------------------------------------------------------------------------------

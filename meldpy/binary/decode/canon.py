@@ -14,6 +14,8 @@ from meldpy.binary.sections import BUILTIN_IMMEDIATES, CanonOp, Imm, Limit
 from meldpy.model.canon import (
     OPT_ASYNC,
     OPT_CALLBACK,
+    OPT_CORE_TYPE,
+    OPT_GC,
     OPT_LATIN1_UTF16,
     OPT_MEMORY,
     OPT_POST_RETURN,
@@ -35,8 +37,8 @@ from meldpy.model.canon import (
 from meldpy.model.ids import CoreFuncIndex, FuncIndex
 
 BUILTINS: Final = {op.value[0]: op for op in BuiltinOp}
-PLAIN_OPTIONS: Final = (OPT_UTF8, OPT_UTF16, OPT_LATIN1_UTF16, OPT_ASYNC)
-INDEXED_OPTIONS: Final = (OPT_MEMORY, OPT_REALLOC, OPT_POST_RETURN, OPT_CALLBACK)
+PLAIN_OPTIONS: Final = (OPT_UTF8, OPT_UTF16, OPT_LATIN1_UTF16, OPT_ASYNC, OPT_GC)
+INDEXED_OPTIONS: Final = (OPT_MEMORY, OPT_REALLOC, OPT_POST_RETURN, OPT_CALLBACK, OPT_CORE_TYPE)
 
 
 def canon_opt(r: Reader) -> CanonOpt:

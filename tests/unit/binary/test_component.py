@@ -326,7 +326,7 @@ REFUSED = {
     "unknown composite type 0x02": (_section(3, b"\x01\x50\x01\x01\x02"), 14),
     "unknown canonical definition 0x07": (_section(8, b"\x01\x07"), 11),
     "sort of a lifted item must be 0x00": (_section(8, b"\x01\x00\x01\x00\x00\x00"), 12),
-    "unknown canonical option 0x08": (_section(8, b"\x01\x01\x00\x00\x01\x08\x00"), 15),
+    "unknown canonical option 0x0a": (_section(8, b"\x01\x01\x00\x00\x01\x0a\x00"), 15),
     "11 canonical options, more than 10": (_section(8, b"\x01\x01\x00\x00\x0b" + b"\x00" * 11), 14),
     "unknown flag of a built-in 0x02": (_section(8, b"\x01\x06\x02"), 12),
     "unknown name form 0x03": (_section(10, b"\x01\x03\x01a\x01\x00"), 11),

@@ -22,7 +22,8 @@ GATED = {
     "threads": "(component (core func (canon thread.index)))",
     "error-context": "(component (core func (canon error-context.drop)))",
     "fixed-length lists": "(component (type (list u8 4)))",
-    "64-bit component memories": config._GATED[3].probe,
+    "values as references": config._GATED[3].probe,
+    "64-bit component memories": config._GATED[4].probe,
 }
 
 

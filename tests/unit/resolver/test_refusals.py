@@ -102,10 +102,9 @@ def test_what_cannot_cross_the_outer_boundary_is_refused(wat: str, feature: str)
         (ValueSection((Value(PrimValType.U8, b"\0"),), (9,)), "component-level values"),
         (ImportSection((Import(N("v"), ValueDesc(None, PrimValType.U8)),), (9,)), "component-level values"),
         (ExportSection((Export(N("v"), SortIndex(Sort.VALUE, 0)),), (9,)), "component-level values"),
-        (TypeSection((ResourceTypeDef(NumType.I64),), (9,)), "resource representation"),
     ],
 )
-def test_values_start_and_other_representations_are_refused(section: Section, feature: str) -> None:
+def test_values_and_start_are_refused(section: Section, feature: str) -> None:
     with pytest.raises(UnsupportedError) as caught:
         graph_of_sections(section)
     assert caught.value.feature == feature
