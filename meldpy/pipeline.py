@@ -54,11 +54,16 @@ __all__ = [
 @final
 @dataclass(frozen=True, slots=True)
 class FuseInput:
-    """One input. `name`: how the command line and messages call it; `source`: where it came from."""
+    """One input. `name`: how the command line and messages call it; `source`: where it came from.
+
+    given: somebody gave it that name, which the output's name section then has; a name that is only that of its file
+    is not written, because where a file lies and what it is called must not change the output.
+    """
 
     name: str
     source: str
     data: bytes
+    given: bool = True
 
 
 @final
@@ -205,6 +210,7 @@ def build(graph: LinkedGraph, options: FuseOptions) -> tuple[Component, list[str
 def build_core(graph: LinkedGraph, options: FuseOptions) -> tuple[CoreModule, list[str], int]:
     """The same for a core output, which has no carriers."""
     from meldpy.core_output import in_one_memory, present
+    from meldpy.resolver import as_users_call
     from meldpy.wrapper import world_type
 
     fused, notes = merged(graph, options)
@@ -214,7 +220,9 @@ def build_core(graph: LinkedGraph, options: FuseOptions) -> tuple[CoreModule, li
     module = present(graph, fused, world)
     if options.memory == "single":
         # Rebase: for engines that have one memory only.
-        module = in_one_memory(module, fused.memory_names, memory_limits(options.memory_max), rebasing_tools())
+        module = in_one_memory(
+            module, as_users_call(graph, fused.memory_names), memory_limits(options.memory_max), rebasing_tools()
+        )
     return module, notes, 0
 
 
@@ -254,17 +262,19 @@ def merged(graph: LinkedGraph, options: FuseOptions) -> tuple[FusedModule, list[
     from meldpy.debug import needs_positions
     from meldpy.kernel.reindex import reindex
     from meldpy.merger import MergeOptions, merge
+    from meldpy.resolver import with_written_names
 
     # Analyse: what is live, what throws, what leaves, which calls only go through wit-component's shim.
     facts = analyse(graph, scan)
+    named = with_written_names(graph)
     # Adapt: code for every crossing, with symbolic references, before anything has an index.
     opaque = declared_opaque(graph, options.opaque_reps)
-    adapted = adapt(graph, facts, RuntimeLibrary(), opaque, core=options.core)
+    adapted = adapt(named, facts, RuntimeLibrary(), opaque, core=options.core)
     # Merge: the physical link; identities become indices of one core module and its carriers.
     keep_dwarf = options.dwarf != "drop" and options.memory != "single"
     moves = needs_positions((module.module for module in graph.modules), keep_dwarf)
     merge_options = MergeOptions(version=__version__, names=NameStyle(options.names), positions=moves)
-    fused = merge(graph, facts, adapted, reindex, scan, merge_options)
+    fused = merge(named, facts, adapted, reindex, scan, merge_options)
     # Carry: the custom sections that hold offsets into the code, or speak of it. A single memory moves code once more.
     if options.memory == "single":
         carried = dropped_note(fused.dropped_customs)
@@ -346,11 +356,11 @@ def _named(position: int, item: FuseInput | str | Path | bytes) -> FuseInput:
             return item
         case bytes():
             name = f"input{position + 1}"
-            return FuseInput(name, name, item)
+            return FuseInput(name, name, item, given=False)
         case _:
             path = Path(item)
             try:
-                return FuseInput(utf8_name(path.stem), str(path), path.read_bytes())
+                return FuseInput(utf8_name(path.stem), str(path), path.read_bytes(), given=False)
             except OSError as error:
                 raise FileError(f"cannot read {path}: {error.strerror or error}") from error
 
@@ -374,7 +384,10 @@ def link(components: Sequence[tuple[FuseInput, Component]], options: FuseOptions
     from meldpy.resolver import ResolveOptions, ResolverInput, resolve
 
     return resolve(
-        [ResolverInput(item.name, item.source, len(item.data), component) for item, component in components],
+        [
+            ResolverInput(item.name, item.source, len(item.data), component, item.given)
+            for item, component in components
+        ],
         ResolveOptions(
             strict=options.strict,
             allow_imports=options.allow_imports,

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from meldpy.cli.advice import advise
-from meldpy.cli.io import read_inputs, refuse_overwriting, refuse_terminal, write_output
+from meldpy.cli.io import leftovers, read_inputs, refuse_overwriting, refuse_terminal, write_output
 from meldpy.cli.rest import kept_notes, rest_words
 from meldpy.cli.settings import Settings, verbosity
 from meldpy.engine import tools
@@ -187,6 +187,8 @@ def fuse(
 
         described = json.dumps(manifest(read_surface(result.bytes)), indent=2) + "\n"
         write_output(core_manifest, described.encode())
+    for left in leftovers(output):
+        settings.say(f"{left} is what a run left that was killed; it can be deleted")
     settings.say(summary(result, output, time.perf_counter() - began))
 
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import signal
 import stat
 import sys
 import tempfile
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from meldpy.errors import FileError, UsageError
 from meldpy.pipeline import FuseInput, utf8_name
@@ -36,12 +40,12 @@ def read_input(argument: str) -> FuseInput:
     """One input: a path, `NAME=path`, or `-` for stdin. Raises FileError if it cannot be read."""
     name, path = _split(argument)
     if path == "-":
-        return FuseInput(utf8_name(name or "stdin"), STDIN, _read_stdin())
+        return FuseInput(utf8_name(name or "stdin"), STDIN, _read_stdin(), given=bool(name))
     try:
         data = Path(path).read_bytes()
     except (OSError, ValueError) as error:
         raise FileError(f"cannot read {path}: {_words(error)}") from error
-    return FuseInput(utf8_name(name or Path(path).stem), path, data)
+    return FuseInput(utf8_name(name or Path(path).stem), path, data, given=bool(name))
 
 
 def _read_stdin() -> bytes:
@@ -96,7 +100,8 @@ def write_output(output: str | None, data: bytes) -> None:
     """Write to a file, or to stdout for None and `-`. Raises FileError if that cannot be done.
 
     A regular file is replaced as a whole (through a temporary file beside it; symbolic links are followed, the mode
-    is kept), so that it holds either what it held before or all of `data`. Devices and pipes are written in place.
+    is kept), so that it holds either what it held before or all of `data`; a signal that ends us waits until then.
+    Devices and pipes are written in place.
     """
     if output is None or output == "-":
         _write_stdout(data)
@@ -127,8 +132,53 @@ def _write_file(output: str, data: bytes) -> None:
     _replace(os.path.realpath(output), data, _new_file_mode() if mode is None else stat.S_IMODE(mode))
 
 
+def leftovers(output: str | None) -> list[str]:
+    """Temporary files beside `output` that no run is writing any more: it was killed, and could not tidy up."""
+    if output is None or output == "-":
+        return []
+    folder = os.path.dirname(os.path.realpath(output))
+    found = []
+    with contextlib.suppress(OSError, ValueError):
+        for entry in os.scandir(folder):
+            ours = entry.name.startswith(_PREFIX) and entry.name.endswith(_SUFFIX)
+            if ours and time.time() - entry.stat(follow_symlinks=False).st_mtime > _ABANDONED:
+                found.append(entry.path)
+    return sorted(found)
+
+
+_PREFIX, _SUFFIX = ".meld-", ".tmp"
+_ABANDONED = 600
+"""Seconds without a write after which a temporary file is nobody's: writing a large output takes a few."""
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Lets a signal that ends us wait until the temporary file is gone: it is a matter of moments.
+
+    A handler of ours is needed for that: the engine has threads of its own, and blocking signals in one is not enough.
+    """
+    waiting: list[int] = []
+    previous: dict[int, Any] = {}
+    try:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                if signal.getsignal(number) not in (None, signal.SIG_IGN):
+                    previous[number] = signal.signal(number, lambda which, _: waiting.append(which))
+        yield
+    finally:
+        for each, handler in previous.items():
+            signal.signal(each, handler)
+        for caught in waiting[:1]:
+            signal.raise_signal(caught)
+
+
 def _replace(path: str, data: bytes, mode: int) -> None:
-    handle, temporary = tempfile.mkstemp(prefix=".meld-", suffix=".tmp", dir=os.path.dirname(path))
+    with _undisturbed():
+        _write_and_rename(path, data, mode)
+
+
+def _write_and_rename(path: str, data: bytes, mode: int) -> None:
+    handle, temporary = tempfile.mkstemp(prefix=_PREFIX, suffix=_SUFFIX, dir=os.path.dirname(path))
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)

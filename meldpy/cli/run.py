@@ -29,9 +29,10 @@ def run(
     directories: tuple[str, ...],
     variables: tuple[str, ...],
 ) -> int:
-    """Run a component with WASI 0.2: a command, or with --invoke one exported function.
+    """Run a component with WASI 0.2 and wasi:http: a command, or with --invoke one exported function.
 
-    A function of an exported interface is named `ns:pkg/iface@1.0.0.f`, or by its own name where that is unique.
+    A function of an exported interface is named `ns:pkg/iface@1.0.0#f` or `ns:pkg/iface@1.0.0.f`, or by its own name
+    where that is unique.
     What follows `--`, and options that meld does not know, go to the guest. The exit code is the guest's; 134 says
     that it trapped.
     """
@@ -105,8 +106,8 @@ def _command(exports: list[tuple[str, ...]]) -> str:
 
 
 def _find(exports: list[tuple[str, ...]], name: str) -> tuple[str, ...]:
-    """The one export called `name`, by its full path or by its last part."""
-    full = [path for path in exports if ".".join(path) == name]
+    """The one export called `name`, by its full path (`#` or a dot between its parts) or by its last part."""
+    full = [path for path in exports if name in (".".join(path), "#".join(path))]
     found = full or [path for path in exports if path[-1] == name]
     if len(found) == 1:
         return found[0]

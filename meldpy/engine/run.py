@@ -1,4 +1,4 @@
-"""Run a component under the embedded wasmtime, with WASI 0.2: a command, or one exported function.
+"""Run a component under the embedded wasmtime, with WASI 0.2 and wasi:http: a command, or one exported function.
 
 The guest's exit code is the caller's to pass on; a trap is reported as such. Failures that are not the guest's
 (the component needs an import that nothing provides, say) are EngineErrors.
@@ -15,7 +15,7 @@ from wasmtime import component
 from meldpy.engine.calls import StillRunning, call
 from meldpy.engine.config import base_config, full_engine
 from meldpy.engine.values import to_text, to_value
-from meldpy.engine.wave import parse_call
+from meldpy.engine.wave import Name, parse_call
 from meldpy.engine.words import causes_of
 from meldpy.errors import EngineError, UsageError
 from meldpy.records import dataclass, field
@@ -68,6 +68,9 @@ def invoke(data: bytes, path: Sequence[str], call: str, environment: Environment
     params, result = _type(store, func, path[-1])
     _, trees = parse_call(call)
     trees = () if trees is None else trees
+    left_out = [of for _, of in params[len(trees) :]]
+    if all(isinstance(of, component.OptionType) for of in left_out):
+        trees += tuple(Name("none") for _ in left_out)  # WAVE lets them be left out at the end
     if len(trees) != len(params):
         raise UsageError(f"{path[-1]} takes {len(params)} arguments, {len(trees)} were given")
     arguments = [to_value(tree, of) for tree, (_, of) in zip(trees, params, strict=True)]
@@ -81,6 +84,9 @@ def _instantiate(data: bytes, environment: Environment) -> tuple[wasmtime.Store,
     linker.add_wasip2()
     store = wasmtime.Store(engine)
     store.set_wasi(_wasi(environment))
+    if any(name.startswith("wasi:http/") for name in compiled.type.imports(engine)):
+        linker.add_wasi_http()
+        store.set_wasi_http()
     try:
         return store, linker.instantiate(store, compiled)
     except wasmtime.ExitTrap as done:
@@ -88,9 +94,40 @@ def _instantiate(data: bytes, environment: Environment) -> tuple[wasmtime.Store,
     except wasmtime.WasmtimeError as error:
         if _is_trap(error):
             return Outcome(TRAP_CODE, trap=str(error))
-        newer = any(name.startswith("wasi:") and "@0.3" in name for name in compiled.type.imports(engine))
-        remedy = "the embedded engine has WASI 0.2; run it with the wasmtime command" if newer else None
-        raise EngineError("the component cannot be instantiated", causes=causes_of(error), remedy=remedy) from error
+        raise _not_instantiated(engine, compiled, causes_of(error)) from error
+
+
+_PROVIDED = "meld run gives WASI 0.2, wasi:http included"
+
+
+def _not_instantiated(engine: wasmtime.Engine, compiled: component.Component, causes: tuple[str, ...]) -> EngineError:
+    """What is imported that nothing provides, and who could; the engine names only the first of them."""
+    imports = compiled.type.imports(engine)
+    wanted = [name for name, item in imports.items() if not name.startswith("wasi:") and _is_wanted(engine, item.ty)]
+    if wanted:
+        listed = ", ".join(f"`{name}`" for name in wanted)
+        it = "it" if len(wanted) == 1 else "them"
+        return EngineError(
+            f"the component imports {listed}, and nothing provides {it}",
+            causes=causes,
+            remedy=f"fuse it with a component that exports {it} (meld fuse FILE PROVIDER -o OUT), or run it in a host"
+            f" that has {it}; {_PROVIDED}",
+        )
+    other = next((name for name in imports if any(f"`{name}`" in cause for cause in causes)), None)
+    if other is None:
+        return EngineError("the component cannot be instantiated", causes=causes)
+    return EngineError(
+        f"the component imports `{other}`, which the embedded engine does not have",
+        causes=causes,
+        remedy=f"{_PROVIDED}; the wasmtime command has more, or another component may provide it",
+    )
+
+
+def _is_wanted(engine: wasmtime.Engine, item: object) -> bool:
+    """Whether a host must provide something for the import: value types follow from the component itself."""
+    if isinstance(item, component.ComponentInstanceType):
+        return any(_is_wanted(engine, inner.ty) for inner in item.exports(engine).values())
+    return isinstance(item, component.FuncType | component.ResourceType)
 
 
 def _compile(data: bytes) -> tuple[wasmtime.Engine, component.Component]:

@@ -1,12 +1,15 @@
 """The `wasm-tools` command, where it is installed: a second opinion, and the printer of text.
 
-Nothing depends on it but `--wat`; a missing or failing `wasm-tools` never changes an answer.
+Nothing depends on it but `--wat`; a missing or failing `wasm-tools` never changes an answer. Other programs have that
+name too, one of them on PyPI: what `--version` prints tells, and another program is as good as none.
 """
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
+from functools import cache
 
 from meldpy.engine.words import causes_in
 from meldpy.errors import EngineError
@@ -15,9 +18,23 @@ _TIMEOUT = 60
 """Seconds that one call may take."""
 
 
+_VERSION = re.compile(r"wasm-tools \d+\.\d+\.\d+\b")
+
+
 def available() -> bool:
-    """Whether there is a `wasm-tools` on the PATH."""
-    return shutil.which("wasm-tools") is not None
+    """Whether there is a `wasm-tools` on the PATH, and it is the one of the Bytecode Alliance."""
+    path = shutil.which("wasm-tools")
+    return path is not None and _is_genuine(path)
+
+
+@cache
+def _is_genuine(path: str) -> bool:
+    """By what the program says of itself; one that says nothing in time is another."""
+    try:
+        done = subprocess.run([path, "--version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0 and _VERSION.match(done.stdout.decode("utf-8", "replace")) is not None
 
 
 def _run(arguments: list[str], data: bytes) -> subprocess.CompletedProcess[bytes]:
@@ -40,8 +57,10 @@ def validation_message(data: bytes) -> list[str]:
 def require() -> None:
     """Raise EngineError if there is no `wasm-tools`: better before the work than after it."""
     if not available():
+        path = shutil.which("wasm-tools")
+        other = "" if path is None else f", and {path} is another program, by what its --version prints"
         raise EngineError(
-            "printing text needs the wasm-tools command",
+            f"printing text needs the wasm-tools command of the Bytecode Alliance{other}",
             remedy="install it (`cargo install --locked wasm-tools`), or leave out --wat",
         )
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 import struct
-from typing import Any
+from collections.abc import Collection
+from typing import Any, TypeGuard
 
 from wasmtime import component as wt
 
-from meldpy.engine.wave import CLOSERS, Braces, Char, Name, Number, Sequence, Text, Tree
+from meldpy.engine.wave import CLOSERS, KEYWORDS, Braces, Char, Name, Number, Sequence, Text, Tree
 from meldpy.errors import UsageError
 
 # --- to engine values ------------------------------------------------------------------------------
@@ -32,13 +33,13 @@ _INTEGERS: dict[type, tuple[int, int, str]] = {
 def to_value(tree: Tree, type_: wt.ValType) -> Any:
     """The engine's value of `type_` for what was written. Raises UsageError where they do not fit."""
     match type_, tree:
-        case wt.Bool(), Name(label="true" | "false", payload=None):
+        case wt.Bool(), Name(keyword="true" | "false"):
             return tree.label == "true"
         case wt.Char(), Char():
             return tree.value
         case wt.String(), Text():
             return tree.value
-        case wt.F32() | wt.F64(), Number() | Name(label="nan" | "inf", payload=None):
+        case wt.F32() | wt.F64(), Number() | Name(keyword="nan" | "inf"):
             return float(tree.text if isinstance(tree, Number) else tree.label)
         case wt.ListType(), Sequence(open="["):
             items = [to_value(item, type_.element) for item in tree.items]
@@ -49,14 +50,15 @@ def to_value(tree: Tree, type_: wt.ValType) -> Any:
             return _record(tree, type_)
         case wt.FlagsType(), Braces():
             return _flags(tree, type_)
-        case wt.EnumType(), Name(payload=None) if tree.label in type_.names:
+        case wt.EnumType(), Name(payload=None, keyword=None) if tree.label in type_.names:
             return tree.label
         case wt.VariantType() | wt.OptionType() | wt.ResultType(), _:
             return _variant(tree, type_)
         case _, Number() if type(type_) in _INTEGERS:
             return _integer(tree, *_INTEGERS[type(type_)])
         case _:
-            raise UsageError(f"{_show(tree)} does not fit the type {type_name(type_)}")
+            cases = type_.names if isinstance(type_, wt.EnumType) else ()
+            raise UsageError(f"{_show(tree)} does not fit the type {type_name(type_)}{_hint(tree, cases)}")
 
 
 def _integer(tree: Number, low: int, high: int, name: str) -> int:
@@ -94,18 +96,28 @@ def _flags(tree: Braces, type_: wt.FlagsType) -> set[str]:
 
 
 def _variant(tree: Tree, type_: wt.VariantType | wt.OptionType | wt.ResultType) -> Any:
-    """A case with its payload. `some(x)` and `ok(x)` may be written as `x`, as WAVE has it."""
+    """A case with its payload. `some(x)` and `ok(x)` may be written as `x`, unless that is such a value itself."""
     cases = dict(type_._cases())
+    of_keywords = not isinstance(type_, wt.VariantType)
     for case, of in cases.items():
-        if isinstance(tree, Name) and tree.label == case and (tree.payload is None) == (of is None):
+        if _is_written(tree, case, of is not None) and (tree.keyword is not None) == of_keywords:
             payload = None if of is None or tree.payload is None else to_value(tree.payload, of)
             return wt.Variant(case, payload) if type_._tagged() else payload
     implied = {wt.OptionType: "some", wt.ResultType: "ok"}.get(type(type_))
     of = None if implied is None else cases[implied]
-    if implied is None or of is None:
-        raise UsageError(f"{_show(tree)} is not a case of {type_name(type_)}")
+    if implied is None or of is None or isinstance(of, wt.OptionType | wt.ResultType):
+        raise UsageError(f"{_show(tree)} is not a case of {type_name(type_)}{_hint(tree, cases)}")
     payload = to_value(tree, of)
     return wt.Variant(implied, payload) if type_._tagged() else payload
+
+
+def _is_written(tree: Tree, case: str, payload: bool) -> TypeGuard[Name]:
+    return isinstance(tree, Name) and tree.label == case and (tree.payload is not None) == payload
+
+
+def _hint(tree: Tree, cases: Collection[str]) -> str:
+    """A case that is called as a keyword must say so."""
+    return f"; the case is written %{tree.label}" if isinstance(tree, Name) and tree.keyword in cases else ""
 
 
 def _show(tree: Tree) -> str:
@@ -115,7 +127,8 @@ def _show(tree: Tree) -> str:
         case Text(value=value) | Char(value=value):
             return repr(value)
         case Name(label=label, payload=payload):
-            return label if payload is None else f"{label}(…)"
+            text = f"%{label}" if tree.escaped and label in KEYWORDS else label
+            return text if payload is None else f"{text}(…)"
         case Sequence(open=opener):
             return f"{opener}…{CLOSERS[opener]}"
         case Braces():
@@ -194,11 +207,8 @@ def _is_case(value: Any, of: wt.ValType | None) -> bool:
     return isinstance(value, tuple(classes))
 
 
-_KEYWORDS = frozenset({"true", "false", "some", "none", "ok", "err", "inf", "nan"})
-
-
 def _label(label: str) -> str:
-    return f"%{label}" if label in _KEYWORDS else label
+    return f"%{label}" if label in KEYWORDS else label
 
 
 def _escaped(text: str, quote: str) -> str:

@@ -321,11 +321,15 @@ class OpenImport:
 @final
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One input file: display name (stem or NAME= of the command line), source as given, size in bytes."""
+    """One input file: display name (stem or NAME= of the command line), source as given, size in bytes.
+
+    given: the name was given, rather than taken from the file; only then may it get into the output.
+    """
 
     name: str
     source: str
     size: int
+    given: bool = True
 
 
 @final

@@ -5,5 +5,17 @@ from meldpy.resolver.inputs import Link, ResolveOptions, ResolverInput, parse_li
 from meldpy.resolver.nearmiss import words as near_miss_words
 from meldpy.resolver.resolve import resolve
 from meldpy.resolver.restrict import restrict
+from meldpy.resolver.written import as_users_call, with_written_names
 
-__all__ = ["Caps", "Link", "ResolveOptions", "ResolverInput", "near_miss_words", "parse_link", "resolve", "restrict"]
+__all__ = [
+    "Caps",
+    "Link",
+    "ResolveOptions",
+    "ResolverInput",
+    "as_users_call",
+    "near_miss_words",
+    "parse_link",
+    "resolve",
+    "restrict",
+    "with_written_names",
+]

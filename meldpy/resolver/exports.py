@@ -16,6 +16,7 @@ from typing import final
 from meldpy.errors import LinkError, Location
 from meldpy.model.extern import ExternName, TypeNode
 from meldpy.model.ids import ResourceId
+from meldpy.model.linked import OpenImport
 from meldpy.model.valtype import DefinedType, ResourceType
 from meldpy.records import dataclass, replace
 from meldpy.resolver.byhand import unknown
@@ -70,11 +71,13 @@ def choose_exports(
     is_defined: Callable[[ResourceId], bool],
     importable: Importable,
     determined: Iterable[Determined] = (),
+    open_imports: Sequence[OpenImport] = (),
 ) -> Choice:
     """The exports of the fused component.
 
     is_defined: whether a resource type is defined by an input (rather than imported from outside).
     determined: types that equal others and may need a name; those that are `importable` are not exported for that.
+    open_imports: what could have been meant to use exports of one name.
     LinkError for names that mean nothing, names that may not stand side by side, and hidden types that are needed.
     """
     roots = _roots(candidates, options.roots)
@@ -85,7 +88,7 @@ def choose_exports(
     types.add(_type_exports(determined, types))
     exports = types.closure(list(wanted), hidden)
     exports = _renamed(exports)
-    _refuse_clashes(exports, roots)
+    _refuse_clashes(exports, roots, open_imports)
     left = [] if options.roots else [c for c in candidates if c.library and not c.consumed]
     return Choice(
         tuple(exports),
@@ -118,7 +121,7 @@ def _named(candidates: Sequence[Candidate], text: str, flag: str) -> list[Candid
     return found
 
 
-def _refuse_clashes(chosen: Iterable[Candidate], roots: frozenset[str]) -> None:
+def _refuse_clashes(chosen: Iterable[Candidate], roots: frozenset[str], open_imports: Sequence[OpenImport]) -> None:
     found = clash((candidate.name.name, candidate) for candidate in chosen)
     if found is None:
         return
@@ -131,15 +134,27 @@ def _refuse_clashes(chosen: Iterable[Candidate], roots: frozenset[str]) -> None:
             " cannot both export: case and hyphens do not tell names apart"
         )
     hide = f"--hide {candidate.full_name}"
-    both_roots = other.input in roots and candidate.input in roots
-    raise LinkError(
-        reason,
-        candidate.location,
-        causes=(f"the other export is at {other.location}",),
-        remedy=f"say whose exports you want, for example --root {other.input}, or leave one out: {hide}"
-        if both_roots
-        else f"leave one out, for example with {hide}",
-    )
+    links = _links(open_imports, (other, candidate))
+    if links:
+        remedy = f"if they are meant for open imports, say which is which, for example {links}; else"
+        remedy += f" say whose exports you want: --root {other.input}, or leave one out: {hide}"
+    elif other.input in roots and candidate.input in roots:
+        remedy = f"say whose exports you want, for example --root {other.input}, or leave one out: {hide}"
+    else:
+        remedy = f"leave one out, for example with {hide}"
+    causes = (f"the other export is at {other.location}",)
+    raise LinkError(reason, candidate.location, causes=causes, remedy=remedy)
+
+
+def _links(open_imports: Iterable[OpenImport], exports: Sequence[Candidate]) -> str:
+    """The options that give each import one of `exports` that comes near what it asks for, in turn."""
+    wanting = [
+        (import_, near)
+        for import_ in open_imports
+        if (near := [e for e in exports if any((m.provider, m.export) == (e.input, e.name.name) for m in import_.near)])
+    ]
+    chosen = ((import_, near[turn % len(near)]) for turn, (import_, near) in enumerate(wanting[:2]))
+    return " ".join(f"--link {i.importer}:{i.name.name}={export.full_name}" for i, export in chosen)
 
 
 def _type_exports(determined: Iterable[Determined], types: _Types) -> list[Candidate]:

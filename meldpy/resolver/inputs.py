@@ -15,12 +15,16 @@ from meldpy.resolver.values import InstanceValue, Item, NamedItem
 @final
 @dataclass(frozen=True, slots=True)
 class ResolverInput:
-    """One decoded input. `name` is its display name, `source` the path as given, `size` in bytes."""
+    """One decoded input. `name` is its display name, `source` the path as given, `size` in bytes.
+
+    given: the name was given, rather than taken from the file.
+    """
 
     name: str
     source: str
     size: int
     component: Component
+    given: bool = True
 
 
 @final

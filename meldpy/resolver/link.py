@@ -99,7 +99,7 @@ def export_chosen(
     """
     named = {node for import_ in builder.imports for node in introduced(import_.type)}
     importable = Importable(determined, named, builder.is_defined)
-    choice = choose_exports(candidates, options, builder.is_defined, importable, determined)
+    choice = choose_exports(candidates, options, builder.is_defined, importable, determined, builder.open_imports)
     taken = {strong(import_.name.name) for import_ in builder.imports}
     for type_ in importable.needed(node for c in choice.exports for node in mentioned_by(c.item)):
         name = free(type_.name, taken)

@@ -334,6 +334,7 @@ def guest(tmp_path: Path) -> str:
     ("call", "out"),
     [
         ("my:pkg/two@1.0.0.add(250, -7)", "243\n"),
+        ("my:pkg/one@1.0.0#add(250, -7)", "243\n"),
         ("trap-here()", None),
         ("echo({on: true, colour: green, list: [1, 65535]})", "{on: true, colour: green, list: [1, 65535]}\n"),
         ("echo({list: [], colour: red, on: false})", "{on: false, colour: red, list: []}\n"),

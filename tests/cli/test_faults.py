@@ -452,12 +452,16 @@ FAKES = {
 }
 
 
+GENUINE = 'if [ "$1" = --version ]; then echo "wasm-tools 1.250.0 (0123456789 2026-01-01)"; exit 0; fi'
+
+
 @pytest.fixture(params=FAKES)
 def fake_tools(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A PATH with nothing but a `wasm-tools` that does not do its job."""
+    """A PATH with nothing but a `wasm-tools` that does not do its job, though it says that it is one."""
     folder, script = tmp_path / "bin", FAKES[request.param]
     folder.mkdir()
     if script is not None:
+        script = script.replace("#!/bin/sh\n", f"#!/bin/sh\n{GENUINE}\n")
         (folder / "wasm-tools").write_text(script)
         (folder / "wasm-tools").chmod(0o755)
     for tool in ("cat", "sleep"):
@@ -487,3 +491,39 @@ def test_wasm_tools_cannot_spoil_anything(
     assert "error: the component is invalid" in capsys.readouterr().err, "the engine's word counts"
     assert fuse(target) == 0
     assert tree(out) == {"out.wasm": fused}
+
+
+@pytest.mark.parametrize(
+    "version",
+    [
+        "echo 'usage: wasm-tools [-h] file' >&2; exit 2",
+        "echo 2.1.0",
+        "echo 'wasm-tools of somebody else, 2.1.0'",
+        "echo 'wasm-tools 1.250.0'; exit 1",
+        "exec sleep 60",
+        "exit 0",
+        "printf '\\377wasm-tools 1.250.0'",
+    ],
+)
+def test_another_program_called_wasm_tools_is_as_good_as_none(
+    version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It would print a component and refuse nothing, were it asked."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    tool = folder / "wasm-tools"
+    tool.write_text(
+        f'#!/bin/sh\nif [ "$1" = --version ]; then {version}; exit; fi\n'
+        f"echo asked >> {tmp_path}/asked; echo '(component)'; echo 'error: refused' >&2; exit 1\n"
+    )
+    tool.chmod(0o755)
+    (folder / "sleep").symlink_to("/bin/sleep")
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setattr("meldpy.engine.tools._TIMEOUT", 0.3)
+    assert fuse(tmp_path / "out.wat", "--wat") == 1
+    assert f"{tool} is another program" in capsys.readouterr().err
+    bad = tmp_path / "bad.wat"
+    bad.write_text("(component (core module (func (result i32))))")
+    assert run(["validate", str(bad)]) == 1
+    assert "wasm-tools: " not in capsys.readouterr().err
+    assert not (tmp_path / "asked").exists(), "it was asked nothing but its version"

@@ -1,18 +1,22 @@
 """A `meld fuse` that is killed, wherever it is, and many at once: the output is the old or the new one, and whole.
 
-A killed process cannot tidy up: it may leave a `.meld-*.tmp` beside the output, which nothing reads later.
+A killed process cannot tidy up: it may leave a `.meld-*.tmp` beside the output, which nothing reads later. One that is
+told to end (SIGTERM, SIGINT, SIGHUP) leaves nothing.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from meldpy.cli.main import run
 
 ROOT = Path(__file__).resolve().parents[2]
 FIXTURES = [ROOT / "fixtures" / "hello" / name for name in ("greeter.wasm", "app.wasm")]
@@ -57,7 +61,7 @@ def assert_undamaged(inputs: list[Path], directory: Path) -> None:
 
 @pytest.mark.parametrize("before", ["existing", "absent"])
 def test_killed_at_any_line_of_writing_leaves_the_old_or_the_new_file(before: str, directory: Path) -> None:
-    found = drive("lines", directory, before)
+    found = drive("lines", directory, before, "SIGKILL", 1)
     assert len(found) > 50
     assert {entry["code"] for entry in found} == {SIGKILL}
     old = "old" if before == "existing" else "absent"
@@ -68,6 +72,51 @@ def test_killed_at_any_line_of_writing_leaves_the_old_or_the_new_file(before: st
     assert {entry["later"] for entry in found} == {"new"}, "a later run is not confused by what lies around"
     if before == "existing":
         assert {entry["mode"] for entry in found} == {0o640}
+
+
+@pytest.mark.parametrize(("number", "step"), [("SIGTERM", 3), ("SIGINT", 7), ("SIGHUP", 11)])
+def test_told_to_end_at_any_line_of_writing_leaves_no_temporary_file(number: str, step: int, directory: Path) -> None:
+    found = drive("lines", directory, "existing", number, step)
+    assert len(found) > 150 // step
+    ended = 99 if number == "SIGINT" else -signal.Signals[number]  # an interrupt is an exception
+    assert {entry["code"] for entry in found} == {ended}
+    assert {entry["litter"] for entry in found} == {0}
+    left = [entry["left"] for entry in found]
+    assert {"old", "new"} == set(left), "what has begun is finished"
+    assert left == sorted(left, key="old new".index)
+
+
+def test_a_signal_that_was_ignored_stays_so(directory: Path) -> None:
+    """`nohup` is a way to say that a hangup must not end it."""
+    code = f"""import os, signal
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+from meldpy.cli import io
+replace = os.replace
+def hang_up(*arguments):
+    os.kill(os.getpid(), signal.SIGHUP)
+    replace(*arguments)
+os.replace = hang_up
+io.write_output({str(directory / "out.wasm")!r}, b"new")
+assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL"""
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+    assert (directory / "out.wasm").read_bytes() == b"new"
+
+
+def test_the_next_run_says_what_a_killed_one_left(
+    inputs: list[Path], directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, young = directory / ".meld-abcdefgh.tmp", directory / ".meld-12345678.tmp"
+    for path in (old, young):
+        path.write_bytes(b"half")
+    os.utime(old, (1, 1))
+    assert run(["fuse", *map(str, inputs), "-o", str(directory / "out.wasm")]) == 0
+    err = capsys.readouterr().err
+    assert f"{old} is what a run left that was killed; it can be deleted" in err
+    assert str(young) not in err, "another run may be writing it"
+    assert old.exists(), "it is said, not done"
+    run(["-q", "fuse", *map(str, inputs), "-o", str(directory / "out.wasm")])
+    assert capsys.readouterr().err == ""
 
 
 def test_killed_at_any_time_leaves_inputs_whole_and_the_old_or_the_new_output(

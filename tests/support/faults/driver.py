@@ -1,6 +1,6 @@
 """Children that are killed, or that all write to one file: what they leave behind, as JSON on stdout.
 
-    python -m tests.support.faults.driver lines DIRECTORY BEFORE     killed at each line of the write path
+    python -m tests.support.faults.driver lines DIRECTORY BEFORE SIGNAL STEP    ended at each STEP-th line written
     python -m tests.support.faults.driver times DIRECTORY COUNT SEED A.wasm B.wasm    killed at random times, fusing
     python -m tests.support.faults.driver large DIRECTORY COUNT SEED killed at random times, writing a large file
     python -m tests.support.faults.driver together DIRECTORY COUNT A.wasm B.wasm      all fuse into one file
@@ -57,8 +57,8 @@ def content(path: Path, names: dict[bytes, str]) -> str:
         return "absent"
 
 
-def die_at(line: int, target: Path) -> None:
-    """Writes, and ends itself on the `line`-th line or return that Python executes for it, in whatever file."""
+def die_at(line: int, target: Path, number: int) -> None:
+    """Writes, and ends itself by signal `number` on the `line`-th line or return that Python executes for it."""
     left = line
 
     def trace(_frame: FrameType, event: str, _arg: Any) -> Any:
@@ -66,7 +66,7 @@ def die_at(line: int, target: Path) -> None:
         if event in ("line", "return"):
             left -= 1
             if not left:
-                os.kill(os.getpid(), signal.SIGKILL)
+                os.kill(os.getpid(), number)
         return trace
 
     sys.settrace(trace)
@@ -76,22 +76,23 @@ def die_at(line: int, target: Path) -> None:
         sys.settrace(None)
 
 
-def lines(directory: Path, existing: bool) -> list[dict[str, object]]:
+def lines(directory: Path, existing: bool, number: int, step: int) -> list[dict[str, object]]:
     """One entry per line of the write path: what a child left that was killed there, and then what a whole run did."""
     target, found = directory / "out.wasm", []
-    for line in range(1, 10_000):
+    for line in range(1, 10_000, step):
         target.unlink(missing_ok=True)
         if existing:
             target.write_bytes(OLD)
             target.chmod(0o640)
-        code = ended(spawn(lambda line=line: die_at(line, target)))  # type: ignore[misc]
+        code = ended(spawn(lambda line=line: die_at(line, target, number)))  # type: ignore[misc]
         left = content(target, {OLD: "old", NEW: "new"})
         mode = target.stat().st_mode & 0o7777 if left != "absent" else None
+        litter = len(list(directory.iterdir())) - target.exists()
         if code == 0:
             return found
         io.write_output(str(target), NEW)
         later = content(target, {NEW: "new"})
-        found.append({"line": line, "code": code, "left": left, "mode": mode, "later": later})
+        found.append({"line": line, "code": code, "left": left, "mode": mode, "litter": litter, "later": later})
     raise AssertionError("the write path does not end")
 
 
@@ -158,7 +159,7 @@ def mixed(directory: Path, count: int) -> Any:
 def main(what: str, directory: Path, *rest: str) -> Any:
     match what:
         case "lines":
-            return lines(directory, rest[0] == "existing")
+            return lines(directory, rest[0] == "existing", signal.Signals[rest[1]], int(rest[2]))
         case "times":
             inputs = list(rest[2:])
             return at_times(directory, int(rest[0]), int(rest[1]), fusing(inputs), fused(directory, inputs))

@@ -136,3 +136,32 @@ def test_a_virtualising_component_leaks_nothing_into_a_commands_world() -> None:
     assert export_names(graph) == ["wasi:cli/run@0.2.1"]
     assert graph.imports == ()
     assert graph.kept_inside == ("virtual:wasi:cli/stdin@0.2.3", "virtual:wasi:filesystem/types@0.2.3")
+
+
+STORES = """(component
+  (import "primary" (implements "a:b/store") (instance $p (export "get" (func (result u32)))))
+  (import "backup" (implements "a:b/store") (instance $b (export "get" (func (result u32)))))
+  (core func $p (canon lower (func $p "get"))) (core func $b (canon lower (func $b "get")))
+  (core module $m (import "" "p" (func $p (result i32))) (import "" "b" (func $b (result i32)))
+    (func (export "r") (result i32) (i32.sub (call $p) (call $b))))
+  (core instance $i (instantiate $m (with "" (instance (export "p" (func $p)) (export "b" (func $b))))))
+  (func (export "run") (result u32) (canon lift (core func $i "r"))))"""
+STORE = """(component
+  (core module $m (func (export "get") (result i32) (i32.const {})))
+  (core instance $i (instantiate $m))
+  (func $get (result u32) (canon lift (core func $i "get")))
+  (instance $s (export "get" (func $get)))
+  (export "a:b/store" (instance $s)))"""
+
+
+def test_two_providers_of_what_open_imports_implement_are_told_apart_by_links() -> None:
+    inputs = {"app": STORES, "fast": STORE.format(7), "safe": STORE.format(5)}
+    with pytest.raises(LinkError, match="inputs `fast` and `safe` both export `a:b/store`") as caught:
+        link(inputs)
+    remedy = caught.value.remedy
+    assert remedy is not None
+    links = ("app:primary=fast:a:b/store", "app:backup=safe:a:b/store")
+    assert f"--link {links[0]} --link {links[1]}" in remedy
+    assert remedy.index("--link") < remedy.index("--root") < remedy.index("--hide")
+    graph = link(inputs, links=links)
+    assert (export_names(graph), graph.imports) == (["run"], ())
