@@ -14,17 +14,21 @@ from wasmtime import Config
 import meldpy
 from meldpy.fixture import Fixture, FixtureError, Form, Stage, table
 from meldpy.fixture.compare import compare
-from meldpy.fixture.files import components, composed
+from meldpy.fixture.files import components, composed, outsiders
+from meldpy.fixture.outside import surround
 from meldpy.fixture.prove import fuse, show_stage
 from meldpy.fixture.scenario import check_scenario, run_scenario, same
 from meldpy.fixture.shape import shape_faults
+from meldpy.pipeline import FuseOptions
 from tests.support.fixtures import ROOT, all_fixtures, observe_under
 from tests.support.harness import concurrency_off, pooling
 
 
-def items(*, form: Form | None = None) -> Iterator[object]:
+def items(*, form: Form | None = None, stage: Stage | None = None) -> Iterator[object]:
     """Parameters: each fixture in each of its input forms."""
     for fixture in all_fixtures():
+        if stage is not None and fixture.stage is not stage:
+            continue
         marks = [pytest.mark.toolchain] if fixture.needs_build else []
         for each in fixture.forms:
             if form is None or each is form:
@@ -45,6 +49,14 @@ SEPARATE = [pytest.param(fixture, id=fixture.name) for fixture in AT_RUNTIME if 
 @pytest.mark.parametrize(("fixture", "form"), list(items()))
 def test_fixture_has_its_stage(fixture: Fixture, form: Form) -> None:
     show_stage(fixture, form)
+
+
+@pytest.mark.parametrize(("fixture", "form"), list(items(stage=Stage.REFUSED)))
+def test_what_is_refused_flat_runs_beside_a_rest(fixture: Fixture, form: Form) -> None:
+    fused = fuse(fixture, form, options=FuseOptions()).bytes
+    observed = run_scenario(fixture, surround(fixture, fused, outsiders(fixture)))
+    check_scenario(fixture, observed)
+    assert not compare(run_scenario(fixture, composed(fixture)), observed, same)
 
 
 @pytest.mark.parametrize("make_config", [pooling, concurrency_off])
