@@ -41,8 +41,9 @@ REFUSED_BY_ENGINE = {
     ("core-proposals", pooling),  # three memories in one guest module
     ("fixed-length-lists", pooling),  # a feature that has no setter
     ("fixed-length-lists", concurrency_off),
+    ("async-unused", concurrency_off),  # the composition; the fused form has nothing async
 }
-"""What the engine itself refuses, composed as well as fused."""
+"""What the engine itself refuses."""
 SEPARATE = [pytest.param(fixture, id=fixture.name) for fixture in AT_RUNTIME if Form.SEPARATE in fixture.forms]
 
 
