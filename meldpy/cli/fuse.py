@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from meldpy.cli.advice import advise
 from meldpy.cli.io import leftovers, read_inputs, refuse_overwriting, refuse_terminal, write_output
 from meldpy.cli.rest import kept_notes, rest_words
 from meldpy.cli.settings import Settings, verbosity
-from meldpy.engine import tools
 from meldpy.errors import FileError, UsageError
 from meldpy.pipeline import FuseOptions, FuseResult
 from meldpy.pipeline import fuse as fuse_inputs
@@ -144,6 +142,8 @@ def fuse(
     if core_manifest is not None and not core:
         raise UsageError("--core-manifest describes a core module", remedy="use it with --core")
     if wat:
+        from meldpy.engine import tools
+
         tools.require()
     else:
         refuse_terminal(output)
@@ -173,7 +173,11 @@ def fuse(
         max_definitions=max_definitions,
     )
     result = fuse_inputs(read, options)
-    data = tools.print_text(result.bytes).encode() if wat else result.bytes
+    data = result.bytes
+    if wat:
+        from meldpy.engine import tools
+
+        data = tools.print_text(result.bytes).encode()
     for note in (*result.report.notes, *kept_notes(result.report)):
         settings.note(note)
     advise(settings, result.report, roots)
@@ -183,6 +187,8 @@ def fuse(
         return
     write_output(output, data)
     if core_manifest is not None:
+        import json
+
         from meldpy.core import manifest, read_surface
 
         described = json.dumps(manifest(read_surface(result.bytes)), indent=2) + "\n"

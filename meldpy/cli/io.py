@@ -8,7 +8,6 @@ import os
 import signal
 import stat
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -172,13 +171,21 @@ def _undisturbed() -> Iterator[None]:
             signal.raise_signal(caught)
 
 
+def _temporary_file(directory: str) -> tuple[int, str]:
+    """A new file that only we can read and write. (`tempfile` does the same, and loads a dozen modules for it.)"""
+    while True:
+        path = os.path.join(directory, f"{_PREFIX}{os.urandom(6).hex()}{_SUFFIX}")
+        with contextlib.suppress(FileExistsError):
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), path
+
+
 def _replace(path: str, data: bytes, mode: int) -> None:
     with _undisturbed():
         _write_and_rename(path, data, mode)
 
 
 def _write_and_rename(path: str, data: bytes, mode: int) -> None:
-    handle, temporary = tempfile.mkstemp(prefix=_PREFIX, suffix=_SUFFIX, dir=os.path.dirname(path))
+    handle, temporary = _temporary_file(os.path.dirname(path))
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)

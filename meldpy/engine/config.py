@@ -15,8 +15,8 @@ from functools import cache
 from typing import final
 
 import wasmtime
-from wasmtime import component
 
+from meldpy.engine.compiling import refusal
 from meldpy.records import dataclass
 
 _SETTERS = (
@@ -174,11 +174,7 @@ def full_engine(optimise: bool = False) -> FullEngine:
 def _accepts(engine: wasmtime.Engine | None, probe: str) -> bool:
     if engine is None:
         return False
-    try:
-        component.Component(engine, probe)
-    except wasmtime.WasmtimeError:
-        return False
-    return True
+    return refusal(engine, probe.encode()) is None
 
 
 # Engines must go before the binding's modules are torn down, which they need for it.

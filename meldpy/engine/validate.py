@@ -21,9 +21,8 @@ from collections.abc import Callable, Iterator
 from typing import final
 
 import wasmtime
-from wasmtime import component
 
-from meldpy.engine import tools
+from meldpy.engine.compiling import refusal
 from meldpy.engine.config import FullEngine, full_engine, plain_engine
 from meldpy.engine.gated import gated_features
 from meldpy.engine.words import causes_of, offset_in
@@ -97,11 +96,7 @@ def _objection(subject: Subject, engine: wasmtime.Engine) -> tuple[str, ...] | N
 
 
 def _compile(data: bytes, engine: wasmtime.Engine) -> wasmtime.WasmtimeError | None:
-    try:
-        component.Component(engine, data)
-    except wasmtime.WasmtimeError as error:
-        return error
-    return None
+    return refusal(engine, data)
 
 
 def _refusal(subject: Subject, engine: wasmtime.Engine) -> tuple[int | None, tuple[str, ...]] | None:
@@ -155,6 +150,8 @@ def _lacking_note(subject: Subject, lacking: set[str] | frozenset[str]) -> str:
 
 
 def _invalid(subject: Subject, where: int | None, causes: tuple[str, ...], full: FullEngine) -> ValidationError:
+    from meldpy.engine import tools
+
     causes += tuple(f"wasm-tools: {line}" for line in tools.validation_message(subject.data))
     if full.missing:
         causes += (f"note: this wasmtime has no support for {', '.join(full.missing)}",)

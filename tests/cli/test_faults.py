@@ -329,7 +329,7 @@ def in_place_only(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("a device is replaced")
 
     monkeypatch.setattr(os, "replace", forbidden)
-    monkeypatch.setattr(tempfile, "mkstemp", forbidden)
+    monkeypatch.setattr("meldpy.cli.io._temporary_file", forbidden)
 
 
 @pytest.mark.parametrize("through_link", [False, True])
