@@ -107,7 +107,7 @@ def adapt(
     resources = tuple(edge.outer_resource(id) for id in outer_resources(graph, facts, exported, abi, tables))
     core_edge = None if one_memory is None else one_memory.edge(outer_lifts, outer_lowers)
     return Adapted(
-        functions=inline(functions.functions, library, shop.reallocs.values()),
+        functions=inline(functions.functions, library, shop.reallocs.values(), shop.outlined.values()),
         flags=functions.flags,
         modules=library.modules,
         runtime=library.instances,

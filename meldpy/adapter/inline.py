@@ -50,11 +50,26 @@ class Body:
 
 
 def inline(
-    functions: Sequence[Emitted], library: Instances, often: Collection[EmittedFunc] = ()
+    functions: Sequence[Emitted],
+    library: Instances,
+    often: Collection[EmittedFunc] = (),
+    helpers: Collection[EmittedFunc] = (),
 ) -> tuple[Emitted, ...]:
-    """The functions, with small ones of the library, and those of `often`, in place of their calls."""
+    """The functions, with small ones of the library, and those of `often`, in place of their calls.
+
+    helpers: functions that large types are made of. There may be thousands, so they share what they may grow by: as
+    much as all the others together.
+    """
     bodies = _Bodies(functions, library, frozenset(often))
-    return tuple(bodies.expanded(function) for function in functions)
+    shared = frozenset(helpers)
+    left = GROWTH * sum(EmittedFunc(function.id) not in shared for function in functions)
+    expanded = []
+    for function in functions:
+        is_helper = EmittedFunc(function.id) in shared
+        new, grown = bodies.expanded(function, min(GROWTH, left) if is_helper else GROWTH)
+        left -= grown if is_helper else 0
+        expanded.append(new)
+    return tuple(expanded)
 
 
 @final
@@ -67,13 +82,14 @@ class _Bodies:
         self._often = often
         self._known: dict[FuncSymbol, Body | None] = {}
 
-    def expanded(self, function: Emitted) -> Emitted:
+    def expanded(self, function: Emitted, most: int) -> tuple[Emitted, int]:
+        """The function, grown by at most `most`, and by how much."""
         parts = decode(function.body)
         if parts is None:
-            return function
-        writer = _Writer(self, function)
+            return function, 0
+        writer = _Writer(self, function, most)
         writer.write(parts)
-        return writer.finish() if writer.grown else function
+        return (writer.finish(), writer.grown) if writer.grown else (function, 0)
 
     def small(self, symbol: FuncSymbol) -> Body | None:
         if symbol not in self._known:
@@ -109,8 +125,9 @@ def _size(chunks: Sequence[Chunk]) -> int:
 class _Writer:
     """One function, written anew."""
 
-    def __init__(self, bodies: _Bodies, function: Emitted) -> None:
+    def __init__(self, bodies: _Bodies, function: Emitted, most: int) -> None:
         self._bodies = bodies
+        self._most = most
         self._function = function
         self._locals = list(function.locals)
         self._free: dict[CoreValType, list[int]] = {}
@@ -136,7 +153,7 @@ class _Writer:
 
     def _call(self, func: FuncSymbol, cold: bool) -> None:
         body = None if cold or func in self._open else self._bodies.small(func)
-        if body is None or self.grown + body.size > GROWTH:
+        if body is None or self.grown + body.size > self._most:
             self._put(b"\x10", FuncRef(func))
             return
         self.grown += body.size

@@ -9,10 +9,11 @@ from the types of what was found is `follow`'s.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import final
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias, final
 
 from meldpy.errors import LinkError
+from meldpy.model.extern import ExternName
 from meldpy.records import dataclass
 from meldpy.resolver.attributes import contradiction
 from meldpy.resolver.byhand import linked_by_hand, opened_by_hand, refuse_both
@@ -50,10 +51,11 @@ def match_imports(surfaces: Sequence[Surface], options: ResolveOptions) -> Match
     opened = opened_by_hand(surfaces, options.opens)
     refuse_both(surfaces, matches, opened)
     by_name = _in_chain if options.chain else _by_name
+    offers = _offers(surfaces)
     for importer, surface in enumerate(surfaces):
         for number, import_ in enumerate(surface.imports):
             if (importer, number) not in matches and (importer, number) not in opened and is_demand(import_.type):
-                found = by_name(surfaces, importer, number)
+                found = by_name(surfaces, offers, importer, number)
                 if found is not None:
                     matches[importer, number] = found
     _refuse_cycles(surfaces, matches, options.chain)
@@ -61,23 +63,54 @@ def match_imports(surfaces: Sequence[Surface], options: ResolveOptions) -> Match
 
 
 # --- by name ---------------------------------------------------------------------------------------------------
-def _in_chain(surfaces: Sequence[Surface], importer: int, number: int) -> Provision | None:
+Offers: TypeAlias = "Mapping[str, Sequence[tuple[int, int, ExternName]]]"
+"""Exports by name and by version track: number of the input, position there, and name."""
+
+
+def _offers(surfaces: Sequence[Surface]) -> Offers:
+    found: dict[str, list[tuple[int, int, ExternName]]] = {}
+    for provider, surface in enumerate(surfaces):
+        for position, export in enumerate(surface.exports):
+            version = versioned(export)
+            # a track has a character that no name has
+            for key in (export.name,) if version is None else (export.name, f"\0{version.track}"):
+                found.setdefault(key, []).append((provider, position, export))
+    return found
+
+
+def _in_chain(surfaces: Sequence[Surface], offers: Offers, importer: int, number: int) -> Provision | None:
     """The next input to the right that exports what is imported, and nothing to the left."""
-    after = range(importer + 1, len(surfaces))
-    return next((found for i in after if (found := _named(surfaces, importer, number, (i,))) is not None), None)
+    relevant = _relevant(surfaces, offers, importer, number)
+    after = sorted({provider for provider, _, _ in relevant if provider > importer})
+    found = (
+        _named(surfaces, importer, number, [offer for offer in relevant if offer[0] == provider]) for provider in after
+    )
+    return next((provision for provision in found if provision is not None), None)
 
 
-def _by_name(surfaces: Sequence[Surface], importer: int, number: int) -> Provision | None:
-    return _named(surfaces, importer, number, [i for i in range(len(surfaces)) if i != importer])
+def _by_name(surfaces: Sequence[Surface], offers: Offers, importer: int, number: int) -> Provision | None:
+    relevant = _relevant(surfaces, offers, importer, number)
+    return _named(surfaces, importer, number, [offer for offer in relevant if offer[0] != importer])
 
 
-def _named(surfaces: Sequence[Surface], importer: int, number: int, providers: Iterable[int]) -> Provision | None:
-    """The export of one of `providers` that has the import's name, or the highest on its track."""
+def _relevant(
+    surfaces: Sequence[Surface], offers: Offers, importer: int, number: int
+) -> list[tuple[int, int, ExternName]]:
+    """The exports that have the import's name or are on its track, in the order of inputs and of what they export."""
+    name = surfaces[importer].imports[number].name
+    version = versioned(name)
+    on_track = () if version is None else offers.get(f"\0{version.track}", ())
+    return sorted({*offers.get(name.name, ()), *on_track}, key=lambda offer: offer[:2])
+
+
+def _named(
+    surfaces: Sequence[Surface], importer: int, number: int, offered: Sequence[tuple[int, int, ExternName]]
+) -> Provision | None:
+    """Of these exports the one that has the import's name, or the highest on its track."""
     name = surfaces[importer].imports[number].name
     others = [
-        (Provision(i, export.name), export)
-        for i in providers
-        for export in surfaces[i].exports
+        (Provision(provider, export.name), export)
+        for provider, _, export in offered
         if contradiction(name, export) is None
     ]
     candidates = [provision for provision, export in others if export.name == name.name]

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from heapq import heappop, heappush
 
 
 def in_order(count: int, needs: Mapping[int, Iterable[int]]) -> list[int] | None:
     """0…count-1 so that each comes after what it needs, the smallest possible first; None if there is a cycle."""
     missing = {i: set(needs.get(i, ())) for i in range(count)}
+    wanted_by: dict[int, list[int]] = {}
+    for i, wanted in missing.items():
+        for each in wanted:
+            wanted_by.setdefault(each, []).append(i)
+    ready = [i for i, wanted in missing.items() if not wanted]
     order: list[int] = []
-    while missing:
-        ready = next((i for i, wanted in missing.items() if not wanted), None)
-        if ready is None:
-            return None
-        del missing[ready]
-        order.append(ready)
-        for wanted in missing.values():
-            wanted.discard(ready)
-    return order
+    while ready:
+        order.append(heappop(ready))
+        for i in wanted_by.get(order[-1], ()):
+            missing[i].discard(order[-1])
+            if not missing[i]:
+                heappush(ready, i)
+    return order if len(order) == count else None
 
 
 def cycle(count: int, needs: Mapping[int, Iterable[int]]) -> Sequence[int]:

@@ -195,7 +195,7 @@ LARGE: list[tuple[str, int, Where, tuple[bool, bool], int]] = [
     ("record", 10_000, "list", (True, False), 60),
     ("record", 10_000, "result", (False, True), 60),
     ("variant", 1_000, "list", (False, False), 2),
-    ("distinct", 1_000, "list", (True, True), 120),
+    ("distinct", 1_000, "list", (True, True), 125),
     ("enum", 1_000, "list", (False, True), 1),
 ]
 """What crosses, where, between which memories; and the bytes of adapter code that one more field or case may take."""

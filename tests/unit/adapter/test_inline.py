@@ -199,3 +199,24 @@ def test_parts_of_a_body() -> None:
     parts = decode(b.finish(callee.emitted).body)
     assert parts is not None
     assert [part for part in parts if isinstance(part, Call | Return)] == [Call(callee), Return(2)]
+
+
+def test_helpers_share_what_the_others_may_grow_by() -> None:
+    functions = Functions()
+    inner = functions.reserve()
+    b = FuncBuilder("inner", UNARY)
+    b.get(*b.params)
+    for _ in range(30):
+        add(b, 1)
+    functions.define(inner, b)
+    helpers = []
+    for _ in range(200):
+        b = FuncBuilder("helper", UNARY)
+        b.get(*b.params)
+        b.call(inner)
+        helpers.append(functions.add(b))
+    before = functions.functions
+    after = inline(before, Instances({}, 0, 0), [inner], helpers)
+    size = [sum(len(c) if isinstance(c, bytes) else 2 for f in each for c in f.body) for each in (before, after)]
+    assert size[0] + GROWTH // 2 < size[1] < size[0] + 2 * GROWTH
+    assert [_run(after, helper, 5) for helper in (helpers[0], helpers[-1])] == [[35], [35]]
