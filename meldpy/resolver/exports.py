@@ -10,42 +10,20 @@ the inputs and of their exports.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import final
 
-from meldpy.errors import LinkError, Location
-from meldpy.model.extern import ExternName, TypeNode
+from meldpy.errors import LinkError
 from meldpy.model.ids import ResourceId
 from meldpy.model.linked import OpenImport
-from meldpy.model.valtype import DefinedType, ResourceType
 from meldpy.records import dataclass, replace
 from meldpy.resolver.byhand import unknown
 from meldpy.resolver.determined import Determined, Importable, is_nominal
 from meldpy.resolver.inputs import ResolveOptions
-from meldpy.resolver.names import clash, free, resource_label, strong
+from meldpy.resolver.names import clash, free, strong
 from meldpy.resolver.nodes import names_of
-from meldpy.resolver.values import FuncValue, InstanceValue, Item, TypeValue
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False)
-class Candidate:
-    """An export of an input. `consumed`: it satisfied an import; `library`: some export of its input did.
-
-    type_only: no export but an import, of a type that equals another; it is exported if that needs a name.
-    """
-
-    input: str
-    name: ExternName
-    item: Item
-    location: Location
-    consumed: bool = False
-    library: bool = False
-    type_only: bool = False
-
-    @property
-    def full_name(self) -> str:
-        return f"{self.input}:{self.name.name}"
+from meldpy.resolver.typeowners import Candidate, TypeOwners
+from meldpy.resolver.values import TypeValue
 
 
 @final
@@ -84,7 +62,7 @@ def choose_exports(
     hidden = {c for text in options.hides for c in _named(candidates, text, "--hide")}
     asked = {c for text in options.exports for c in _named(candidates, text, "--export")}
     wanted = [c for c in candidates if c not in hidden and (c in asked or c.input in roots)]
-    types = _Types(candidates, is_defined, importable)
+    types = TypeOwners(candidates, is_defined, importable)
     types.add(_type_exports(determined, types))
     exports = types.closure(list(wanted), hidden)
     exports = _renamed(exports)
@@ -157,7 +135,7 @@ def _links(open_imports: Iterable[OpenImport], exports: Sequence[Candidate]) -> 
     return " ".join(f"--link {i.importer}:{i.name.name}={export.full_name}" for i, export in chosen)
 
 
-def _type_exports(determined: Iterable[Determined], types: _Types) -> list[Candidate]:
+def _type_exports(determined: Iterable[Determined], types: TypeOwners) -> list[Candidate]:
     """Types that equal others, that cannot be imported, and that no export names."""
     return [
         Candidate(each.input, each.name, TypeValue(each.type), each.location, consumed=True, type_only=True)
@@ -177,115 +155,3 @@ def _renamed(chosen: Sequence[Candidate]) -> list[Candidate]:
         taken.add(strong(name.name))
         found.append(replace(candidate, name=name) if candidate.type_only else candidate)
     return found
-
-
-@final
-class _Types:
-    """Which candidate introduces which type."""
-
-    def __init__(
-        self,
-        candidates: Sequence[Candidate],
-        is_defined: Callable[[ResourceId], bool],
-        importable: Importable,
-    ) -> None:
-        self.is_defined = is_defined
-        self.importable = importable
-        self.by_node: dict[TypeNode, list[Candidate]] = {}
-        self.by_resource: dict[ResourceId, list[Candidate]] = {}
-        self.by_name: dict[tuple[str, str], Candidate] = {}
-        self.add(candidates)
-
-    def add(self, candidates: Iterable[Candidate]) -> None:
-        for candidate in candidates:
-            self.by_name.setdefault((candidate.input, candidate.name.name), candidate)
-            for node in _introduced(candidate.item):
-                self.by_node.setdefault(node, []).append(candidate)
-                if isinstance(node, ResourceType):
-                    self.by_resource.setdefault(node.id, []).append(candidate)
-
-    def closure(self, chosen: list[Candidate], hidden: set[Candidate]) -> list[Candidate]:
-        """`chosen` and what they need for their types, each behind what it needs."""
-        members = set(chosen)
-        work = list(chosen)
-        while work:
-            candidate = work.pop(0)
-            for owners, is_resource in self._needed(candidate):
-                visible = [o for o in owners if o not in hidden]
-                if not visible and is_resource:
-                    raise _hidden(candidate, owners[0])
-                if visible and members.isdisjoint(visible):
-                    members.add(visible[0])
-                    work.append(visible[0])
-                    chosen.append(visible[0])
-        return self._sorted(chosen, members)
-
-    def _needed(self, candidate: Candidate) -> Iterator[tuple[list[Candidate], bool]]:
-        """For each type that the candidate mentions but does not introduce itself: who does."""
-        for node in self.importable.reached(mentioned_by(candidate.item)):
-            owners = self.by_node.get(node, [])
-            is_resource = isinstance(node, ResourceType)
-            if not owners and isinstance(node, ResourceType) and self.is_defined(node.id):
-                # Its definer may name it otherwise inside than where it exports it.
-                owners = self.by_resource.get(node.id, [])
-            if owners and candidate not in owners:
-                yield owners, is_resource
-        label = resource_label(candidate.name.name)
-        if label is not None and (named := self.by_name.get((candidate.input, label))) is not None:
-            yield [named], True
-
-    def _sorted(self, chosen: Sequence[Candidate], members: set[Candidate]) -> list[Candidate]:
-        """Depth first, so that each follows what it needs; needs never form a circle across inputs."""
-        done: dict[Candidate, None] = {}
-        stack: list[Candidate] = []
-        entered: set[Candidate] = set()
-        for first in chosen:
-            stack.append(first)
-            while stack:
-                candidate = stack[-1]
-                missing = [] if candidate in entered else self._missing(candidate, members, entered)
-                entered.add(candidate)
-                if missing:
-                    stack += reversed(missing)
-                else:
-                    done.setdefault(stack.pop())
-        return list(done)
-
-    def _missing(self, candidate: Candidate, members: set[Candidate], entered: set[Candidate]) -> list[Candidate]:
-        """What must come before `candidate`, one introducer of each type."""
-        found = dict.fromkeys(
-            next((o for o in owners if o in members), owners[0]) for owners, _ in self._needed(candidate)
-        )
-        return [o for o in found if o in members and o not in entered]
-
-
-def _hidden(candidate: Candidate, owner: Candidate) -> LinkError:
-    return LinkError(
-        f"export `{candidate.name.name}` uses resource types of `{owner.name.name}`, which --hide leaves out",
-        candidate.location,
-        remedy="hide both or neither",
-    )
-
-
-def _introduced(item: Item) -> Iterator[TypeNode]:
-    match item:
-        case TypeValue():
-            if isinstance(item.type, DefinedType | ResourceType):
-                yield item.type
-        case InstanceValue():
-            for _, inner in item.exports.values():
-                yield from _introduced(inner)
-        case _:
-            return
-
-
-def mentioned_by(item: Item) -> Iterator[TypeNode]:
-    """The types that an export of `item` mentions."""
-    match item:
-        case TypeValue() | FuncValue():
-            yield item.type
-        case InstanceValue():
-            for _, inner in item.exports.values():
-                yield from mentioned_by(inner)
-        case _:
-            return

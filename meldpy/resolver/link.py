@@ -22,7 +22,7 @@ from meldpy.resolver.binding import Binder
 from meldpy.resolver.builder import Builder
 from meldpy.resolver.determined import Determined, Importable
 from meldpy.resolver.evaluate import Evaluator
-from meldpy.resolver.exports import Candidate, choose_exports, mentioned_by
+from meldpy.resolver.exports import choose_exports
 from meldpy.resolver.frame import Frame
 from meldpy.resolver.inputs import ResolveOptions, ResolverInput
 from meldpy.resolver.match import Matching, match_imports, needs
@@ -32,6 +32,7 @@ from meldpy.resolver.order import in_order
 from meldpy.resolver.outer import OuterExports, outer_import
 from meldpy.resolver.scope import ComponentScope, Place
 from meldpy.resolver.surface import Surface, introduced, surface
+from meldpy.resolver.typeowners import Candidate, mentioned_by
 from meldpy.resolver.values import ComponentValue, Item
 from meldpy.resolver.worldunion import merge_imports
 

@@ -13,12 +13,12 @@ from meldpy.model.linked import Input, LinkedGraph, OpenImport
 from meldpy.resolver.builder import Builder
 from meldpy.resolver.byhand import only_importer
 from meldpy.resolver.evaluate import Evaluator
-from meldpy.resolver.exports import Candidate
 from meldpy.resolver.inputs import ResolveOptions, ResolverInput
 from meldpy.resolver.link import export_chosen, link_inputs, refuse_open
 from meldpy.resolver.nodes import Nodes
 from meldpy.resolver.outer import OuterExports
 from meldpy.resolver.surface import is_demand, root_frame
+from meldpy.resolver.typeowners import Candidate
 
 
 def resolve(inputs: Sequence[ResolverInput], options: ResolveOptions) -> LinkedGraph:

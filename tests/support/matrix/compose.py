@@ -111,6 +111,8 @@ class _Composer:
     named: dict[str, str] = field(default_factory=dict)
     exported: dict[tuple[int, int], str] = field(default_factory=dict)
     instances: dict[tuple[int, int], str] = field(default_factory=dict)
+    taken: set[str] = field(default_factory=set)
+    alone: set[object] = field(default_factory=set)
     fresh: int = 0
 
     def text(self) -> str:
@@ -380,6 +382,8 @@ class _Composer:
     def export(self) -> None:
         """What the inputs export that satisfy nothing, after the interfaces whose types it mentions."""
         libraries = {link[0] for link in self.links.values()}
+        roots = [of for i, of in enumerate(self.inputs) if i not in libraries]
+        self.taken = {_canonical(export.name.text) for of in roots for export in (*of.exported, *of.exports)}
         for i, of in enumerate(self.inputs):
             if i in libraries:
                 continue
@@ -394,8 +398,16 @@ class _Composer:
                 self.parts.append(f"(export {func.name} (func {found}))")
 
     def export_home_of(self, home: tuple[int, int] | tuple[str, str]) -> None:
-        if not isinstance(home[0], str):
+        """The interface, or if its name is taken the resource type alone."""
+        if isinstance(home[0], str) or (home[0], int(home[1])) in self.exported:
+            return
+        name = self.inputs[home[0]].exported[int(home[1])].name.text
+        if _canonical(name) not in self.taken:
+            self.taken.add(_canonical(name))
             self.export_interface(home[0], int(home[1]))
+        elif home not in self.alone:
+            self.alone.add(home)
+            self.parts.append(f'(export "zz-r-{len(self.alone)}" (type {self.resource(home)}))')
 
     def export_interface(self, i: int, e: int) -> None:
         if (i, e) in self.exported:
@@ -405,6 +417,10 @@ class _Composer:
         if exported.uses is not None and exported.r and self.inputs[i].interfaces[exported.uses].r:
             self.export_home_of(self.home(i, exported.uses))
         self.parts.append(f"(export {exported.name} (instance {self.instances[i, e]}))")
+
+
+def _canonical(name: str) -> str:
+    return name.replace("-", "").lower()
 
 
 def _kinds(of: Sig) -> list[Kind | None]:

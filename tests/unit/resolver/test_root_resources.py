@@ -204,3 +204,45 @@ def test_two_resource_types_of_one_name_are_told_apart_by_their_definitions() ->
 def test_an_earlier_composition_that_exports_the_defining_interface_too_fits() -> None:
     shop = SHOP.format(types=TYPES.removeprefix("(component"), exports='(export "g:p/types" (instance $i))')
     assert world(fused({"shop": shop, "buyer": BUYER})) == ([], [])
+
+
+# --- names for types that exports mention --------------------------------------------------------------------------
+WRAPPER = """(component
+  (import "g:p/types" (instance $types (export "pen" (type (sub resource)))))
+  (alias export $types "pen" (type $types-pen)) (import "pen" (type $pen (eq $types-pen)))
+  (core module $m (func (export "f") (result i32) unreachable)) (core instance $i (instantiate $m))
+  (func $f (result u32) (canon lift (core func $i "f"))) (instance $own (export "f" (func $f)))
+  (func $give (result (own $pen)) (canon lift (core func $i "f")))
+  (export "{name}" (instance $own)) (export "give" (func $give)))"""
+
+
+@pytest.mark.parametrize(
+    ("name", "exports"),
+    [
+        ("h:h/other", ["h:h/other", "g:p/types", "give"]),
+        ("g:p/types", ["g:p/types", "pen", "give"]),
+        ("g:p/TYPES", ["g:p/TYPES", "pen", "give"]),
+    ],
+)
+def test_a_type_is_exported_by_itself_where_the_name_of_its_interface_is_taken(name: str, exports: list[str]) -> None:
+    """A component that wraps an interface exports it again, and may still pass on what is wrapped."""
+    inputs = {"types": TYPES, "wrapper": WRAPPER.format(name=name)}
+    assert world(fused(inputs)) == ([], exports)
+
+
+def test_the_name_of_such_a_type_is_one_that_is_free() -> None:
+    wrapper = WRAPPER.format(name="g:p/types").replace('"give"', '"PEN"')
+    assert world(fused({"types": TYPES, "wrapper": wrapper}))[1] == ["g:p/types", "pen-2", "PEN"]
+
+
+def test_a_record_of_an_interface_that_is_hidden_is_exported_by_itself() -> None:
+    types = """(component
+      (component $c (type $p (record (field "x" u32))) (export "pt" (type $p))) (instance $i (instantiate $c))
+      (export "g:p/types" (instance $i)))"""
+    user = """(component
+      (import "g:p/types" (instance $t (type $p (record (field "x" u32))) (export "pt" (type (eq $p)))))
+      (alias export $t "pt" (type $pt))
+      (core module $m (func (export "f") (result i32) unreachable)) (core instance $i (instantiate $m))
+      (func $f (result $pt) (canon lift (core func $i "f"))) (export "f" (func $f)))"""
+    assert world(fused({"types": types, "user": user})) == ([], ["g:p/types", "f"])
+    assert world(fused({"types": types, "user": user}, hides=("g:p/types",))) == ([], ["pt", "f"])
