@@ -91,8 +91,9 @@ class TypeOwners:
         return self._sorted(chosen, members)
 
     def _is_named(self, node: TypeNode, members: Container[Candidate]) -> bool:
-        """Whether one of `members` names the resource type, under whatever name."""
-        return isinstance(node, ResourceType) and any(c in members for c in self.by_resource.get(node.id, []))
+        """Whether one of `members` is there to name the resource type."""
+        found = self.by_resource.get(node.id, []) if isinstance(node, ResourceType) else []
+        return any(candidate.type_only and candidate in members for candidate in found)
 
     def _alone(self, node: TypeNode, owner: Candidate) -> Candidate:
         """`node` as an export of its own, where that of the interface `owner` is hidden or its name is taken."""
