@@ -8,7 +8,7 @@ Where the engine cannot compile the composition for a reason that divergences.to
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from random import Random
 
@@ -115,6 +115,10 @@ def composed_runner(scenario: Scenario, binary: bytes) -> Runner | None:
         raise
 
 
+DRIVEN = ("callee-load", "callee-dump")
+"""What a run calls of the callee's own exports, beside those of the caller, which is the root."""
+
+
 def fused(scenario: Scenario, composed: bytes) -> bytes:
     """The fused form. Not validated here: the runners compile the composition and the output, which is stricter."""
     options = FuseOptions(validate=False)
@@ -122,7 +126,8 @@ def fused(scenario: Scenario, composed: bytes) -> bytes:
         return meldpy.fuse([composed], options).bytes
     caller, callee = scenario.guests
     texts = (callee_component(scenario.funcs, callee)[0], caller_component(scenario.funcs, caller))
-    return meldpy.fuse([bytes(wat2wasm(text)) for text in texts], options).bytes
+    both = replace(options, exports=DRIVEN)
+    return meldpy.fuse([bytes(wat2wasm(text)) for text in texts], both).bytes
 
 
 @dataclass(slots=True)

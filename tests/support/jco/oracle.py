@@ -30,7 +30,7 @@ from tests.support.gen.calls import Expected, Ready, expect, prepare
 from tests.support.gen.guests import Func, callee_component, caller_component, composition
 from tests.support.gen.model import GUEST_TRAP
 from tests.support.gen.run import COMPOSED, FUSED, SIDES, Seen, differences
-from tests.support.gen.scenario import PATTERNS, Built, Scenario, random_scenario, signature
+from tests.support.gen.scenario import DRIVEN, PATTERNS, Built, Scenario, random_scenario, signature
 from tests.support.gen.types import Type, kinds
 from tests.support.jco import linked
 from tests.support.jco.edge import lists_at_the_edge
@@ -210,4 +210,5 @@ def fused(scenario: Scenario) -> bytes:
         caller, callee = scenario.guests
         texts = (callee_component(scenario.funcs, callee)[0], caller_component(scenario.funcs, caller))
         inputs = [bytes(wat2wasm(lists_at_the_edge(text))) for text in texts]
-    return meldpy.fuse(inputs, FuseOptions(validate=False)).bytes
+    exports = DRIVEN if scenario.separate else ()
+    return meldpy.fuse(inputs, FuseOptions(validate=False, exports=exports)).bytes
