@@ -122,7 +122,8 @@ class Binder:
             f"`{name}`, imported by `{importer}`, does not fit what `{provider.input.name}` exports",
             scope.here,
             causes=(place, *reasons),
-            remedy="rebuild both against one version of the interface, or choose another provider with --link"
+            remedy="rebuild both against one version of the interface, choose another provider with --link, or leave"
+            f" the import to the host: --open {importer}:{name}"
             if inner is None
             else f"`{inner}` has an instance inside that defines the resource type: compose it so that it exports the"
             f" interface with that type too, and let `{importer}` import both from `{inner}`",

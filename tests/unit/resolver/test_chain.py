@@ -200,6 +200,18 @@ def test_an_import_is_not_both_linked_and_left_open() -> None:
         link({"one": layer(1), "two": layer(2)}, links=("one:f=two:f",), opens=("one:f",))
 
 
+def test_an_import_that_does_not_fit_can_be_left_to_the_host() -> None:
+    odd = """(component (core module $m (func (export "f") (param i32)))
+      (core instance $i (instantiate $m))
+      (func (export "f") (param "x" u32) (canon lift (core func $i "f"))))"""
+    inputs = {"one": layer(1), "odd": odd}
+    with pytest.raises(LinkError, match="does not fit what `odd` exports") as caught:
+        link(inputs)
+    assert caught.value.remedy is not None
+    assert caught.value.remedy.endswith("--open one:f")
+    assert imports(link(inputs, opens=("one:f",), roots=("one",))) == ["f"]
+
+
 def test_an_interface_left_open_leaves_its_resource_types_to_the_host_too() -> None:
     """The provider of `types` could satisfy both; each says what to leave open, and leaving it does."""
     types = '(component (type $r (resource (rep i32))) (instance $t (export "r" (type $r))) (export "t" (instance $t)))'
