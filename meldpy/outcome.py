@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, final
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, TypeAlias, final
 
 from meldpy.errors import LinkError, UnsupportedError
 from meldpy.model.ids import InstanceId
@@ -54,11 +54,17 @@ class FuseReport:
     kept: tuple[KeptInstance, ...] = ()
 
 
+Files: TypeAlias = "Mapping[str, bytes]"
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class FuseResult:
+    """beside: files that belong beside the output, by name."""
+
     bytes: bytes = field(repr=False)
     report: FuseReport
+    beside: Files = field(default_factory=dict, repr=False)
 
 
 def result_of(

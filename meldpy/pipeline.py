@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, final
 
 from meldpy.errors import FileError, InternalError, MeldError, UnsupportedError, UsageError
-from meldpy.model.component import Component, ComponentSection, CoreModuleSection
+from meldpy.model.component import Component
 from meldpy.model.core import CoreModule, FuncImportType, GlobalType, MemoryType, TableType, TagType
 from meldpy.model.debug import NameStyle
 from meldpy.model.facts import CodeFacts
@@ -26,7 +26,7 @@ from meldpy.records import dataclass, replace
 
 if TYPE_CHECKING:
     from meldpy.core_output import Tools
-    from meldpy.debug.symbols import Symbolizer
+    from meldpy.debugging import DebugOptions
 
 __all__ = [
     "AsyncInfo",
@@ -79,7 +79,9 @@ class FuseOptions:
     roots: inputs by name ("all": every one) whose exports the output has; without any, inputs that satisfy no import of
     another. exports, hides: names (NAME or INPUT:NAME) to export besides, or not.
     validate: check the inputs and the output with the engine.
-    names: "full", "short" or "none", what the name section says. dwarf: "keep" or "drop" debugging information.
+    names: "full", "short" or "none", what the name section says. dwarf: "keep", "drop" or "split"; source_map:
+    "inline", "file" or "drop"; origins: say where each byte of code came from (see `debugging`). file: the name of the
+    output, for what lies beside it.
     opaque_reps: "INTERFACE.RESOURCE" names of resource types whose reps are opaque numbers (design section 6).
     core: write a core module, for engines that know no components. memory: "separate", or with `core` "single", for
     engines that know one memory; memory_max: "NAME=PAGES", what single memories may grow to.
@@ -98,6 +100,9 @@ class FuseOptions:
     validate: bool = True
     names: str = "full"
     dwarf: str = "keep"
+    source_map: str = "inline"
+    origins: bool = False
+    file: str | None = None
     opaque_reps: tuple[str, ...] = ()
     core: bool = False
     memory: str = "separate"
@@ -128,6 +133,7 @@ def fuse(inputs: Sequence[FuseInput | str | Path | bytes], options: FuseOptions 
     if options.keeps and (options.flat or options.core):
         raise UsageError("--keep asks for what --flat refuses, and a core module cannot have", remedy="leave one out")
     notes: list[str] = []
+    debug_options(options).check()
 
     # Decode: bytes to model; text goes through the engine's parser first.
     components = [(item, decode(item)) for item in named]
@@ -155,9 +161,10 @@ def _fuse_decoded(
             raise
         return untouched(_as_it_is(*components[0]), sizes, error, notes)
     outputs: list[_Encoded] = []
+    beside: dict[str, bytes] = {}
 
     def flat(part: LinkedGraph) -> Built:
-        return Built(*(build_core(part, options) if options.core else build(part, options)))
+        return Built(*(build_core(part, options, beside) if options.core else build(part, options, beside)))
 
     def check(output: Component | CoreModule) -> None:
         outputs.append(_encoded(output, options))
@@ -166,7 +173,10 @@ def _fuse_decoded(
     keep = kept_by_hand(graph, options.keeps)
     assembled = assemble(graph, flat, scan, check, keep, only_flat=only_flat, verbatim=alone)
     encoded = outputs[-1] if assembled.built is not None else _Encoded(_as_it_is(*components[0]))
-    return result_of(encoded.data, encoded.limits, sizes, graph, assembled, notes)
+    result = result_of(encoded.data, encoded.limits, sizes, graph, assembled, notes)
+    # Files of candidates that were not taken are named nowhere.
+    named = {name: data for name, data in beside.items() if name.encode() in result.bytes}
+    return replace(result, beside=named) if named else result
 
 
 @final
@@ -198,18 +208,22 @@ def _as_it_is(item: FuseInput, component: Component) -> bytes:
     return encode(component) if is_text(item.data) else bytes(item.data)
 
 
-def build(graph: LinkedGraph, options: FuseOptions) -> tuple[Component, list[str], int]:
-    """The output component of a linked graph, notes for `-v`, and the number of carriers."""
+def build(graph: LinkedGraph, options: FuseOptions, beside: dict[str, bytes]) -> tuple[Component, list[str], int]:
+    """The output component of a linked graph, notes for `-v`, and the number of carriers; files go into `beside`."""
+    from meldpy.debugging import finish
     from meldpy.wrapper import wrap
 
     fused, notes = merged(graph, options)
+    # Finish: what can be said only of a module that does not change any more.
+    main, more = finish(fused.main, fused.units, debug_options(options), beside)
     # Wrap: the outer component, with the world of the composition.
-    return wrap(graph, fused), notes, len(fused.carriers)
+    return wrap(graph, replace(fused, main=main)), [*notes, *more], len(fused.carriers)
 
 
-def build_core(graph: LinkedGraph, options: FuseOptions) -> tuple[CoreModule, list[str], int]:
+def build_core(graph: LinkedGraph, options: FuseOptions, beside: dict[str, bytes]) -> tuple[CoreModule, list[str], int]:
     """The same for a core output, which has no carriers."""
     from meldpy.core_output import in_one_memory, present
+    from meldpy.debugging import finish
     from meldpy.resolver import as_users_call
     from meldpy.wrapper import world_type
 
@@ -223,7 +237,18 @@ def build_core(graph: LinkedGraph, options: FuseOptions) -> tuple[CoreModule, li
         module = in_one_memory(
             module, as_users_call(graph, fused.memory_names), memory_limits(options.memory_max), rebasing_tools()
         )
-    return module, notes, 0
+        return module, notes, 0
+    module, more = finish(module, fused.units, debug_options(options), beside)
+    return module, [*notes, *more], 0
+
+
+def debug_options(options: FuseOptions) -> DebugOptions:
+    """What becomes of debugging information. A single memory moves code once more, and nothing follows it there."""
+    from meldpy.debugging import DebugOptions
+
+    if options.memory == "single":
+        return DebugOptions("drop", "drop")
+    return DebugOptions(options.dwarf, options.source_map, options.origins, options.file)
 
 
 def memory_limits(given: Sequence[str]) -> dict[str, int]:
@@ -259,7 +284,7 @@ def merged(graph: LinkedGraph, options: FuseOptions) -> tuple[FusedModule, list[
     from meldpy import __version__
     from meldpy.adapter import adapt, declared_opaque, opaque_notes
     from meldpy.analysis import analyse
-    from meldpy.debug import needs_positions
+    from meldpy.debugging import carry_customs, dropped_note, needs_positions
     from meldpy.kernel.reindex import reindex
     from meldpy.merger import MergeOptions, merge
     from meldpy.resolver import with_written_names
@@ -271,15 +296,15 @@ def merged(graph: LinkedGraph, options: FuseOptions) -> tuple[FusedModule, list[
     opaque = declared_opaque(graph, options.opaque_reps)
     adapted = adapt(named, facts, RuntimeLibrary(), opaque, core=options.core)
     # Merge: the physical link; identities become indices of one core module and its carriers.
-    keep_dwarf = options.dwarf != "drop" and options.memory != "single"
-    moves = needs_positions((module.module for module in graph.modules), keep_dwarf)
+    debug = debug_options(options)
+    moves = needs_positions([module.module for module in graph.modules], debug)
     merge_options = MergeOptions(version=__version__, names=NameStyle(options.names), positions=moves)
     fused = merge(named, facts, adapted, reindex, scan, merge_options)
     # Carry: the custom sections that hold offsets into the code, or speak of it. A single memory moves code once more.
     if options.memory == "single":
         carried = dropped_note(fused.dropped_customs)
     else:
-        fused, carried = carry_customs(fused, keep_dwarf)
+        fused, carried = carry_customs(fused, debug)
     notes = [*opaque_notes(graph, options.opaque_reps, adapted), *carried]
     return fused, notes
 
@@ -289,23 +314,6 @@ def encode(output: Component | CoreModule) -> bytes:
     from meldpy.binary.encode import encode_component, encode_module
 
     return encode_component(output) if isinstance(output, Component) else encode_module(output)
-
-
-def dropped_note(sections: Sequence[str]) -> list[str]:
-    """The note about custom sections that are left out, if there are any."""
-    names = ", ".join(sorted(set(sections)))
-    return [f"dropped custom sections that fusing would make stale: {names}"] if names else []
-
-
-def carry_customs(fused: FusedModule, keep_dwarf: bool) -> tuple[FusedModule, list[str]]:
-    """`fused` with the custom sections that follow its code, and notes about those that cannot."""
-    from meldpy.debug import carry
-    from meldpy.kernel.dwarf import rewrite_dwarf
-
-    carried = carry(fused, keep_dwarf, rewrite_dwarf)
-    notes = [*carried.notes, *dropped_note(carried.dropped)]
-    main = replace(fused.main, customs=(*fused.main.customs, *carried.customs))
-    return replace(fused, main=main), notes
 
 
 @final
@@ -402,25 +410,6 @@ def link(components: Sequence[tuple[FuseInput, Component]], options: FuseOptions
             max_definitions=options.max_definitions,
         ),
     )
-
-
-def symbolizer(data: bytes, source: str) -> Symbolizer:
-    """What functions, files and lines lie at offsets in a component or core module."""
-    from meldpy.binary.decode import decode_component, decode_module
-    from meldpy.binary.sections import MODULE_VERSION
-    from meldpy.debug.symbols import Symbolizer
-
-    if data[4:8] == MODULE_VERSION:
-        return Symbolizer([decode_module(data, source)])
-    return Symbolizer(list(_modules(decode_component(data, source))))
-
-
-def _modules(component: Component) -> Iterator[CoreModule]:
-    for section in component.sections:
-        if isinstance(section, CoreModuleSection):
-            yield section.module
-        elif isinstance(section, ComponentSection):
-            yield from _modules(section.component)
 
 
 # --- validation ----------------------------------------------------------------------------------------------------

@@ -60,11 +60,19 @@ _CAP = click.IntRange(min=1)
 @click.option("--no-names", is_flag=True, help="The same as --names none.")
 @click.option(
     "--dwarf",
-    type=click.Choice(["keep", "drop"]),
+    type=click.Choice(["keep", "drop", "split"]),
     default="keep",
     show_default=True,
-    help="What becomes of debugging information.",
+    help="What becomes of debugging information; split: it goes to FILE.debug.wasm.",
 )
+@click.option(
+    "--source-map",
+    type=click.Choice(["inline", "file", "drop"]),
+    default="inline",
+    show_default=True,
+    help="What becomes of source maps; file: they go to FILE.map.",
+)
+@click.option("--origins", is_flag=True, help="Say in the output where its code came from (meld symbolize --original).")
 @click.option(
     "--opaque-rep",
     "opaque_reps",
@@ -118,6 +126,8 @@ def fuse(
     names: str,
     no_names: bool,
     dwarf: str,
+    source_map: str,
+    origins: bool,
     opaque_reps: tuple[str, ...],
     core: bool,
     core_manifest: str | None,
@@ -162,6 +172,9 @@ def fuse(
         validate=validate,
         names="none" if no_names else names,
         dwarf=dwarf,
+        source_map=source_map,
+        origins=origins,
+        file=None if output in (None, "-") else Path(output or "").name,
         opaque_reps=opaque_reps,
         core=core,
         memory=memory,
@@ -183,8 +196,12 @@ def fuse(
     advise(settings, result.report, roots)
     if check:
         _compare(Path(output or ""), data)
+        for name, content in result.beside.items():
+            _compare(Path(output or "").with_name(name), content)
         settings.say(f"{output} is what the inputs give")
         return
+    for name, content in result.beside.items():
+        write_output(str(Path(output or "").with_name(name)), content)
     write_output(output, data)
     if core_manifest is not None:
         import json

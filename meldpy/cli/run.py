@@ -10,9 +10,10 @@ import click
 from meldpy.cli import terminal
 from meldpy.cli.io import read_input, refuse_closed_stdout
 from meldpy.cli.settings import verbosity
+from meldpy.debugging import symbolizer
 from meldpy.errors import UsageError, escape
 from meldpy.model.linked import FuncItem, InstanceItem, OuterItem
-from meldpy.pipeline import FuseInput, FuseOptions, decode, link, symbolizer
+from meldpy.pipeline import FuseInput, FuseOptions, decode, link
 
 
 @click.command(context_settings={"ignore_unknown_options": True})

@@ -8,15 +8,16 @@ import click
 
 from meldpy.cli.io import read_input
 from meldpy.cli.settings import verbosity
+from meldpy.debugging import symbolizer
 from meldpy.errors import FileError, UsageError, escape
-from meldpy.pipeline import symbolizer
 
 
 @click.command()
 @click.argument("file", metavar="FILE")
 @click.argument("offsets", nargs=-1, metavar="[OFFSET...]")
+@click.option("--original", is_flag=True, help="Say which input the code came from, and its offset there.")
 @verbosity
-def symbolize(file: str, offsets: tuple[str, ...]) -> int:
+def symbolize(file: str, offsets: tuple[str, ...], original: bool) -> int:
     """Say which functions lie at offsets in FILE, a component or core module; inlined ones too.
 
     An OFFSET counts bytes from the start of the file, as engines for components print it: 0x1a2b, or decimal. Without
@@ -26,7 +27,7 @@ def symbolize(file: str, offsets: tuple[str, ...]) -> int:
     from meldpy.debug.traces import TraceFrame, rewritten, told
 
     item = read_input(file)
-    symbols = symbolizer(item.data, item.source)
+    symbols = symbolizer(item.data, item.source, original)
     if not offsets:
         for line in rewritten(_stdin(file), symbols):
             click.echo(escape(line))

@@ -7,15 +7,18 @@ browsers do; with the function's index beside it the module is found by that.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
-from typing import Final, final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, TypeAlias, final
 
-from meldpy.debug.cursor import Cursor
+from meldpy.debug.aside import BUILD_ID, EXTERNAL
+from meldpy.debug.cursor import Cursor, Malformed
 from meldpy.debug.demangle import demangled
 from meldpy.debug.dwarf import debug_sections
 from meldpy.debug.lines import Place
+from meldpy.debug.origins import SECTION as ORIGINS
+from meldpy.debug.origins import Origin, Origins
 from meldpy.debug.reader import DwarfReader
-from meldpy.model.core import CoreModule, FuncImportType, NameKind, NameSection
+from meldpy.model.core import Bytes, CoreModule, FuncImportType, NameKind, NameSection, RawCustom
 from meldpy.model.debug import SEPARATOR
 from meldpy.records import dataclass
 
@@ -27,7 +30,7 @@ ADAPTER: Final = "adapter "
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One function. component, module: where it comes from, if its name says so. rule: of the Canonical ABI, that the
-    function stands for. original: the offset in the input, if the output says.
+    function stands for. origin: where its code came from, if that was asked for.
     """
 
     function: str
@@ -36,18 +39,32 @@ class Frame:
     place: Place | None = None
     inlined: bool = False
     rule: str | None = None
+    origin: Origin | None = None
 
     def __str__(self) -> str:
         name = f"{self.component}: {self.function}" if self.component else self.function
         return f"{name} (inlined)" if self.inlined else name
 
 
+class NoOrigins(Exception):
+    """The file does not say where its code came from."""
+
+
+Beside: TypeAlias = "Callable[[str], Sequence[CoreModule]]"
+
+
+def _nothing(_: str) -> Sequence[CoreModule]:
+    return ()
+
+
 @final
 class _Module:
     """A core module with its functions by offset in the file."""
 
-    def __init__(self, module: CoreModule) -> None:
+    def __init__(self, module: CoreModule, beside: Beside, where_from: bool) -> None:
         self.module = module
+        section = _raw(module, ORIGINS) if where_from else None
+        self.origins = None if section is None else Origins(section)
         self.imported = sum(isinstance(import_.type, FuncImportType) for import_ in module.imports)
         self.starts: list[int] = []
         cursor = Cursor(module.code.bodies)
@@ -60,7 +77,7 @@ class _Module:
         for custom in module.customs:
             if isinstance(custom.section, NameSection):
                 self.names = dict(dict(custom.section.maps)[NameKind.FUNCTION]) if _named(custom.section) else {}
-        self.dwarf = DwarfReader(debug_sections(module))
+        self.dwarf = DwarfReader(_dwarf(module, beside))
 
     def function(self, offset: int) -> int | None:
         """The index of the function that an offset in the file lies in."""
@@ -75,14 +92,23 @@ class _Module:
             origin, function = "", name
         component, _, module = origin.rpartition("/")
         address = offset - (self.module.code.offset - self.module.code.lead)
+        came_from = None if self.origins is None else self.origins.find(offset - self.module.code.offset)
         found = [
-            Frame(_shown(f.name, f.linkage, function), component or None, module or None, f.place, f.inlined)
+            Frame(
+                _shown(f.name, f.linkage, function),
+                component or None,
+                module or None,
+                f.place,
+                f.inlined,
+                None,
+                came_from,
+            )
             for f in self.dwarf.frames(address)
         ]
         if found:
             return found
         rule = name.removeprefix(TRAP) if name.startswith(TRAP) else None
-        return [Frame(demangled(function) or function, component or None, module or None, rule=rule)]
+        return [Frame(demangled(function) or function, component or None, module or None, rule=rule, origin=came_from)]
 
 
 def _named(section: NameSection) -> bool:
@@ -93,12 +119,37 @@ def _shown(name: str | None, linkage: str | None, symbol: str) -> str:
     return (linkage and demangled(linkage)) or name or linkage or symbol
 
 
+def _raw(module: CoreModule, name: str) -> Bytes | None:
+    found = [c.section.data for c in module.customs if isinstance(c.section, RawCustom) and c.section.name == name]
+    return found[-1] if found else None
+
+
+def _dwarf(module: CoreModule, beside: Beside) -> dict[str, Bytes]:
+    """The module's DWARF, or that of the file it names, if that has the same build id."""
+    name, identity = _raw(module, EXTERNAL), _raw(module, BUILD_ID)
+    if name is None or identity is None:
+        return debug_sections(module)
+    try:
+        candidates = beside(Cursor(name).name())
+    except Malformed:
+        return {}
+    for candidate in candidates:
+        if _raw(candidate, BUILD_ID) == identity:
+            return debug_sections(candidate)
+    return {}
+
+
 @final
 class Symbolizer:
-    """All core modules of a file, wherever they are nested."""
+    """All core modules of a file, wherever they are nested. `beside`: the modules of a file that one of them names.
 
-    def __init__(self, modules: Sequence[CoreModule]) -> None:
-        self._modules = [_Module(module) for module in modules if module.code.count]
+    where_from: look up where code came from; NoOrigins if the output does not say.
+    """
+
+    def __init__(self, modules: Iterable[CoreModule], beside: Beside = _nothing, where_from: bool = False) -> None:
+        self._modules = [_Module(module, beside, where_from) for module in modules if module.code.count]
+        if where_from and not any(module.origins for module in self._modules):
+            raise NoOrigins
 
     def frames(self, offset: int) -> list[Frame]:
         """The frames at an offset in the file, innermost first; none if no function is there."""

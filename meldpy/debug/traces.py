@@ -49,6 +49,8 @@ def told(frame: TraceFrame) -> Iterator[str]:
         head = " " * len(head)
         if function.place is not None:
             yield f"{head}    at {function.place}"
+    if frame.frames and frame.frames[-1].origin is not None:
+        yield f"{head}    from {frame.frames[-1].origin}"
 
 
 def trap_told(text: str, symbols: Symbolizer) -> Iterator[str]:

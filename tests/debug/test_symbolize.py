@@ -17,8 +17,9 @@ from meldpy.debug.demangle import demangled
 from meldpy.debug.dwarf import debug_sections
 from meldpy.debug.reader import DwarfReader
 from meldpy.debug.traces import rewritten, trace_frames
+from meldpy.debugging import symbolizer
 from meldpy.model.core import CoreModule
-from meldpy.pipeline import FuseInput, symbolizer
+from meldpy.pipeline import FuseInput
 from tests.debug.test_dwarf import BUILT, SUFFIXES, fused, given
 from tests.support.dwarf.frames import frames, instructions
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from unittest import mock
 
 import meldpy
-from meldpy import pipeline
+from meldpy import debugging, pipeline
 from meldpy.model.core import CoreModule
 from meldpy.model.fused import FusedModule, MergedUnit
 from tests.support.dwarf.reader import core_modules
@@ -30,13 +30,13 @@ class Fused:
 
 def fuse(inputs: Sequence[Path | pipeline.FuseInput], options: meldpy.FuseOptions | None = None) -> Fused:
     seen: list[FusedModule] = []
-    real = pipeline.carry_customs
+    real = debugging.carry_customs
 
     def carry(fused: FusedModule, *rest: object) -> object:
         seen.append(fused)
         return real(fused, *rest)  # type: ignore[arg-type]
 
-    with mock.patch.object(pipeline, "carry_customs", carry):
+    with mock.patch.object(debugging, "carry_customs", carry):
         result = meldpy.fuse(list(inputs), options)
     (fused,) = seen
     main = max(core_modules(result.bytes), key=lambda module: module.size)

@@ -1,0 +1,183 @@
+"""Debugging information in the pipeline: what is carried, what waits for the final layout, and files beside the output.
+
+This joins `debug` with what stages are not to know: the kernel's rewriter, encoding, and the files beside an input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Iterator, Sequence
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, final
+
+from meldpy.debug.carry import carry
+from meldpy.debug.carry import needs_positions as customs_need_positions
+from meldpy.debug.cursor import Malformed
+from meldpy.errors import UsageError
+from meldpy.model.component import Component, ComponentSection, CoreModuleSection
+from meldpy.model.core import CoreModule, PlacedCustom, RawCustom
+from meldpy.model.fused import FusedModule, MergedUnit
+from meldpy.records import dataclass, replace
+
+if TYPE_CHECKING:
+    from meldpy.debug.symbols import Symbolizer
+
+_LAST = 11
+DWARF = ("keep", "drop", "split")
+SOURCE_MAPS = ("inline", "file", "drop")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class DebugOptions:
+    """dwarf: one of DWARF; source_map: one of SOURCE_MAPS; origins: say where code came from. file: the name of the
+    output, from which files beside it are named; there is one if something is to lie beside it.
+    """
+
+    dwarf: str = "keep"
+    source_map: str = "inline"
+    origins: bool = False
+    file: str | None = None
+
+    def check(self) -> None:
+        """Raises UsageError."""
+        if self.dwarf not in DWARF or self.source_map not in SOURCE_MAPS:
+            raise UsageError(f"debugging information cannot be {self.dwarf!r} or {self.source_map!r}")
+        if self.file is None and (self.dwarf == "split" or self.source_map == "file"):
+            raise UsageError("a file beside the output needs its name", remedy="write the output to a file, with -o")
+
+
+def needs_positions(modules: Sequence[CoreModule], options: DebugOptions) -> bool:
+    """Whether anything wants to know where each byte of the code went."""
+    return (
+        options.origins
+        or customs_need_positions(modules, options.dwarf != "drop")
+        or (options.source_map != "drop" and any(_has_map(module) for module in modules))
+    )
+
+
+def _has_map(module: CoreModule) -> bool:
+    from meldpy.debug.sourcemap import SECTION
+
+    return any(isinstance(custom.section, RawCustom) and custom.section.name == SECTION for custom in module.customs)
+
+
+def carry_customs(fused: FusedModule, options: DebugOptions) -> tuple[FusedModule, list[str]]:
+    """`fused` with the custom sections that follow its code, and notes about those that cannot."""
+    from meldpy.debug.sourcemap import SECTION
+    from meldpy.kernel.dwarf import rewrite_dwarf
+
+    carried = carry(fused, options.dwarf != "drop", rewrite_dwarf)
+    finished_later = {SECTION} if options.source_map != "drop" else set()
+    notes = [*carried.notes, *dropped_note(name for name in carried.dropped if name not in finished_later)]
+    main = replace(fused.main, customs=(*fused.main.customs, *carried.customs))
+    return replace(fused, main=main), notes
+
+
+def dropped_note(sections: Iterable[str]) -> list[str]:
+    """The note about custom sections that are left out, if there are any."""
+    names = ", ".join(sorted(set(sections)))
+    return [f"dropped custom sections that fusing would make stale: {names}"] if names else []
+
+
+def finish(
+    module: CoreModule, units: Sequence[MergedUnit], options: DebugOptions, beside: dict[str, bytes]
+) -> tuple[CoreModule, list[str]]:
+    """What can be said only of a module whose layout is final but for custom sections at its end, and notes.
+
+    Files that are to lie beside the output are put into `beside`, under names that are still free there.
+    """
+    from meldpy.binary.encode import encode_module
+    from meldpy.debug.aside import set_aside
+    from meldpy.debug.origins import SECTION as ORIGINS
+    from meldpy.debug.origins import origins_section
+
+    notes: list[str] = []
+    if options.origins:
+        module = _with(module, ORIGINS, origins_section(units))
+    if options.source_map != "drop" and any(_has_map(unit.module) for unit in units):
+        module, notes = _mapped(module, units, options, beside)
+    if options.dwarf == "split":
+        name = _free(options, "debug.wasm", beside)
+        module, aside = set_aside(module, name)
+        if aside is not None:
+            beside[name] = encode_module(aside)
+    return module, notes
+
+
+def _free(options: DebugOptions, ending: str, beside: Container[str]) -> str:
+    """A name for a file beside the output; a second fused group, or a second try, gets a number."""
+    numbers = ("" if number == 1 else f".{number}" for number in count(1))
+    return next(name for number in numbers if (name := f"{options.file}{number}.{ending}") not in beside)
+
+
+def _mapped(
+    module: CoreModule, units: Sequence[MergedUnit], options: DebugOptions, beside: dict[str, bytes]
+) -> tuple[CoreModule, list[str]]:
+    from meldpy.binary.decode import decode_module
+    from meldpy.binary.encode import encode_module
+    from meldpy.debug.sourcemap import SECTION, inline_url, join_maps, section_of
+
+    offset = decode_module(encode_module(module), "the fused module").code.offset
+    joined, notes = join_maps(units, offset, _read_beside)
+    if joined is None:
+        return module, notes
+    url = inline_url(joined)
+    if options.source_map == "file":
+        name = _free(options, "map", beside)
+        url = f"./{name}"
+        beside[name] = joined
+    return _with(module, SECTION, section_of(url)), notes
+
+
+def _with(module: CoreModule, name: str, content: bytes) -> CoreModule:
+    return replace(module, customs=(*module.customs, PlacedCustom(_LAST, RawCustom(name, content))))
+
+
+def _read_beside(source: str, url: str) -> bytes | None:
+    """A file in the input's folder or below. Nothing is fetched, and nothing is read elsewhere."""
+    path = Path(url.removeprefix("./"))
+    if "://" in url or path.is_absolute() or ".." in path.parts or not Path(source).is_file():
+        return None
+    try:
+        return (Path(source).parent / path).read_bytes()
+    except (OSError, ValueError):
+        return None
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+def symbolizer(data: bytes, source: str, where_from: bool = False) -> Symbolizer:
+    """What functions, files and lines lie at offsets in a component or core module; DWARF beside it is found.
+
+    where_from: also the input and offset that the code came from. UsageError if the file does not say.
+    """
+    from meldpy.debug.symbols import NoOrigins, Symbolizer
+
+    def beside(name: str) -> list[CoreModule]:
+        content = _read_beside(source, name)
+        return [] if content is None else list(modules_in(content, name))
+
+    try:
+        return Symbolizer(list(modules_in(data, source)), beside, where_from)
+    except (NoOrigins, Malformed) as error:
+        remedy = "fuse it with --origins"
+        raise UsageError(f"{source} does not say where its code came from", remedy=remedy) from error
+
+
+def modules_in(data: bytes, source: str) -> Iterator[CoreModule]:
+    """The core modules of a component, or the one that `data` is."""
+    from meldpy.binary.decode import decode_component, decode_module
+    from meldpy.binary.sections import MODULE_VERSION
+
+    if data[4:8] == MODULE_VERSION:
+        yield decode_module(data, source)
+    else:
+        yield from _nested(decode_component(data, source))
+
+
+def _nested(component: Component) -> Iterator[CoreModule]:
+    for section in component.sections:
+        if isinstance(section, CoreModuleSection):
+            yield section.module
+        elif isinstance(section, ComponentSection):
+            yield from _nested(section.component)
