@@ -107,7 +107,9 @@ class _Module:
         ]
         if found:
             return found
-        rule = name.removeprefix(TRAP) if name.startswith(TRAP) else None
+        # the last part: an output that was fused again has its origin in front of it
+        last = function.rpartition(SEPARATOR)[2]
+        rule = last.removeprefix(TRAP) if last.startswith(TRAP) else None
         return [Frame(demangled(function) or function, component or None, module or None, rule=rule, origin=came_from)]
 
 
@@ -151,11 +153,17 @@ class Symbolizer:
         if where_from and not any(module.origins for module in self._modules):
             raise NoOrigins
 
-    def frames(self, offset: int) -> list[Frame]:
-        """The frames at an offset in the file, innermost first; none if no function is there."""
+    def frames(self, offset: int, unnamed: int | None = None) -> list[Frame]:
+        """The frames at an offset in the file, innermost first; none if no function is there.
+
+        unnamed: an engine says that it is this function and has no name. If that is not so, the offset is one in code
+        that the engine made itself (an adapter), and nothing is known of that.
+        """
         for module in self._modules:
             index = module.function(offset)
             if index is not None:
+                if unnamed is not None and (index != unnamed or index in module.names):
+                    return []
                 return module.frames(offset, index)
         return []
 

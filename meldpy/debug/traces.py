@@ -14,7 +14,9 @@ from typing import Final, final
 from meldpy.debug.symbols import Frame, Symbolizer
 from meldpy.records import dataclass
 
-_WASMTIME: Final = re.compile(r"^\s*(?P<number>\d+):\s+0x(?P<offset>[0-9a-f]+) - .*$")
+_WASMTIME: Final = re.compile(
+    r"^\s*(?P<number>\d+):\s+0x(?P<offset>[0-9a-f]+) - .*?(<wasm function (?P<unnamed>\d+)>)?$"
+)
 _BROWSER: Final = re.compile(r"wasm-function\[(?P<index>\d+)\]:0x(?P<offset>[0-9a-f]+)")
 _CAUSES: Final = re.compile(r"^Caused by:\n(?P<causes>.*)\Z", re.DOTALL | re.MULTILINE)
 _DETAIL: Final = re.compile(r"^\s+(at .+:\d+|- .+|at <unknown>)")
@@ -36,9 +38,14 @@ def trace_frames(text: str, symbols: Symbolizer) -> list[TraceFrame]:
     for line in text.splitlines():
         match = _WASMTIME.match(line)
         if match is not None:
-            offset = int(match["offset"], 16)
-            found.append(TraceFrame(int(match["number"]), offset, tuple(symbols.frames(offset))))
+            found.append(_frame(match, symbols))
     return found
+
+
+def _frame(match: re.Match[str], symbols: Symbolizer) -> TraceFrame:
+    offset = int(match["offset"], 16)
+    unnamed = None if match["unnamed"] is None else int(match["unnamed"])
+    return TraceFrame(int(match["number"]), offset, tuple(symbols.frames(offset, unnamed)))
 
 
 def told(frame: TraceFrame) -> Iterator[str]:
@@ -76,10 +83,9 @@ def rewritten(lines: Iterable[str], symbols: Symbolizer) -> Iterator[str]:
         line = line.rstrip("\n")
         match = _WASMTIME.match(line)
         if match is not None:
-            offset = int(match["offset"], 16)
-            frames = tuple(symbols.frames(offset))
-            known = bool(frames)
-            yield from told(TraceFrame(int(match["number"]), offset, frames)) if known else (line,)
+            frame = _frame(match, symbols)
+            known = bool(frame.frames)
+            yield from told(frame) if known else (line,)
             continue
         browser = _BROWSER.search(line)
         if browser is not None:

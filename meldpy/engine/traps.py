@@ -50,8 +50,11 @@ ENGINE_TEXTS: dict[str, frozenset[str]] = {
     "borrow still held": frozenset({"borrow handles still remain at the end of the call"}),
 }
 
-_TRAP_FUNCTION = re.compile(r"wasm backtrace:\n\s*0:\s+0x[0-9a-f]+ - .*!trap: (?P<kind>.*?)\s*$", re.MULTILINE)
-"""Only the innermost frame counts: a guest's own `unreachable` may lie beneath one of ours."""
+_TRAP_FUNCTION = re.compile(r"wasm backtrace:\n\s*0:\s+0x[0-9a-f]+ - .*!(?:.*::)?trap: (?P<kind>.*?)\s*$", re.MULTILINE)
+"""Only the innermost frame counts: a guest's own `unreachable` may lie beneath one of ours.
+
+In an output that was fused again, the function has the component and module in front that it came from.
+"""
 _CAUSE = re.compile(r"Caused by:\n(?P<causes>.*)\Z", re.DOTALL)
 _ALIGNED_TO = re.compile(r"string pointer not aligned to \d+")
 _HANDLE_INDEX = re.compile(r"(unknown handle index|handle index) \d+( used with the wrong type)?.*")

@@ -150,7 +150,7 @@ def pair() -> tuple[FuseInput, FuseInput]:
 
 
 def order(result: Fused) -> list[str]:
-    return [unit.component for unit in result.units]
+    return [Path(unit.source).stem.partition("-")[0] for unit in result.units]
 
 
 def test_every_mapping_is_at_its_new_place() -> None:

@@ -1,0 +1,97 @@
+"""gdb and lldb over the engine's native debugging information: fused they show what they show composed.
+
+The engine's transform reads memory 0 only, so values are compared where they live in locals of the wasm code (-O2);
+functions, files, lines and inlined frames are compared everywhere. Frames without a source (the engine's, and adapters)
+are not the guests'.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import wasmtime
+
+import meldpy
+from meldpy.fixture.compose import compose
+from meldpy.fixture.model import Wire
+from tests.debug.test_dwarf import BUILT, given
+
+pytestmark = pytest.mark.deep
+
+RUN = Path(__file__).with_name("run_in_debugger.py")
+WORK = "demo:debug/work@1.0.0"
+HITS = 6
+PLACES = {
+    "lib": ["lib.c:14", "lib.c:28", "other.c:17", "weak.c:3"],
+    "shapes": ["shapes.cpp:16", "shapes.cpp:22", "shapes.cpp:34"],
+}
+
+
+def forms(suffix: str, provider: str, work: Path) -> tuple[Path, Path]:
+    """The composition and its fused form."""
+    app, lib = given(f"app-{suffix}", "app"), given(f"{provider}-{suffix}", "lib")
+    composed, fused = work / "composed.wasm", work / "fused.wasm"
+    composed.write_bytes(compose({"app": app.data, "lib": lib.data}, [Wire("app", WORK, "lib", WORK)]))
+    fused.write_bytes(meldpy.fuse([app, lib]).bytes)
+    return composed, fused
+
+
+def debugged(command: list[str], path: Path) -> str:
+    # without the launcher of a virtual environment, which debuggers would follow first
+    python = os.path.realpath(sys.executable)
+    site = Path(wasmtime.__file__).parents[1]
+    environment = {**os.environ, "PYTHONPATH": str(site)}
+    done = subprocess.run(
+        [*command, python, str(RUN), str(path), "main-run", "9"],
+        capture_output=True, text=True, env=environment, timeout=300, check=False,
+    )  # fmt: skip
+    assert "result" in done.stdout, done.stdout + done.stderr
+    return done.stdout
+
+
+def gdb(path: Path, places: list[str], work: Path) -> list[str]:
+    """The backtraces at the first hits of breakpoints, a frame a line: function, arguments, file, line."""
+    script = work / "gdb"
+    lines = ["set pagination off", "set confirm off", "set breakpoint pending on", "set debuginfod enabled off"]
+    lines += ["handle SIGSEGV SIGILL nostop noprint pass", *(f"break {place}" for place in places), "run"]
+    lines += ["bt 12", "continue"] * HITS
+    lines += ["delete", "continue"]
+    script.write_text("\n".join(lines))
+    text = debugged(["gdb", "-batch", "-nx", "-x", str(script), "--args"], path)
+    frame = re.compile(r"^#\d+ +(?:0x[0-9a-f]+ in )?(\S+ \(.*\) at \S+:\d+)$", re.MULTILINE)
+    return [found for found in frame.findall(text) if re.search(r"\.(c|cpp):\d+$", found)]
+
+
+def lldb(path: Path, places: list[str], work: Path) -> list[str]:
+    script = work / "lldb"
+    lines = ["settings set plugin.jit-loader.gdb.enable on"]
+    lines += [f"breakpoint set -f {place.split(':')[0]} -l {place.split(':')[1]}" for place in places]
+    lines += ["run", *["bt 12", "continue"] * HITS, "breakpoint disable", "continue", "quit"]
+    script.write_text("\n".join(lines))
+    text = debugged(["lldb-19", "-b", "-x", "-s", str(script), "--"], path)
+    frame = re.compile(r"^ +\*? +frame #\d+: 0x[0-9a-f]+ [^`]*`(.* at \S+\.(?:c|cpp):\d+(?::\d+)?.*)$", re.MULTILINE)
+    return [re.sub(r"^(?:.*`)?", "", found) for found in frame.findall(text)]
+
+
+def without_values(frames: list[str]) -> list[str]:
+    return [re.sub(r"\([^)]*\)+", "()", frame) for frame in frames]
+
+
+@pytest.mark.parametrize("debugger", [gdb, lldb])
+@pytest.mark.parametrize("provider", ["lib", "shapes"])
+@pytest.mark.parametrize("suffix", ["4-0", "5-0", "4-2", "5-2", "4-1"])
+def test_debuggers_show_the_same(
+    debugger: Callable[[Path, list[str], Path], list[str]], provider: str, suffix: str, tmp_path: Path
+) -> None:
+    composed, fused = (debugger(form, PLACES[provider], tmp_path) for form in forms(suffix, provider, tmp_path))
+    assert len(composed) >= 2 * HITS
+    assert without_values(fused) == without_values(composed)
+    if suffix.endswith("2"):
+        assert fused == composed
+    assert BUILT.is_dir()
