@@ -12,6 +12,7 @@ Spec: core, "Function Calls"; a body becomes a block whose label takes the place
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from itertools import zip_longest
 from typing import Final, final
 
 from meldpy.adapter.library import Instances
@@ -113,7 +114,8 @@ class _Bodies:
 def _body(type: CoreFuncType, locals_: tuple[CoreValType, ...], parts: list[Part] | None) -> Body | None:
     if parts is None or not all(type in _ZEROS for type in (*type.params, *locals_)):
         return None
-    size = sum(_size(part.chunks) if isinstance(part, Plain) else 2 for part in parts)
+    # a block and its end, at least
+    size = 3 + sum(_size(part.chunks) if isinstance(part, Plain) else 2 for part in parts)
     return Body(type, locals_, tuple(parts), size)
 
 
@@ -203,7 +205,7 @@ class _Writer:
 
 def _with_cold(parts: Sequence[Part]) -> Iterator[tuple[Part, bool]]:
     """Each part, and whether it is a call of what the library does seldom: one behind which the function ends."""
-    for part, behind in zip(parts, (*parts[1:], None), strict=True):
+    for part, behind in zip_longest(parts, parts[1:]):
         ends = isinstance(behind, Return)
         if isinstance(behind, Plain):
             first = behind.chunks[0]

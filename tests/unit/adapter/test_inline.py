@@ -133,6 +133,19 @@ def test_a_call_behind_which_the_function_ends_stays() -> None:
     assert sample.calls() == [sample.inner]
 
 
+def test_a_body_may_be_empty() -> None:
+    functions = Functions()
+    nothing = functions.add(FuncBuilder("nothing", CoreFuncType((I32,), ())))
+    builder = FuncBuilder("f", UNARY)
+    builder.get(*builder.params)
+    builder.call(nothing)
+    builder.get(*builder.params)
+    func = functions.add(builder)
+    inlined = inline(functions.functions, Instances({}, 0, 0), [nothing])
+    assert nothing not in [chunk.func for chunk in inlined[func.emitted].body if isinstance(chunk, FuncRef)]
+    assert _run(inlined, func, 3) == [3]
+
+
 def test_trap_functions_keep_their_names() -> None:
     functions = Functions()
     trap = functions.trap(Trap.INVALID_CHAR)
