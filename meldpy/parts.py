@@ -10,7 +10,7 @@ bytes. When a group meets a limit of the engines, which only the merged form can
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias, final
 
 from meldpy.adapter import exported_lifts, unsupported, unsupported_forms
@@ -75,7 +75,10 @@ def assemble(
     only_flat: raise what stands against one fused group, instead of keeping anything.
     verbatim: write nothing if nothing is fused.
     """
-    if not keep:
+    opened = list(_imported_modules(graph))
+    if opened and only_flat:
+        raise opened[0][1]
+    if not keep and not opened:
         try:
             built = flat(graph)
             check(built.output)
@@ -85,6 +88,19 @@ def assemble(
             return _Cut(graph, flat, scan, check, verbatim).run({}, error)
         return Assembled(built, Partition((Part(tuple(each.id for each in graph.instances), fused=True),), {}))
     return _Cut(graph, flat, scan, check, verbatim).run({id_: (reason,) for id_, reason in keep.items()}, None)
+
+
+def _imported_modules(graph: LinkedGraph) -> Iterator[tuple[InstanceId, UnsupportedError]]:
+    """Each core instance whose module comes from outside, so that nothing is known of it before it runs."""
+    for core_instance in graph.core_instances:
+        module = graph.modules[core_instance.module]
+        if module.imported is not None:
+            reason = f"`{module.label}` is a core module that the root component imports"
+            error = UnsupportedError("imported core module", reason, module.location, remedy=_MODULE_REMEDY)
+            yield core_instance.instance, error
+
+
+_MODULE_REMEDY = "compose it with what it needs first, so that only functions, types and instances remain at the root"
 
 
 Reasons: TypeAlias = "Mapping[InstanceId, tuple[Reason, ...]]"
@@ -99,7 +115,7 @@ class _Cut:
         self.flat = flat
         self.check = check
         self.verbatim = verbatim
-        self.scans = _Scans(scan)
+        self.scans = _Scans(scan, [each.module for each in graph.modules if each.imported is not None])
         self.used = used_definitions(graph)
         self.labels = {each.id: each.label for each in graph.instances}
         self.hand: dict[InstanceId, tuple[Reason, ...]] = {}
@@ -143,6 +159,7 @@ class _Cut:
         exported = exported_lifts(self.graph)
         yield from unsupported(self.graph, facts, exported, Abi())
         yield from unsupported_forms(self.graph, facts, exported)
+        yield from _imported_modules(self.graph)
         for core_instance in self.graph.core_instances:
             error = self.scans.unread(self.graph.modules[core_instance.module].module)
             if error is not None:
@@ -260,13 +277,13 @@ def _nesting(piece: Piece) -> tuple[InstanceId, list[list[InstanceId]]]:
 
 @final
 class _Scans:
-    """What bodies refer to, each module scanned once. unread: modules with instructions that the kernel does not know,
-    of which nothing is known then."""
+    """What bodies refer to, each module scanned once. Nothing is known of those with instructions that the kernel does
+    not know, nor of those that come from outside (`imported`)."""
 
-    def __init__(self, scan: Scan) -> None:
+    def __init__(self, scan: Scan, imported: Iterable[CoreModule]) -> None:
         self._scan = scan
-        self._found: dict[int, CodeFacts] = {}
-        self._unread: dict[int, UnsupportedError] = {}
+        self._unread: dict[int, UnsupportedError | None] = {id(module): None for module in imported}
+        self._found: dict[int, CodeFacts] = {id(module): _nothing(module) for module in imported}
 
     def __call__(self, module: CoreModule) -> CodeFacts:
         key = id(module)
@@ -275,13 +292,18 @@ class _Scans:
                 self._found[key] = self._scan(module)
             except UnsupportedError as error:
                 self._unread[key] = error
-                nothing = (0,) * (module.code.count + 1)
-                self._found[key] = CodeFacts(nothing, nothing, (), ())
+                self._found[key] = _nothing(module)
         return self._found[key]
 
     def unread(self, module: CoreModule) -> UnsupportedError | None:
-        """Why `module` could not be read, None if it could."""
+        """Why the bodies of `module` could not be read; None if they could, or if there are none."""
         return self._unread.get(id(module))
 
     def is_unread(self, module: CoreModule) -> bool:
         return id(module) in self._unread
+
+
+def _nothing(module: CoreModule) -> CodeFacts:
+    """As if no function did anything."""
+    spans = (0,) * (len(module.funcs) + 1)
+    return CodeFacts(spans, spans, (), ())

@@ -19,7 +19,7 @@ from meldpy.model.core import CoreModule, FuncImportType, GlobalType, MemoryType
 from meldpy.model.debug import NameStyle
 from meldpy.model.facts import CodeFacts
 from meldpy.model.fused import FusedModule
-from meldpy.model.linked import LinkedGraph
+from meldpy.model.linked import InstanceItem, LinkedGraph, ModuleItem, OuterItem
 from meldpy.model.reindexed import IndexCounts
 from meldpy.outcome import FuseReport, FuseResult, KeptInstance, kept_by_hand, result_of, untouched
 from meldpy.records import dataclass, replace
@@ -227,6 +227,10 @@ def build_core(graph: LinkedGraph, options: FuseOptions, beside: dict[str, bytes
     from meldpy.resolver import as_users_call
     from meldpy.wrapper import world_type
 
+    for export in graph.exports:
+        if has_module(export.item):
+            reason = f"`{export.name.name}` is or holds a core module, which a core module cannot export"
+            raise UnsupportedError("exported core module", reason, export.location, remedy="leave it out with --hide")
     fused, notes = merged(graph, options)
     assert fused.boundary.core is not None
     # Present: the names that the ecosystem gives a guest's edge, and the world as a type.
@@ -249,6 +253,13 @@ def debug_options(options: FuseOptions) -> DebugOptions:
     if options.memory == "single":
         return DebugOptions("drop", "drop")
     return DebugOptions(options.dwarf, options.source_map, options.origins, options.file)
+
+
+def has_module(item: OuterItem) -> bool:
+    """Whether `item` is or holds a core module."""
+    return isinstance(item, ModuleItem) or (
+        isinstance(item, InstanceItem) and any(has_module(inner) for _, inner in item.exports)
+    )
 
 
 def memory_limits(given: Sequence[str]) -> dict[str, int]:

@@ -18,7 +18,8 @@ from meldpy.model.linked import LinkedGraph
 def analyse(graph: LinkedGraph, scan: Callable[[CoreModule], CodeFacts], called: Iterable[LiftId] = ()) -> Facts:
     """Prove what can be proved about `graph`. `scan` tells what the bodies of one module refer to (the kernel does);
     `called`: lifts that something outside the graph calls, besides those that it exports."""
-    code = {module.id: scan(module.module) for module in graph.modules}
+    instantiated = {core_instance.module for core_instance in graph.core_instances}
+    code = {module.id: scan(module.module) for module in graph.modules if module.id in instantiated}
     all_spaces = [spaces_of(graph, instance) for instance in graph.core_instances]
     written = written_tables(all_spaces, code)
     constants = Constants(all_spaces)

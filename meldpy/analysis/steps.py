@@ -26,18 +26,20 @@ class Steps:
 
 
 def steps_of(graph: LinkedGraph, facts: Facts, is_unread: Callable[[CoreModule], bool]) -> Steps:
-    """`is_unread`: whether nothing is known about what a module's bodies do."""
+    """`is_unread`: whether nothing is known about what a module does."""
     all_spaces = [spaces_of(graph, each) for each in graph.core_instances]
     bounds = Bounds(all_spaces, Constants(all_spaces))
     calls: set[CoreInstanceId] = set()
     traps: set[CoreInstanceId] = set()
     for spaces in all_spaces:
         start = spaces.module.start
-        if start is not None:
+        if is_unread(spaces.module):
+            calls.add(spaces.id)
+        elif start is not None:
             traps.add(spaces.id)
             func = spaces.func(start)
             target = facts.forwards.get(func, func) if isinstance(func, FuncId) else func
-            if not isinstance(target, FuncId) or target in facts.may_leave or is_unread(spaces.module):
+            if not isinstance(target, FuncId) or target in facts.may_leave:
                 calls.add(spaces.id)
         elif any(True for _ in bounds.uncertain(spaces)):
             traps.add(spaces.id)

@@ -16,7 +16,7 @@ from meldpy.errors import Location
 from meldpy.model.builtins import CoreTypeDefinition, Immediates, NoImmediates
 from meldpy.model.canon import BuiltinOp, StringEncoding
 from meldpy.model.core import CoreModule, CoreValType, NumType
-from meldpy.model.extern import ExternName, ExternType, FuncType, TypeNode
+from meldpy.model.extern import CoreModuleType, ExternName, ExternType, FuncType, TypeNode
 from meldpy.model.ids import (
     BuiltinId,
     CoreInstanceId,
@@ -160,12 +160,27 @@ Builtin: TypeAlias = "ResourceBuiltin | AsyncBuiltin"
 @final
 @dataclass(frozen=True, slots=True)
 class Module:
-    """A core module definition. `label`: a short human name (name section or place), for names and messages."""
+    """A core module definition. `label`: a short human name (name section or place), for names and messages.
+
+    imported: set if it is not a definition but comes from outside; then `module` has the imports and exports that the
+    type declares, and no code.
+    """
 
     id: ModuleId
     module: CoreModule
     label: str
     location: Location
+    imported: ImportedModule | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ImportedModule:
+    """A core module that the outer component imports: import number `import_`, then export names inside instances."""
+
+    import_: int
+    path: tuple[str, ...]
+    type: CoreModuleType
 
 
 @final
@@ -266,7 +281,16 @@ class InstanceItem:
     hidden: tuple[tuple[ExternName, FuncItem], ...] = ()
 
 
-OuterItem: TypeAlias = "FuncItem | TypeItem | InstanceItem"
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class ModuleItem:
+    """A core module that is handed on. `type`: its own, or what it was ascribed on its way."""
+
+    module: ModuleId
+    type: CoreModuleType
+
+
+OuterItem: TypeAlias = "FuncItem | TypeItem | InstanceItem | ModuleItem"
 
 
 @final

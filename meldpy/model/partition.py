@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import TypeAlias, final
 
 from meldpy.errors import Location, MeldError, UnsupportedError
-from meldpy.model.ids import BuiltinId, InstanceId, LiftId, LowerId, ResourceId
-from meldpy.model.linked import ComponentFunc, LinkedGraph, Module
+from meldpy.model.ids import BuiltinId, InstanceId, LiftId, LowerId, ModuleId, ResourceId
+from meldpy.model.linked import ComponentFunc, LinkedGraph
 from meldpy.model.valtype import DefinedType, ResourceType
 from meldpy.records import dataclass
 
@@ -88,7 +88,7 @@ class Used:
 class ModuleNeed:
     """A core module that the whole imports and the part instantiates."""
 
-    module: Module
+    module: ModuleId
 
 
 Need: TypeAlias = "DefinedType | ResourceType | ComponentFunc | ModuleNeed"

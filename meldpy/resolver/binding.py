@@ -38,7 +38,9 @@ class Binder:
         self.matching = matching
         self.evaluator = evaluator
         self.builder = evaluator.builder
-        self.subtyping = Subtyping(Describer(self.builder.resource_name, self.builder.resource_origin))
+        self.subtyping = Subtyping(
+            Describer(self.builder.resource_name, self.builder.resource_origin), self.builder.module_type
+        )
         self.determined = DeterminedTypes(self.subtyping)
         self.outer: dict[Key, Item] = {}
         self.frames: dict[int, Frame] = {}

@@ -11,7 +11,7 @@ from typing import final
 
 from meldpy.errors import DecodeError, LimitError, Location
 from meldpy.model.core import CoreModule, CoreSort, CoreValType, NameSection, NumType
-from meldpy.model.extern import ExternName, ExternType, FuncType
+from meldpy.model.extern import CoreModuleType, ExternName, ExternType, FuncType
 from meldpy.model.ids import (
     BuiltinId,
     CoreInstanceId,
@@ -29,6 +29,7 @@ from meldpy.model.linked import (
     CoreInstance,
     CoreItem,
     ImportedFunc,
+    ImportedModule,
     Input,
     Instance,
     Lift,
@@ -41,7 +42,7 @@ from meldpy.model.linked import (
     Resource,
 )
 from meldpy.records import dataclass, field
-from meldpy.resolver.coretypes import sort_of
+from meldpy.resolver.coretypes import declared_module, sort_of, type_of
 from meldpy.resolver.values import ITEMS_SHARE, MAX_ITEMS, CoreModuleInstance, ModuleInfo
 
 
@@ -117,6 +118,17 @@ class Builder:
         self.infos.append(_info(module))
         return minted
 
+    def imported_module(
+        self, type_: CoreModuleType, import_: int, path: tuple[str, ...], location: Location
+    ) -> ModuleId:
+        """A core module that comes from outside."""
+        minted = ModuleId(len(self.modules))
+        label = ".".join((self.imports[import_].name.name, *path))
+        module = declared_module(type_)
+        self.modules.append(Module(minted, module, label, location, ImportedModule(import_, path, type_)))
+        self.infos.append(_info(module))
+        return minted
+
     def instance(self, parent: InstanceId | None, label: str, input_: int | None, location: Location) -> InstanceId:
         self._check(len(self.instances) + 1, self.caps.instances, "component instances", "--max-instances")
         minted = InstanceId(len(self.instances))
@@ -186,6 +198,11 @@ class Builder:
         """Whether the memory's address type is i64, by the module that defines it."""
         info = self.infos[self.core_instances[memory.instance].module]
         return info.module.memories[memory.index - len(info.imported[CoreSort.MEMORY])].limits.is64
+
+    def module_type(self, module: ModuleId) -> CoreModuleType:
+        """The type that a core module has by itself."""
+        found = self.modules[module]
+        return type_of(found.module) if found.imported is None else found.imported.type
 
     def resource_name(self, resource: ResourceId) -> str:
         """A name for messages."""

@@ -69,7 +69,7 @@ _SORTS = {
 
 
 def _instantiate(definition: CoreInstantiate, scope: ComponentScope, builder: Builder) -> CoreInstanceValue:
-    module = scope.core_modules.get(definition.module)
+    module = scope.core_modules.get(definition.module).module
     args: dict[str, CoreInstanceValue] = {}
     for name, index in definition.args:
         if name in args:

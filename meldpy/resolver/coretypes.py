@@ -7,6 +7,7 @@ Spec: Binary.md "Type Definitions" (core:type, core:moduletype).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias, final
 
@@ -26,6 +27,7 @@ from meldpy.model.core import (
     CoreValType,
     FieldType,
     FuncImportType,
+    Global,
     GlobalType,
     MemoryType,
     PackedType,
@@ -33,6 +35,7 @@ from meldpy.model.core import (
     RefType,
     StructType,
     SubType,
+    Table,
     TableType,
     TagType,
 )
@@ -105,6 +108,49 @@ def definition_of(member: RecMember) -> CoreTypeDefinition:
     layout = _Layout(lookup)
     index = layout.index(0)
     return CoreTypeDefinition(tuple(layout.groups), index)
+
+
+def type_of(module: CoreModule) -> CoreModuleType:
+    """The type of a core module, against its own types. DecodeError for an export of nothing."""
+    spaces: dict[CoreSort, list[CoreExternType]] = {sort: [] for sort in CoreSort}
+    for import_ in module.imports:
+        spaces[sort_of(import_.type)].append(import_.type)
+    spaces[CoreSort.FUNC] += (FuncImportType(type_) for type_ in module.funcs)
+    spaces[CoreSort.TABLE] += (table.type for table in module.tables)
+    spaces[CoreSort.MEMORY] += module.memories
+    spaces[CoreSort.GLOBAL] += (each.type for each in module.globals)
+    spaces[CoreSort.TAG] += module.tags
+    for export in module.exports:
+        if export.index >= len(spaces[export.sort]):
+            raise DecodeError(f"a core module exports {export.sort.name.lower()} {export.index}, which does not exist")
+    exports = tuple(CoreExport(export.name, export.sort, i) for i, export in enumerate(module.exports))
+    shape = CoreModule(types=module.types, imports=module.imports, exports=exports)
+    return CoreModuleType(shape, tuple(spaces[export.sort][export.index] for export in module.exports))
+
+
+def declared_module(type_: CoreModuleType) -> CoreModule:
+    """A module with the imports and exports that a type declares, each export an item of its own, and no code."""
+    shape = type_.shape
+    imported = Counter(sort_of(import_.type) for import_ in shape.imports)
+    defined: Counter[CoreSort] = Counter()
+    items: dict[CoreSort, list[CoreExternType]] = {sort: [] for sort in CoreSort}
+    exports: list[CoreExport] = []
+    for export, declared in zip(shape.exports, type_.export_types, strict=True):
+        assert isinstance(declared, FuncImportType | TableType | MemoryType | GlobalType | TagType)
+        sort = sort_of(declared)
+        exports.append(CoreExport(export.name, sort, imported[sort] + defined[sort]))
+        defined[sort] += 1
+        items[sort].append(declared)
+    return CoreModule(
+        types=shape.types,
+        imports=shape.imports,
+        funcs=tuple(each.type for each in items[CoreSort.FUNC] if isinstance(each, FuncImportType)),
+        tables=tuple(Table(each) for each in items[CoreSort.TABLE] if isinstance(each, TableType)),
+        memories=tuple(each for each in items[CoreSort.MEMORY] if isinstance(each, MemoryType)),
+        tags=tuple(each for each in items[CoreSort.TAG] if isinstance(each, TagType)),
+        globals=tuple(Global(each, ()) for each in items[CoreSort.GLOBAL] if isinstance(each, GlobalType)),
+        exports=tuple(exports),
+    )
 
 
 @final

@@ -147,7 +147,8 @@ class Frame:
         scope = self.scope
         inner = scope.place.inside(f"core module {len(scope.core_modules)}")
         # A module is named by its whole path: "core module 0" alone says little in a composition.
-        scope.core_modules.add(self.builder.module(section.module, " ".join(inner.path), inner.at(section.offset)))
+        module = self.builder.module(section.module, " ".join(inner.path), inner.at(section.offset))
+        scope.core_modules.add(ModuleValue(module))
 
     def _type(self, definition: TypeDef) -> TypeNode:
         if not isinstance(definition, ResourceTypeDef):
@@ -206,7 +207,7 @@ class Frame:
             case Sort.INSTANCE:
                 return scope.instances.get(index.index)
             case Sort.CORE_MODULE:
-                return ModuleValue(scope.core_modules.get(index.index))
+                return scope.core_modules.get(index.index)
             case Sort.VALUE:
                 raise UnsupportedError("component-level values", "a value is passed or exported", remedy=_VALUES_REMEDY)
             case _:

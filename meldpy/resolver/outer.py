@@ -22,7 +22,7 @@ from meldpy.model.extern import (
     TypeExtern,
     ValueExtern,
 )
-from meldpy.model.linked import FuncItem, ImportFunc, InstanceItem, OuterExport, OuterItem, TypeItem
+from meldpy.model.linked import FuncItem, ImportFunc, InstanceItem, ModuleItem, OuterExport, OuterItem, TypeItem
 from meldpy.model.valtype import ResourceType
 from meldpy.resolver.builder import Builder
 from meldpy.resolver.scope import ComponentScope
@@ -40,7 +40,7 @@ from meldpy.resolver.values import (
 
 
 def import_at_root(import_: Import, scope: ComponentScope, types: TypeEvaluator) -> Item:
-    """An import of the root component, which is one of the outer component. UnsupportedError for modules etc."""
+    """An import of the root component, which is one of the outer component. UnsupportedError for a component."""
     type_ = types.declared(import_.desc, scope, import_.name.name)
     return outer_import(import_.name, type_, scope.here, types.builder)
 
@@ -53,16 +53,13 @@ def outer_import(name: ExternName, type_: ExternType, location: Location, builde
 
 
 def refuse_imported(name: str, type_: ExternType, location: Location) -> None:
-    """UnsupportedError if `type_` is or contains a core module, a component or a value."""
+    """UnsupportedError if `type_` is or contains a component or a value."""
     match type_:
-        case FuncType() | TypeExtern():
+        case FuncType() | TypeExtern() | CoreModuleType():
             pass
         case InstanceType():
             for export in type_.exports:
                 refuse_imported(f"{name}.{export.name.name}", export.type, location)
-        case CoreModuleType():
-            reason = f"`{name}` is a core module that the root component imports"
-            raise _refusal("imported core module", reason, location)
         case ComponentType():
             raise _refusal("imported component", f"`{name}` is a component that the root component imports", location)
         case ValueExtern():
@@ -85,6 +82,8 @@ def _imported(type_: ExternType, number: int, path: tuple[str, ...], builder: Bu
             if isinstance(type_.type, ResourceType):
                 builder.alias_resource(type_.type.id, ".".join((builder.imports[number].name.name, *path)))
             return TypeValue(type_.type, type_.bound_resource)
+        case CoreModuleType():
+            return ModuleValue(builder.imported_module(type_, number, path, builder.imports[number].location))
         case InstanceType():
             exports: dict[str, NamedItem] = {
                 e.name.name: (e.name, _imported(e.type, number, (*path, e.name.name), builder)) for e in type_.exports
@@ -108,7 +107,7 @@ class OuterExports:
         """With how many items are in it, at any depth."""
 
     def export(self, name: ExternName, item: Item, location: Location) -> OuterExport:
-        """UnsupportedError if `item` is or contains a core module or a component."""
+        """UnsupportedError if `item` is or contains a component."""
         return OuterExport(name, self._item(name.name, item, location), location)
 
     def all(self, exports: Mapping[str, NamedItem], locations: Mapping[str, Location]) -> list[OuterExport]:
@@ -123,7 +122,7 @@ class OuterExports:
             case InstanceValue():
                 return self._instance(name, item, location)
             case ModuleValue():
-                raise _refusal("exported core module", f"the root component exports the core module `{name}`", location)
+                return ModuleItem(item.module, item.type or self._builder.module_type(item.module))
             case ComponentValue():
                 raise _refusal("exported component", f"the root component exports the component `{name}`", location)
             case _:

@@ -55,7 +55,7 @@ from meldpy.model.linked import (
     ResourceBuiltin,
     TypeItem,
 )
-from meldpy.model.partition import Need, Piece, Used
+from meldpy.model.partition import ModuleNeed, Need, Piece, Used
 from meldpy.model.valtype import (
     BorrowType,
     DefinedType,
@@ -100,6 +100,7 @@ class _Restriction:
         self.imports: list[OuterImport] = []
         self.needs: list[Need] = []
         self.import_funcs: dict[ComponentFunc, ImportedFunc] = {}
+        self.import_modules: dict[ModuleId, int] = {}
         self.imported_resources: set[ResourceId] = set()
         self.exports: list[OuterExport] = []
         self.offered_resources: dict[ResourceId, str] = {}
@@ -145,6 +146,10 @@ class _Restriction:
             type_ = self._type_of(func)
             number = self._import("f", func, type_)
             self.import_funcs[func] = ImportedFunc(ImportFuncId(len(self.import_funcs)), number, (), type_)
+        for id_ in self.modules:
+            imported = graph.modules[id_].imported
+            if imported is not None:
+                self.import_modules[id_] = self._import("m", ModuleNeed(id_), imported.type)
         for resource in sorted(self.used.users):
             if self._defines(resource) and any(user not in self.members for user in self.used.users[resource]):
                 self._offer(resource)
@@ -231,7 +236,10 @@ class _Restriction:
 
     # --- what is inside ---------------------------------------------------------------------------------------------
     def _module(self, module: Module, new: ModuleId) -> Module:
-        return replace(module, id=new)
+        imported = module.imported
+        if imported is not None:
+            imported = replace(imported, import_=self.import_modules[module.id], path=())
+        return replace(module, id=new, imported=imported)
 
     def _core_instance(self, old: CoreInstance) -> CoreInstance:
         args = tuple(self._core_item(arg) for arg in old.args)

@@ -11,7 +11,7 @@ from typing import Generic, TypeAlias, TypeVar, final
 
 from meldpy.errors import DecodeError, LimitError, Location
 from meldpy.model.extern import InstanceType, TypeNode
-from meldpy.model.ids import FuncId, GlobalId, InstanceId, MemoryId, ModuleId, TableId, TagId
+from meldpy.model.ids import FuncId, GlobalId, InstanceId, MemoryId, TableId, TagId
 from meldpy.model.linked import BuiltinFunc, CoreFunc, CoreItem, LowerFunc
 from meldpy.records import dataclass
 from meldpy.resolver.coretypes import CoreType
@@ -104,7 +104,7 @@ class ComponentScope:
         self.core_globals: Space[GlobalId] = Space("core global")
         self.core_tags: Space[TagId] = Space("core tag")
         self.core_types: Space[CoreType] = Space("core type")
-        self.core_modules: Space[ModuleId] = Space("core module")
+        self.core_modules: Space[ModuleValue] = Space("core module")
         self.core_instances: Space[CoreInstanceValue] = Space("core instance")
         self.funcs: Space[FuncValue] = Space("func")
         self.types: Space[TypeNode] = Space("type")
@@ -125,7 +125,7 @@ class ComponentScope:
             case ComponentValue():
                 self.components.add(item)
             case ModuleValue():
-                self.core_modules.add(item.module)
+                self.core_modules.add(item)
             case InstanceValue():
                 self.instances.add(item)
 

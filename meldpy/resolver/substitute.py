@@ -212,7 +212,7 @@ class Substitution:
                 views = (*actual.views, self.component(declared))
                 return ComponentValue(actual.definition, actual.scope, actual.place, views)
             case CoreModuleType(), ModuleValue():
-                return actual
+                return ModuleValue(actual.module, declared)
             case ValueExtern(), _:
                 raise UnsupportedError("component-level values", f"{what} is a value")
             case _:

@@ -7,7 +7,7 @@ resource types by identity, each pair of nodes once. Spec: Explainer.md "Type Ch
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import assert_never, final
 
 from meldpy.model.extern import (
@@ -21,7 +21,7 @@ from meldpy.model.extern import (
     TypeNode,
     ValueExtern,
 )
-from meldpy.model.ids import ResourceId
+from meldpy.model.ids import ModuleId, ResourceId
 from meldpy.model.valtype import (
     BorrowType,
     Case,
@@ -44,8 +44,9 @@ from meldpy.model.valtype import (
     VariantType,
 )
 from meldpy.resolver.describe import Describer
+from meldpy.resolver.moduletypes import misfit
 from meldpy.resolver.substitute import Substitution
-from meldpy.resolver.values import FuncValue, InstanceValue, Item, TypeValue, kind_of
+from meldpy.resolver.values import FuncValue, InstanceValue, Item, ModuleValue, TypeValue, kind_of
 
 
 @final
@@ -66,10 +67,14 @@ class Mismatch(Exception):
 
 @final
 class Subtyping:
-    """Compares types. One per link: what was found equal stays equal."""
+    """Compares types. One per link: what was found equal stays equal.
 
-    def __init__(self, describe: Describer) -> None:
+    module_type: the type that a core module has by itself; without it, only modules with a declared type are compared.
+    """
+
+    def __init__(self, describe: Describer, module_type: Callable[[ModuleId], CoreModuleType] | None = None) -> None:
         self.describe = describe
+        self.module_type = module_type
         self._equal: set[tuple[DefinedType, DefinedType]] = set()
 
     # --- items ---------------------------------------------------------------------------------------------------
@@ -83,8 +88,19 @@ class Subtyping:
             case InstanceType(), InstanceValue():
                 for export in declared.exports:
                     self._export(export, actual, substitution)
+            case CoreModuleType(), ModuleValue():
+                type_ = actual.type
+                if type_ is None:
+                    assert self.module_type is not None
+                    type_ = self.module_type(actual.module)
+                self.modules(declared, type_)
             case _:
                 raise Mismatch(f"the importer declares a {_kind(declared)}, the provider has a {kind_of(actual)}")
+
+    def modules(self, declared: CoreModuleType, actual: CoreModuleType) -> None:
+        reason = misfit(declared, actual)
+        if reason is not None:
+            raise Mismatch(reason)
 
     def _export(self, export: NamedExtern, actual: InstanceValue, substitution: Substitution) -> None:
         name = export.name.name

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import final
 
 from meldpy.errors import Location
-from meldpy.model.extern import ExternName, ExternType, FuncType, InstanceType, NamedExtern, TypeExtern
+from meldpy.model.extern import CoreModuleType, ExternName, ExternType, FuncType, InstanceType, NamedExtern, TypeExtern
 from meldpy.model.ids import ResourceId
 from meldpy.records import dataclass, field
 from meldpy.resolver.attributes import contradiction, joined
@@ -111,6 +111,10 @@ class Union:
                 return self._same_type(name, known, type_)
             case FuncType() if isinstance(known, FuncType):
                 self._within(name, lambda: self.subtyping.funcs(self.substitution.func(type_), known))
+                return known
+            case CoreModuleType() if isinstance(known, CoreModuleType):
+                self._within(name, lambda: self.subtyping.modules(type_, known))
+                self._within(name, lambda: self.subtyping.modules(known, type_))
                 return known
             case _:
                 raise Mismatch(f"`{name.name}` is of different sorts")

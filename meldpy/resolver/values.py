@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias, final
 from meldpy.errors import DecodeError, LimitError
 from meldpy.model.component import Component
 from meldpy.model.core import CoreExport, CoreModule, CoreSort
-from meldpy.model.extern import ComponentType, ExternName, FuncType, TypeNode
+from meldpy.model.extern import ComponentType, CoreModuleType, ExternName, FuncType, TypeNode
 from meldpy.model.ids import (
     CoreFuncIndex,
     CoreGlobalIndex,
@@ -78,7 +78,10 @@ class ComponentValue:
 @final
 @dataclass(frozen=True, slots=True)
 class ModuleValue:
+    """A core module. `type`: what it was declared as on its way, None if it is seen as it is."""
+
     module: ModuleId
+    type: CoreModuleType | None = None
 
 
 @final

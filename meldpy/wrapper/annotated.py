@@ -23,15 +23,15 @@ from meldpy.model.component import (
 )
 from meldpy.model.extern import ExternName, TypeNode
 from meldpy.model.ids import TypeIndex
-from meldpy.model.linked import FuncItem, InstanceItem, OuterItem, TypeItem
+from meldpy.model.linked import FuncItem, InstanceItem, ModuleItem, OuterItem, TypeItem
 from meldpy.model.valtype import DefinedType, ResourceType
 from meldpy.records import dataclass, field
 from meldpy.wrapper.builder import ComponentBuilder
 from meldpy.wrapper.items import extern_type
 from meldpy.wrapper.scope import Entry, Scope
-from meldpy.wrapper.types import type_index
+from meldpy.wrapper.types import extern_desc, type_index
 
-Need: TypeAlias = "TypeNode | FuncItem | InstanceItem"
+Need: TypeAlias = "TypeNode | FuncItem | InstanceItem | ModuleItem"
 """What one import of the naming component is instantiated with."""
 
 
@@ -88,6 +88,9 @@ class _Naming:
                 return SortIndex(Sort.TYPE, type_index(self.outside, node))
             case FuncItem(type=type_):
                 return SortIndex(Sort.FUNC, self._import("f", item, FuncDesc(type_index(self.outside, type_))))
+            case ModuleItem(type=type_):
+                module_type = extern_desc(self.outside, type_)
+                return SortIndex(Sort.CORE_MODULE, self._import("m", item, module_type))
             case InstanceItem():
                 type_of = type_index(self.outside, extern_type(item))
                 return SortIndex(Sort.INSTANCE, self._import("i", item, InstanceDesc(type_of)))
@@ -103,7 +106,7 @@ class _Naming:
                         self.inside.name(node, Entry(exported))
                 case FuncItem(type=type_):
                     self.builder.export(name, index, FuncDesc(type_index(self.inside, type_)))
-                case InstanceItem():
+                case InstanceItem() | ModuleItem():
                     self.builder.export(name, index)
                 case _:
                     assert_never(inner)

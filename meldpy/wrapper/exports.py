@@ -13,11 +13,12 @@ Inline exports cannot hold `[constructor]`, `[method]` or `[static]` names; see 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import assert_never, final
 
 from meldpy.model.component import ExternDesc, InlineExports, Instantiate, Sort, SortIndex
 from meldpy.model.extern import ExternType, InstanceType
-from meldpy.model.ids import ComponentIndex, FuncIndex, LiftId
+from meldpy.model.ids import ComponentIndex, CoreModuleIndex, FuncIndex, LiftId, ModuleId
 from meldpy.model.linked import (
     ComponentFunc,
     FuncItem,
@@ -25,6 +26,7 @@ from meldpy.model.linked import (
     InstanceItem,
     LiftFunc,
     LinkedGraph,
+    ModuleItem,
     OuterExport,
     OuterItem,
     TypeItem,
@@ -41,7 +43,8 @@ from meldpy.wrapper.types import extern_desc, introduce, target_index, type_inde
 @final
 @dataclass(slots=True)
 class Exports:
-    """world: types by the names that imports and exports gave them. plain: types that need no name."""
+    """world: types by the names that imports and exports gave them. plain: types that need no name.
+    modules: the index of a core module that is handed on."""
 
     graph: LinkedGraph
     builder: ComponentBuilder
@@ -49,6 +52,7 @@ class Exports:
     lifts: dict[LiftId, FuncIndex]
     world: Scope
     plain: Scope
+    modules: Callable[[ModuleId], CoreModuleIndex]
 
     def write(self) -> None:
         for export in self.graph.exports:
@@ -62,6 +66,9 @@ class Exports:
             case FuncItem(func=func, type=type_):
                 desc = extern_desc(self.world, type_)
                 self.builder.export(export.name, SortIndex(Sort.FUNC, self._func(func)), desc)
+            case ModuleItem(module=module, type=module_type):
+                item = SortIndex(Sort.CORE_MODULE, self.modules(module))
+                self.builder.export(export.name, item, extern_desc(self.world, module_type))
             case InstanceItem() as instance:
                 item = SortIndex(Sort.INSTANCE, self._instance(instance))
                 type_of = extern_type(instance)
@@ -111,13 +118,15 @@ class Exports:
                 return SortIndex(Sort.FUNC, self._func(func))
             case TypeItem(type=node):
                 return SortIndex(Sort.TYPE, type_index(self.plain, node))
+            case ModuleItem(module=module):
+                return SortIndex(Sort.CORE_MODULE, self.modules(module))
             case InstanceItem():
                 return SortIndex(Sort.INSTANCE, self._instance(item))
             case _:
                 assert_never(item)
 
     def _need(self, need: Need) -> SortIndex:
-        if isinstance(need, FuncItem | InstanceItem):
+        if isinstance(need, FuncItem | InstanceItem | ModuleItem):
             return self._item(need)
         return SortIndex(Sort.TYPE, type_index(self.plain, need))
 

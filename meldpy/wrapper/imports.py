@@ -9,7 +9,7 @@ from typing import final
 
 from meldpy.model.component import Sort
 from meldpy.model.extern import InstanceType
-from meldpy.model.ids import FuncIndex, ImportFuncId
+from meldpy.model.ids import CoreModuleIndex, FuncIndex, ImportFuncId
 from meldpy.model.linked import ImportFunc, LinkedGraph
 from meldpy.records import dataclass, field
 from meldpy.wrapper.builder import ComponentBuilder, ExportPath
@@ -28,6 +28,7 @@ class Imports:
     _indices: list[int] = field(default_factory=list)
     _paths: dict[tuple[int, tuple[str, ...]], ExportPath] = field(default_factory=dict)
     _funcs: dict[ImportFuncId, FuncIndex] = field(default_factory=dict)
+    _modules: dict[tuple[int, tuple[str, ...]], CoreModuleIndex] = field(default_factory=dict)
 
     def write(self) -> None:
         for position, import_ in enumerate(self.graph.imports):
@@ -48,6 +49,17 @@ class Imports:
                 index = self._indices[imported.import_]
             self._funcs[func.func] = FuncIndex(index)
         return self._funcs[func.func]
+
+    def module(self, import_: int, path: tuple[str, ...]) -> CoreModuleIndex:
+        """The index of an imported core module."""
+        if (import_, path) not in self._modules:
+            if path:
+                *outer, name = path
+                found = self.instance(import_, tuple(outer)).alias(Sort.CORE_MODULE, name)
+            else:
+                found = self._indices[import_]
+            self._modules[import_, path] = CoreModuleIndex(found)
+        return self._modules[import_, path]
 
     def instance(self, import_: int, path: tuple[str, ...]) -> ExportPath:
         """The instance at `path` inside import number `import_`."""

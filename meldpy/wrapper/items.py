@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import assert_never, overload
 
-from meldpy.model.extern import FuncType, InstanceType, NamedExtern, TypeExtern
-from meldpy.model.linked import FuncItem, InstanceItem, OuterItem, TypeItem
+from meldpy.model.extern import CoreModuleType, FuncType, InstanceType, NamedExtern, TypeExtern
+from meldpy.model.linked import FuncItem, InstanceItem, ModuleItem, OuterItem, TypeItem
 
 
 @overload
@@ -13,10 +13,10 @@ def extern_type(item: InstanceItem) -> InstanceType: ...
 
 
 @overload
-def extern_type(item: OuterItem) -> FuncType | InstanceType | TypeExtern: ...
+def extern_type(item: OuterItem) -> CoreModuleType | FuncType | InstanceType | TypeExtern: ...
 
 
-def extern_type(item: OuterItem) -> FuncType | InstanceType | TypeExtern:
+def extern_type(item: OuterItem) -> CoreModuleType | FuncType | InstanceType | TypeExtern:
     """The type of an exported item.
 
     Exported types are always `(eq T)`: an exported resource type exists before its export, and no engine lets an
@@ -27,6 +27,8 @@ def extern_type(item: OuterItem) -> FuncType | InstanceType | TypeExtern:
             return type_
         case TypeItem(type=node):
             return TypeExtern(node)
+        case ModuleItem(type=module_type):
+            return module_type
         case InstanceItem(exports=exports):
             return InstanceType(tuple(NamedExtern(name, extern_type(inner)) for name, inner in exports))
         case _:

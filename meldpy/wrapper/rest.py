@@ -38,14 +38,12 @@ from meldpy.model.ids import (
     CoreFuncIndex,
     CoreInstanceId,
     CoreInstanceIndex,
-    CoreModuleIndex,
     FuncId,
     FuncIndex,
     GlobalId,
     InstanceId,
     LiftId,
     MemoryId,
-    ModuleId,
     ResourceId,
     TableId,
     TagId,
@@ -78,6 +76,7 @@ from meldpy.wrapper.canons import option_list, resource_builtin
 from meldpy.wrapper.coretypes import shifted
 from meldpy.wrapper.exports import Exports
 from meldpy.wrapper.imports import Imports
+from meldpy.wrapper.modules import Modules
 from meldpy.wrapper.scope import Entry, Scope
 from meldpy.wrapper.types import type_index
 
@@ -118,7 +117,7 @@ class _Whole:
         self.imports = Imports(graph, self.builder, self.world)
         self.children = children
         self.child_of = {id_: child for child in children for id_ in child.piece.instances}
-        self.modules: dict[ModuleId, CoreModuleIndex] = {}
+        self.modules = Modules(graph, self.builder, self.imports)
         self.core_instances: dict[CoreInstanceId, CoreInstanceIndex] = {}
         self.core_items: dict[CoreItem, int] = {}
         self.lifts: dict[LiftId, FuncIndex] = {}
@@ -137,7 +136,7 @@ class _Whole:
         for child in waiting:
             self._child(child)
         self._prepare_exports()
-        Exports(self.graph, self.builder, self.imports, self.lifts, self.world, self.plain).write()
+        Exports(self.graph, self.builder, self.imports, self.lifts, self.world, self.plain, self.modules).write()
         return self.builder.finish()
 
     # --- Introducer: types of definitions need no name -----------------------------------------------------------
@@ -181,8 +180,8 @@ class _Whole:
                 return SortIndex(Sort.TYPE, type_index(self.plain, need))
             case ResourceType(id=resource):
                 return SortIndex(Sort.TYPE, self._resource(resource))
-            case ModuleNeed():
-                raise InternalError("an imported core module")
+            case ModuleNeed(module):
+                return SortIndex(Sort.CORE_MODULE, self.modules(module))
             case _:
                 assert_never(need)
 
@@ -219,9 +218,7 @@ class _Whole:
             (name, CoreInstanceIndex(self.builder.core_instance(CoreInlineExports(tuple(exports)))))
             for name, exports in groups.items()
         )
-        if module.id not in self.modules:
-            self.modules[module.id] = CoreModuleIndex(self.builder.core_module(module.module))
-        made = self.builder.core_instance(CoreInstantiate(self.modules[module.id], args))
+        made = self.builder.core_instance(CoreInstantiate(self.modules(module.id), args))
         self.core_instances[core_instance.id] = CoreInstanceIndex(made)
 
     def core(self, item: CoreItem) -> int:

@@ -31,9 +31,9 @@ from meldpy.model.component import (
     TypeDecl,
 )
 from meldpy.model.core import RawCustom
-from meldpy.model.extern import ExternName, FuncType, InstanceType, NamedExtern, TypeExtern
+from meldpy.model.extern import CoreModuleType, ExternName, FuncType, InstanceType, NamedExtern, TypeExtern
 from meldpy.model.ids import ResourceId, TypeIndex
-from meldpy.model.linked import FuncItem, InstanceItem, LinkedGraph, OuterItem, TypeItem
+from meldpy.model.linked import FuncItem, InstanceItem, LinkedGraph, ModuleItem, OuterItem, TypeItem
 from meldpy.model.valtype import ResourceType
 from meldpy.wrapper.builder import ComponentBuilder, DeclBuilder
 from meldpy.wrapper.scope import Scope
@@ -87,7 +87,7 @@ class _Resources:
             case _:
                 pass
 
-    def declared(self, item: OuterItem) -> FuncType | InstanceType | TypeExtern:
+    def declared(self, item: OuterItem) -> CoreModuleType | FuncType | InstanceType | TypeExtern:
         """What an export of `item` declares."""
         match item:
             case FuncItem(type=type_):
@@ -99,3 +99,5 @@ class _Resources:
                 return TypeExtern(node, bound_resource=new)
             case InstanceItem(exports=exports):
                 return InstanceType(tuple(NamedExtern(name, self.declared(inner)) for name, inner in exports))
+            case ModuleItem(type=module_type):
+                return module_type

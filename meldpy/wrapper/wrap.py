@@ -14,6 +14,7 @@ from meldpy.wrapper.builder import ComponentBuilder
 from meldpy.wrapper.exports import Exports
 from meldpy.wrapper.imports import Imports
 from meldpy.wrapper.knot import Knot
+from meldpy.wrapper.modules import Modules
 from meldpy.wrapper.scope import Scope
 
 
@@ -34,5 +35,5 @@ def wrap(graph: LinkedGraph, fused: FusedModule) -> Component:
     knot.resources()
     knot.main()
     knot.lift_all()
-    Exports(graph, builder, imports, knot.lifts, world, plain).write()
+    Exports(graph, builder, imports, knot.lifts, world, plain, Modules(graph, builder, imports)).write()
     return builder.finish()

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from wasmtime import Engine, Store, wat2wasm
+from wasmtime import Engine, Module, Store, wat2wasm
 from wasmtime import component as wc
 
 import meldpy
@@ -22,7 +22,7 @@ from meldpy.fixture.files import components, composed
 from meldpy.fixture.prove import fixture_exports, fixture_hides
 from meldpy.fixture.scenario import run_scenario, same
 from meldpy.fixture.shape import scan
-from meldpy.model.component import ComponentSection
+from meldpy.model.component import ComponentSection, CoreModuleSection
 from meldpy.pipeline import FuseInput, FuseOptions
 from tests.support.fixtures import all_fixtures
 from tests.support.kept import fuse_keeping, linked, with_code
@@ -239,6 +239,91 @@ def test_an_instance_that_is_all_there_is_lies_in_the_root() -> None:
     assert not [
         section for section in decode_component(result.bytes, "").sections if isinstance(section, ComponentSection)
     ]
+
+
+# --- core modules that come from outside, and that are handed on ------------------------------------------------------
+OPEN = """
+(component
+  (import "lib" (instance $lib (export "m" (core module (export "f" (func (param i32) (result i32)))))))
+  (alias export $lib "m" (core module $m))
+  (core instance $i (instantiate $m))
+  (func (export "f") (param "x" u32) (result u32) (canon lift (core func $i "f"))))
+"""
+HANDS_ON = MIDDLE.replace(
+    '(func (export "g") (param "x" u32)', '(export "m" (core module $m)) (func (export "g") (param "x" u32)'
+)
+
+
+def module_host(engine: Engine, store: Store, data: bytes) -> wc.Instance:
+    linker = wc.Linker(engine)
+    text = '(module (func (export "f") (param i32) (result i32) (i32.add (local.get 0) (i32.const 1))))'
+    with linker.root() as root, root.add_instance("lib") as lib:
+        lib.add_module("m", Module(engine, text))
+    return linker.instantiate(store, wc.Component(engine, data))
+
+
+def test_an_instance_of_an_imported_core_module_is_kept_and_the_others_are_fused() -> None:
+    texts = {"open": OPEN, "middle": HANDS_ON, "top": TOP}
+    items = [FuseInput(name, name, bytes(wat2wasm(text))) for name, text in texts.items()]
+    result = meldpy.fuse(items)
+    (kept,) = result.report.kept
+    assert (kept.input, kept.reasons[0].feature) == ("open", "imported core module")
+    assert (result.report.groups, result.report.fused_instances, result.report.call_sites) == (1, 2, 1)
+    engine = Engine()
+    store = Store(engine)
+    run = module_host(engine, store, result.bytes).get_func(store, "run")
+    assert run is not None
+    assert run(store, 1) == 200
+    with pytest.raises(UnsupportedError, match="unsupported imported core module"):
+        meldpy.fuse(items, FuseOptions(flat=True))
+
+
+def test_a_core_module_is_handed_on_untouched() -> None:
+    data = bytes(wat2wasm(HANDS_ON))
+    result = meldpy.fuse([data], FuseOptions(flat=True))
+    (given,) = (s.module for s in decode_component(data, "").sections if isinstance(s, CoreModuleSection))
+    assert given in [s.module for s in decode_component(result.bytes, "").sections if isinstance(s, CoreModuleSection)]
+    engine = Engine()
+    assert list(wc.Component(engine, result.bytes).type.exports(engine)) == ["m", "g"]
+    with pytest.raises(UnsupportedError, match="exported core module"):
+        meldpy.fuse([data], FuseOptions(core=True))
+
+
+@pytest.mark.parametrize(
+    ("exported", "fits"),
+    [
+        ('(func (export "f") (param i32) (result i32) (local.get 0))', True),
+        ('(func (export "f") (param i32) (result i32) (local.get 0)) (memory (export "more") 1)', True),
+        ('(func (export "f") (param i64) (result i32) (i32.const 0))', False),
+        ('(func (export "other") (param i32) (result i32) (local.get 0))', False),
+        ('(import "" "g" (func)) (func (export "f") (param i32) (result i32) (local.get 0))', False),
+        ('(memory (export "f") 1)', False),
+    ],
+)
+def test_a_core_module_of_another_input_has_to_fit(exported: str, fits: bool) -> None:
+    lib = '(instance $i (export "m" (core module $m))) (export "lib" (instance $i))'
+    provider = f"(component (core module $m {exported}) {lib})"
+    items = [
+        FuseInput(name, name, bytes(wat2wasm(text))) for name, text in {"open": OPEN, "provider": provider}.items()
+    ]
+    if fits:
+        result = meldpy.fuse(items, FuseOptions(flat=True))
+        assert call(result.bytes, "f", 7) == 7
+    else:
+        with pytest.raises(LinkError):
+            meldpy.fuse(items)
+
+
+def test_inputs_that_import_one_core_module_share_the_import() -> None:
+    items = [
+        FuseInput(name, name, bytes(wat2wasm(OPEN.replace('(export "f") (param "x"', f'(export "{name}") (param "x"'))))
+        for name in ("one", "two")
+    ]
+    result = meldpy.fuse(items)
+    engine = Engine()
+    store = Store(engine)
+    instance = module_host(engine, store, result.bytes)
+    assert [instance.get_func(store, name)(store, 4) for name in ("one", "two")] == [5, 5]  # type: ignore[misc]
 
 
 # --- the order of initialisation --------------------------------------------------------------------------------------

@@ -64,13 +64,13 @@ def test_nested_instantiation_is_capped_before_the_engine_expands_it(tool: Tool,
     assert "--max-instances" in tool.stderr
 
 
-NOT_OURS = '(component $root (import "m" (core module))'
+NOT_OURS = '(component $root (import "m" (component))'
 """What we do not fuse, at the beginning, so that evaluation ends before it has counted."""
 
 
 def test_what_is_not_supported_hides_no_expansion(tool: Tool) -> None:
     assert tool("validate", doubling_instances(26).replace("(component $root", NOT_OURS)) == 1
-    assert "unsupported imported core module" in tool.stderr
+    assert "unsupported imported component" in tool.stderr
 
 
 def closures(levels: int) -> str:
@@ -91,7 +91,7 @@ def test_components_that_hold_components_hide_no_expansion(tool: Tool) -> None:
     assert tool("validate", closures(20)) == 1
     assert "--max-instances" in tool.stderr
     assert tool("validate", text) == 1
-    assert "unsupported imported core module" in tool.stderr
+    assert "unsupported imported component" in tool.stderr
     assert tool("validate", closures(3)) == 0
 
 

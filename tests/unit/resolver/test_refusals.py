@@ -76,11 +76,8 @@ VOID = RecGroup((SubType(CoreFuncType((), ())),))
 @pytest.mark.parametrize(
     ("wat", "feature"),
     [
-        ('(component (import "m" (core module)))', "imported core module"),
         ('(component (import "c" (component)))', "imported component"),
-        ('(component (import "i" (instance (export "m" (core module)))))', "imported core module"),
         ('(component (import "i" (instance (export "j" (instance (export "c" (component)))))))', "imported component"),
-        ('(component (core module $m) (export "m" (core module $m)))', "exported core module"),
         ('(component (component $c) (export "c" (component $c)))', "exported component"),
         ('(component (component $c) (instance $i (export "c" (component $c))) (export "i" (instance $i)))',
          "exported component"),
