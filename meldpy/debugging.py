@@ -10,9 +10,6 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
-from meldpy.debug.carry import carry
-from meldpy.debug.carry import needs_positions as customs_need_positions
-from meldpy.debug.cursor import Malformed
 from meldpy.errors import UsageError
 from meldpy.model.component import Component, ComponentSection, CoreModuleSection
 from meldpy.model.core import CoreModule, PlacedCustom, RawCustom
@@ -25,6 +22,7 @@ if TYPE_CHECKING:
 _LAST = 11
 DWARF = ("keep", "drop", "split")
 SOURCE_MAPS = ("inline", "file", "drop")
+SOURCE_MAP = "sourceMappingURL"
 
 
 @final
@@ -49,26 +47,33 @@ class DebugOptions:
 
 def needs_positions(modules: Sequence[CoreModule], options: DebugOptions) -> bool:
     """Whether anything wants to know where each byte of the code went."""
-    return (
-        options.origins
-        or customs_need_positions(modules, options.dwarf != "drop")
-        or (options.source_map != "drop" and any(_has_map(module) for module in modules))
-    )
+    if options.origins:
+        return True
+    if not _sections(modules):
+        return False
+    from meldpy.debug.carry import needs_positions as customs_need_positions
+
+    return customs_need_positions(modules, options.dwarf != "drop") or _has_map(modules, options)
 
 
-def _has_map(module: CoreModule) -> bool:
-    from meldpy.debug.sourcemap import SECTION
+def _sections(modules: Iterable[CoreModule]) -> set[str]:
+    """The names of custom sections that are no model, in any of the modules. (Most inputs have none.)"""
+    return {c.section.name for module in modules for c in module.customs if isinstance(c.section, RawCustom)}
 
-    return any(isinstance(custom.section, RawCustom) and custom.section.name == SECTION for custom in module.customs)
+
+def _has_map(modules: Iterable[CoreModule], options: DebugOptions) -> bool:
+    return options.source_map != "drop" and SOURCE_MAP in _sections(modules)
 
 
 def carry_customs(fused: FusedModule, options: DebugOptions) -> tuple[FusedModule, list[str]]:
     """`fused` with the custom sections that follow its code, and notes about those that cannot."""
-    from meldpy.debug.sourcemap import SECTION
+    if not _sections(unit.module for unit in fused.units):
+        return fused, dropped_note(fused.dropped_customs)
+    from meldpy.debug.carry import carry
     from meldpy.kernel.dwarf import rewrite_dwarf
 
     carried = carry(fused, options.dwarf != "drop", rewrite_dwarf)
-    finished_later = {SECTION} if options.source_map != "drop" else set()
+    finished_later = {SOURCE_MAP} if options.source_map != "drop" else set()
     notes = [*carried.notes, *dropped_note(name for name in carried.dropped if name not in finished_later)]
     main = replace(fused.main, customs=(*fused.main.customs, *carried.customs))
     return replace(fused, main=main), notes
@@ -87,17 +92,18 @@ def finish(
 
     Files that are to lie beside the output are put into `beside`, under names that are still free there.
     """
-    from meldpy.binary.encode import encode_module
-    from meldpy.debug.aside import set_aside
-    from meldpy.debug.origins import SECTION as ORIGINS
-    from meldpy.debug.origins import origins_section
-
     notes: list[str] = []
     if options.origins:
+        from meldpy.debug.origins import SECTION as ORIGINS
+        from meldpy.debug.origins import origins_section
+
         module = _with(module, ORIGINS, origins_section(units))
-    if options.source_map != "drop" and any(_has_map(unit.module) for unit in units):
+    if _has_map([unit.module for unit in units], options):
         module, notes = _mapped(module, units, options, beside)
     if options.dwarf == "split":
+        from meldpy.binary.encode import encode_module
+        from meldpy.debug.aside import set_aside
+
         name = _free(options, "debug.wasm", beside)
         module, aside = set_aside(module, name)
         if aside is not None:
@@ -116,7 +122,7 @@ def _mapped(
 ) -> tuple[CoreModule, list[str]]:
     from meldpy.binary.decode import decode_module
     from meldpy.binary.encode import encode_module
-    from meldpy.debug.sourcemap import SECTION, inline_url, join_maps, section_of
+    from meldpy.debug.sourcemap import inline_url, join_maps, section_of
 
     offset = decode_module(encode_module(module), "the fused module").code.offset
     joined, notes = join_maps(units, offset, _read_beside)
@@ -127,7 +133,7 @@ def _mapped(
         name = _free(options, "map", beside)
         url = f"./{name}"
         beside[name] = joined
-    return _with(module, SECTION, section_of(url)), notes
+    return _with(module, SOURCE_MAP, section_of(url)), notes
 
 
 def _with(module: CoreModule, name: str, content: bytes) -> CoreModule:
@@ -151,6 +157,7 @@ def symbolizer(data: bytes, source: str, where_from: bool = False) -> Symbolizer
 
     where_from: also the input and offset that the code came from. UsageError if the file does not say.
     """
+    from meldpy.debug.cursor import Malformed
     from meldpy.debug.symbols import NoOrigins, Symbolizer
 
     def beside(name: str) -> list[CoreModule]:

@@ -6,7 +6,3 @@ metadata (`hints`), target features (`features`). What it does not understand it
 Not done here: the bytes of DWARF (the kernel rewrites them; the pipeline hands that function in), where code went
 (the merger says, FusedModule.units), and the `name` and `producers` sections (merger).
 """
-
-from meldpy.debug.carry import Carried, carry, needs_positions
-
-__all__ = ["Carried", "carry", "needs_positions"]
