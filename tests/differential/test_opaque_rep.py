@@ -8,7 +8,8 @@ import pytest
 from wasmtime import wat2wasm
 
 from meldpy.errors import LinkError
-from meldpy.pipeline import FuseOptions, fuse
+from meldpy.pipeline import FuseInput, FuseOptions, fuse
+from tests.support.kept import fuse_keeping, with_code
 from tests.support.resource_guests import PING, chain
 from tests.support.resource_host import Session, run
 
@@ -72,3 +73,11 @@ def test_an_unknown_name_lists_those_there_are(composed: bytes) -> None:
     with pytest.raises(LinkError) as caught:
         fuse([composed], FuseOptions(opaque_reps=("demo:ping/d.r",)))
     assert any(R in cause for cause in caught.value.causes)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_declaration_holds_across_a_cut(composed: bytes, number: int) -> None:
+    item = FuseInput("ping", "ping", composed)
+    kept, cut = fuse_keeping([item], OPAQUE, lambda graph: [with_code(graph)[number]])
+    assert len(cut.parts) == 2
+    assert run(kept, scenario) == run(composed, scenario)

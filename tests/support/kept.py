@@ -28,7 +28,7 @@ def fuse_keeping(
     outputs: list[bytes] = []
 
     def flat(part: LinkedGraph) -> Built:
-        return Built(*build(part, options))
+        return Built(*build(part, options, {}))
 
     def check(output: Component | CoreModule) -> None:
         assert isinstance(output, Component)
