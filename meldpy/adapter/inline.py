@@ -85,6 +85,9 @@ class _Bodies:
 
     def expanded(self, function: Emitted, most: int) -> tuple[Emitted, int]:
         """The function, grown by at most `most`, and by how much."""
+        called = [chunk.func for chunk in function.body if isinstance(chunk, FuncRef)]
+        if not any(self.small(func) is not None for func in called):
+            return function, 0
         parts = decode(function.body)
         if parts is None:
             return function, 0
@@ -111,7 +114,7 @@ class _Bodies:
                 return None
 
 
-def _body(type: CoreFuncType, locals_: tuple[CoreValType, ...], parts: list[Part] | None) -> Body | None:
+def _body(type: CoreFuncType, locals_: tuple[CoreValType, ...], parts: Sequence[Part] | None) -> Body | None:
     if parts is None or not all(type in _ZEROS for type in (*type.params, *locals_)):
         return None
     # a block and its end, at least

@@ -6,14 +6,14 @@ list of arguments is one more instance, merged like any core instance; ids conti
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias, final
 
-from meldpy.asm.instructions import Indices, Part, decode
-from meldpy.asm.leb import read_unsigned
+from meldpy.adapter.bodies import bound, library_body
+from meldpy.asm.instructions import Part
 from meldpy.errors import Location
 from meldpy.model.code import FlagRef, FuncSymbol, RuntimeArg, RuntimeInstance
-from meldpy.model.core import CoreFuncType, CoreModule, CoreSort, CoreValType, FuncImportType, MemoryType, NumType
+from meldpy.model.core import CoreFuncType, CoreModule, CoreSort, CoreValType, FuncImportType, MemoryType
 from meldpy.model.ids import CoreFuncIndex, CoreInstanceId, CoreMemoryIndex, FuncId, MemoryId, ModuleId, TableId
 from meldpy.model.linked import Module
 
@@ -46,7 +46,9 @@ class Instances:
         assert not any(isinstance(item.type, MemoryType) for item in module.module.imports)
         return MemoryId(self._instance(module_name, args).id, CoreMemoryIndex(0))
 
-    def body(self, func: FuncId, most: int) -> tuple[CoreFuncType, tuple[CoreValType, ...], list[Part] | None] | None:
+    def body(
+        self, func: FuncId, most: int
+    ) -> tuple[CoreFuncType, tuple[CoreValType, ...], Sequence[Part] | None] | None:
         """Type, locals and parts of a function of a runtime instance; None if it is another function, or larger."""
         position = func.instance - self._first_instance
         if position < 0:
@@ -71,26 +73,12 @@ class Instances:
             assert isinstance(found, MemoryId)
             return found
 
-        own = func.index - len(funcs)
-        if own < 0:
+        if func.index < len(funcs):
             return None
-        bodies, at = module.code.bodies, 0
-        size, at = read_unsigned(bodies, at)
-        for _ in range(own):
-            size, at = read_unsigned(bodies, at + size)
-        if size > most:
+        body = library_body(module, func.index - len(funcs))
+        if body.size > most:
             return None
-        end = at + size
-        locals_: list[CoreValType] = []
-        runs, at = read_unsigned(bodies, at)
-        for _ in range(runs):
-            count, at = read_unsigned(bodies, at)
-            locals_ += [NumType(bodies[at])] * count
-            at += 1
-        type = module.types[module.funcs[own]].types[0].comp
-        assert isinstance(type, CoreFuncType)
-        assert all(len(group.types) == 1 for group in module.types)
-        return type, tuple(locals_), decode([bytes(bodies[at : end - 1])], Indices(func_at, memory_at))
+        return body.type, body.locals, None if body.parts is None else bound(body.parts, func_at, memory_at)
 
     @property
     def modules(self) -> tuple[Module, ...]:
