@@ -17,6 +17,9 @@ from meldpy.model.core import CoreFuncType, CoreModule, CoreSort, CoreValType, F
 from meldpy.model.ids import CoreFuncIndex, CoreInstanceId, CoreMemoryIndex, FuncId, MemoryId, ModuleId, TableId
 from meldpy.model.linked import Module
 
+Body: TypeAlias = "tuple[CoreFuncType, tuple[CoreValType, ...], Sequence[Part] | None]"
+"""Type, locals and parts of a function; no parts if it cannot be taken apart."""
+
 RuntimeLibrary: TypeAlias = "Mapping[str, CoreModule]"
 """The runtime library's modules by name, decoded."""
 
