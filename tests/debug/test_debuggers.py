@@ -11,7 +11,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -65,7 +65,7 @@ def gdb(path: Path, places: list[str], work: Path) -> list[str]:
     script.write_text("\n".join(lines))
     text = debugged(["gdb", "-batch", "-nx", "-x", str(script), "--args"], path)
     frame = re.compile(r"^#\d+ +(?:0x[0-9a-f]+ in )?(\S+ \(.*\) at \S+:\d+)$", re.MULTILINE)
-    return [found for found in frame.findall(text) if re.search(r"\.(c|cpp):\d+$", found)]
+    return of_guests(frame.findall(text))
 
 
 def lldb(path: Path, places: list[str], work: Path) -> list[str]:
@@ -76,11 +76,16 @@ def lldb(path: Path, places: list[str], work: Path) -> list[str]:
     script.write_text("\n".join(lines))
     text = debugged(["lldb-19", "-b", "-x", "-s", str(script), "--"], path)
     frame = re.compile(r"^ +\*? +frame #\d+: 0x[0-9a-f]+ [^`]*`(.* at \S+\.(?:c|cpp):\d+(?::\d+)?.*)$", re.MULTILINE)
-    return [re.sub(r"^(?:.*`)?", "", found) for found in frame.findall(text)]
+    return of_guests(re.sub(r"^(?:.*`)?", "", found) for found in frame.findall(text))
+
+
+def of_guests(frames: Iterable[str]) -> list[str]:
+    """Without those of the interpreter that the debugger runs."""
+    return [frame for frame in frames if re.search(r" at (app|lib|other|weak)\.c:| at shapes\.cpp:", frame)]
 
 
 def without_values(frames: list[str]) -> list[str]:
-    return [re.sub(r"\([^)]*\)+", "()", frame) for frame in frames]
+    return [re.sub(r"\(.*\) at ", "() at ", frame) for frame in frames]
 
 
 @pytest.mark.parametrize("debugger", [gdb, lldb])
