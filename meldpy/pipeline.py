@@ -84,7 +84,8 @@ class FuseOptions:
     output, for what lies beside it.
     opaque_reps: "INTERFACE.RESOURCE" names of resource types whose reps are opaque numbers (design section 6).
     core: write a core module, for engines that know no components. memory: "separate", or with `core` "single", for
-    engines that know one memory; memory_max: "NAME=PAGES", what single memories may grow to.
+    engines that know one memory; memory_max: "NAME=PAGES", what single memories may grow to; features: what the engine
+    has, as a target and features added and taken away ("wazero", "wasm2,-simd").
     flat: refuse what cannot be fused, instead of keeping it as it is. keeps: inputs by name that are kept as they are.
     max_*: caps on link-time expansion.
     """
@@ -107,6 +108,7 @@ class FuseOptions:
     core: bool = False
     memory: str = "separate"
     memory_max: tuple[str, ...] = ()
+    features: str = ""
     flat: bool = False
     keeps: tuple[str, ...] = ()
     max_instances: int = 10_000
@@ -128,6 +130,8 @@ def fuse(inputs: Sequence[FuseInput | str | Path | bytes], options: FuseOptions 
         raise UsageError(f"memories can be separate or single, not {options.memory!r}")
     if options.memory == "single" and not options.core:
         raise UsageError("a single memory is for core outputs", remedy="use --core with --memory single")
+    if options.features and not options.core:
+        raise UsageError("a target is for core outputs", remedy="use --core with --features")
     if options.memory_max and options.memory != "single":
         raise UsageError("--memory-max is for a single memory", remedy="use --core --memory single with it")
     if options.keeps and (options.flat or options.core):
@@ -222,8 +226,9 @@ def build(graph: LinkedGraph, options: FuseOptions, beside: dict[str, bytes]) ->
 
 def build_core(graph: LinkedGraph, options: FuseOptions, beside: dict[str, bytes]) -> tuple[CoreModule, list[str], int]:
     """The same for a core output, which has no carriers."""
-    from meldpy.core_output import in_one_memory, present
+    from meldpy.core_output import check_features, in_one_memory, parse_features, present
     from meldpy.debugging import finish
+    from meldpy.kernel.rebase import opcodes_seen
     from meldpy.resolver import as_users_call
     from meldpy.wrapper import world_type
 
@@ -231,6 +236,7 @@ def build_core(graph: LinkedGraph, options: FuseOptions, beside: dict[str, bytes
         if has_module(export.item):
             reason = f"`{export.name.name}` is or holds a core module, which a core module cannot export"
             raise UnsupportedError("exported core module", reason, export.location, remedy="leave it out with --hide")
+    allowed = parse_features(options.features)
     fused, notes = merged(graph, options)
     assert fused.boundary.core is not None
     # Present: the names that the ecosystem gives a guest's edge, and the world as a type.
@@ -241,6 +247,11 @@ def build_core(graph: LinkedGraph, options: FuseOptions, beside: dict[str, bytes
         module = in_one_memory(
             module, as_users_call(graph, fused.memory_names), memory_limits(options.memory_max), rebasing_tools()
         )
+    if options.features:
+        # Check: the target has what the module uses.
+        seen = opcodes_seen(module.code.bodies, module.code.count, _counts(module))
+        check_features(module, seen, allowed)
+    if options.memory == "single":
         return module, notes, 0
     module, more = finish(module, fused.units, debug_options(options), beside)
     return module, [*notes, *more], 0

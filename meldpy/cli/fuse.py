@@ -82,6 +82,7 @@ _CAP = click.IntRange(min=1)
 )
 @click.option("--core", is_flag=True, help="Write a core module, for engines that know no components.")
 @click.option("--core-manifest", metavar="FILE", help="With --core: describe the module's edge there, as JSON.")
+@click.option("--features", default="", metavar="TARGET", help="With --core: refuse what this engine lacks.")
 @click.option(
     "--memory",
     type=click.Choice(["separate", "single"]),
@@ -133,6 +134,7 @@ def fuse(
     core_manifest: str | None,
     memory: str,
     memory_max: tuple[str, ...],
+    features: str,
     flat: bool,
     keeps: tuple[str, ...],
     max_instances: int,
@@ -179,6 +181,7 @@ def fuse(
         core=core,
         memory=memory,
         memory_max=memory_max,
+        features=features,
         flat=flat,
         keeps=keeps,
         max_instances=max_instances,

@@ -20,14 +20,15 @@ from typing import Final, final
 from meldpy.kernel.chunks import in_chunks
 from meldpy.kernel.failures import Origin, failure
 from meldpy.kernel.loader import LOCK, Kernel, Layout, rebasing_kernel
-from meldpy.kernel.opcodes import ACCESSES_END
+from meldpy.kernel.opcodes import ACCESSES_END, SUB_OPCODES
 from meldpy.kernel.scan import clear_stamps
-from meldpy.model.regions import MemoryUses, RegionCode, RegionMap
+from meldpy.model.regions import MemoryUses, RegionCode, RegionMap, Seen
 from meldpy.model.reindexed import IndexCounts
 
 _GROWTH: Final = 24
 """The output is at most this much larger: a load of three bytes becomes one of 45."""
-_SURVEY, _REPLACE = 1, 2
+_SURVEY, _REPLACE, _SEE = 1, 2, 3
+_OPCODES: Final = 256 + 4 * SUB_OPCODES
 _NONE: Final = 0xFFFF_FFFF
 _RECORD: Final = 64
 
@@ -55,11 +56,21 @@ def rebase(
     return b"".join(run.out)
 
 
+def opcodes_seen(bodies: bytes | memoryview, count: int, counts: IndexCounts) -> tuple[Seen, ...]:
+    """Each opcode that the `count` bodies use, where it is used first."""
+    with LOCK:
+        run = _Run(memoryview(bodies).cast("B"), counts, bytes(4 * count), None, _OPCODES)
+        in_chunks(len(bodies), count, run.origin, run.process)
+    return tuple(run.seen.values())
+
+
 @final
 class _Run:
     """One pass over all bodies: what goes through the kernel, and what has come out so far."""
 
-    def __init__(self, bodies: memoryview, counts: IndexCounts, params: bytes, regions: RegionMap | None) -> None:
+    def __init__(
+        self, bodies: memoryview, counts: IndexCounts, params: bytes, regions: RegionMap | None, opcodes: int = 0
+    ) -> None:
         self.bodies = bodies
         self.params = params
         self.origin = Origin("the merged module", 0, ())
@@ -69,16 +80,18 @@ class _Run:
         clear_stamps(loaded, counts, layout)
         number = counts.memories
         self.regions = layout.take(_RECORD * number)
-        self.copies = layout.take(4 * number * number)
+        self.opcodes = opcodes
+        self.seen: dict[int, Seen] = {}
+        self.copies = layout.take(8 * opcodes or 4 * number * number)
         loaded.reserve(layout.top)
         self.base = layout.top
         _write(loaded, self.regions, bytes(_RECORD * number))
-        _write(loaded, self.copies, bytes(4 * number * number))
+        _write(loaded, self.copies, bytes(8 * opcodes or 4 * number * number))
         if regions is not None:
             _write(loaded, self.regions, b"".join(map(_record, regions.regions)))
             table = [regions.copies.get((d, s), _NONE) for d in range(number) for s in range(number)]
             _write(loaded, self.copies, array("I", table).tobytes())
-        mode = _SURVEY if regions is None else _REPLACE
+        mode = _SEE if opcodes else _SURVEY if regions is None else _REPLACE
         trap = 0 if regions is None else regions.out_of_bounds
         loaded.call("rebase_setup", self.regions, number, self.copies, trap, mode)
 
@@ -99,8 +112,21 @@ class _Run:
         state = loaded.state()
         if failed:
             raise failure(state, position + state.at - source, self.bodies, self.origin)
+        self._see(position - source)
         self.out.append(bytes(loaded.view[target : state.output]))
         return state.consumed - source, state.bodies
+
+    def _see(self, moved: int) -> None:
+        """What is in the table of opcodes and new: `moved` is how far offsets are from addresses."""
+        if not self.opcodes:
+            return
+        table = self.loaded.view[self.copies : self.copies + 8 * self.opcodes].cast("I")
+        for number in range(self.opcodes):
+            if table[2 * number] and number not in self.seen:
+                prefix, opcode = (0, number) if number < 256 else divmod(number - 256, SUB_OPCODES)
+                prefix = prefix + 0xFB if number >= 256 else 0
+                offset = table[2 * number] - 1 + moved
+                self.seen[number] = Seen(prefix, opcode, table[2 * number + 1] - 1, offset)
 
 
 def _write(loaded: Kernel, at: int, data: bytes | memoryview) -> None:

@@ -15,7 +15,11 @@
 ;; writes 1 there. From 0x2680 on a table of accesses: u16 by opcode, 256 without prefix, 512 behind 0xFD, 512 behind
 ;; 0xFE. Bits 0 to 2 log2 of the size, bits 3 to 6 what lies on the address, bit 14 atomic, bit 15 an access.
 
-(global $mode (mut i32) (i32.const 0)) ;; 0: scan only, 1: survey, 2: make replacements
+;;
+;; In mode 3 nothing is made: from `$copies` on, for each opcode (256, then 512 behind each of 0xFB to 0xFE; 0xE0 stands
+;; for blocks whose type is an index) it is written where it is used first, plus 1, and in which function, from 1 on.
+
+(global $mode (mut i32) (i32.const 0)) ;; 0: scan only, 1: survey, 2: make replacements, 3: see which opcodes there are
 (global $regions (mut i32) (i32.const 0))
 (global $memories (mut i32) (i32.const 0))
 (global $copies (mut i32) (i32.const 0))
@@ -66,6 +70,41 @@
   (call $op_u (i32.const 0x10) (global.get $out_of_bounds))
   (call $byte (i32.const 0x00)))
 
+;; --- which opcodes there are ----------------------------------------------------------------------------------------
+(func $note (param $opcode i32) (param $at i32)
+  (local $entry i32)
+  (local.set $entry (i32.add (global.get $copies) (i32.shl (local.get $opcode) (i32.const 3))))
+  (if (i32.eqz (i32.load (local.get $entry)))
+    (then
+      (i32.store (local.get $entry) (i32.add (local.get $at) (i32.const 1)))
+      (i32.store offset=4 (local.get $entry) (global.get $function)))))
+
+;; Called by scan.wat for every instruction, once it has been read.
+(func $see (param $at i32)
+  (local $first i32) (local $byte i32) (local $value i64)
+  (if (i32.ne (global.get $mode) (i32.const 3)) (then (return)))
+  (local.set $first (i32.load8_u (local.get $at)))
+  (if (i32.lt_u (local.get $first) (i32.const 0xFB))
+    (then
+      (call $note (local.get $first) (local.get $at))
+      (if (i32.or
+            (i32.and (i32.ge_u (local.get $first) (i32.const 2)) (i32.le_u (local.get $first) (i32.const 6)))
+            (i32.eq (local.get $first) (i32.const 0x1F)))
+        (then
+          (local.set $byte (i32.load8_u offset=1 (local.get $at)))
+          ;; 0x05 is else, which has no block type
+          (if (i32.and
+                (i32.ne (local.get $first) (i32.const 5))
+                (i32.ne (i32.and (local.get $byte) (i32.const 0xC0)) (i32.const 0x40)))
+            (then (call $note (i32.const 0xE0) (local.get $at))))))
+      (return)))
+  (call $read_u (i32.add (local.get $at) (i32.const 1)) (i32.const 32)) (drop) (local.set $value)
+  (call $note
+    (i32.add
+      (i32.add (i32.const 256) (i32.shl (i32.sub (local.get $first) (i32.const 0xFB)) (i32.const 9)))
+      (i32.wrap_i64 (local.get $value)))
+    (local.get $at)))
+
 ;; --- the instruction at hand ----------------------------------------------------------------------------------------
 (func $record (param $memory i32) (result i32)
   (i32.add (global.get $regions) (i32.shl (local.get $memory) (i32.const 6))))
@@ -73,7 +112,7 @@
 ;; Called by scan.wat for the instruction from `at` to `after`, which names a memory.
 (func $site (param $at i32) (param $after i32)
   (local $first i32) (local $sub i32) (local $pos i32) (local $value i64)
-  (if (i32.eqz (global.get $mode)) (then (return)))
+  (if (i32.or (i32.eqz (global.get $mode)) (i32.eq (global.get $mode) (i32.const 3))) (then (return)))
   (local.set $first (i32.load8_u (local.get $at)))
   (local.set $pos (i32.add (local.get $at) (i32.const 1)))
   (if (i32.ge_u (local.get $first) (i32.const 0xFC))

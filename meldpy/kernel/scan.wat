@@ -16,6 +16,7 @@
     (local.set $in (call $scan_value_types (local.get $in) (local.get $end) (i32.const 1)))
     (br_if $failed (i32.eqz (local.get $in)))
     (loop $instruction
+;;!       (if (local.get $opcode_at) (then (call $see (local.get $opcode_at))))
 ;;!       (if (local.get $memory_at)
 ;;!         (then
 ;;!           (call $site (local.get $memory_at) (local.get $in))

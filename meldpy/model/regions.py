@@ -56,3 +56,15 @@ class RegionMap:
     regions: tuple[RegionCode, ...]
     copies: Mapping[tuple[int, int], int]
     out_of_bounds: int
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An opcode (prefix 0, or 0xFB to 0xFE) that bodies use: the defined function that has it first, and the offset
+    there from the start of all bodies."""
+
+    prefix: int
+    opcode: int
+    function: int
+    offset: int

@@ -11,8 +11,9 @@ from meldpy.model.core import CoreModule
 from meldpy.pipeline import FuseOptions
 
 
-def core_of(fixture: Fixture, form: Form | None = None, *, memory: str = "separate") -> bytes:
-    return fuse(fixture, form or fixture.forms[0], options=FuseOptions(core=True, memory=memory)).bytes
+def core_of(fixture: Fixture, form: Form | None = None, *, memory: str = "separate", features: str = "") -> bytes:
+    options = FuseOptions(core=True, memory=memory, features=features)
+    return fuse(fixture, form or fixture.forms[0], options=options).bytes
 
 
 def component_new(module: bytes) -> bytes:
