@@ -22,14 +22,14 @@ from tests.differential.test_core_api import DIRECT
 from tests.support import engines
 from tests.support.core_output import core_of
 from tests.support.core_scenario import Player
-from tests.support.engines import node, wazero
+from tests.support.engines import node, wasmi, wazero
 from tests.support.fixtures import ROOT, load
 
 DOCS = Path(__file__).parents[2] / "docs" / "core.md"
 GC, NEW_EXCEPTIONS = "core-proposals", "exceptions"
-LACKING = {node: {GC, NEW_EXCEPTIONS}, wazero: {GC}}
+LACKING = {node: {GC, NEW_EXCEPTIONS}, wazero: {GC}, wasmi: {GC, NEW_EXCEPTIONS}}
 """What an engine refuses to compile: GC types, and exceptions with try_table."""
-NAMES = {node: "V8 (node 20)", wazero: "wazero 1.12"}
+NAMES = {node: "V8 (node 20)", wazero: "wazero 1.12", wasmi: "wasmi 2.0"}
 EACH = [
     pytest.param(engine, name, id=f"{engine.__name__}-{name}")
     for engine in LACKING

@@ -12,7 +12,7 @@
 While the guest runs it may call the host: the driver says `host NUMBER BITS…`, takes any of the commands above, and
 goes on at `return BITS…` or, if the host failed, `fail`. Bits are unsigned decimal numbers. TEXT has no line breaks.
 
-`node` and `wazero` give an engine as `meldpy.core` wants it; what they need is built on first use.
+`node`, `wazero` and `wasmi` give an engine as `meldpy.core` wants it; what they need is built on first use.
 """
 
 from __future__ import annotations
@@ -188,3 +188,15 @@ def go_build(folder: Path) -> Path:
         subprocess.run(["go", "build", "-o", str(made), "."], cwd=folder, check=True)
         made.rename(driver)
     return driver
+
+
+@cache
+def wasmi() -> CoreEngine:
+    """wasmi, in a Rust program that is built from the crate registry."""
+    folder = HERE / "wasmi"
+    target = workshop(folder / "src" / "main.rs", folder / "Cargo.lock")
+    driver = target / "release" / "driver"
+    if not driver.exists():
+        command = ["cargo", "build", "--quiet", "--locked", "--release", "--target-dir", str(target)]
+        subprocess.run(command, cwd=folder, check=True)
+    return _engine([str(driver)])
