@@ -78,6 +78,8 @@ class _Merger:
         self.merged: list[Merged] = []
         self.reduced: dict[Key, OuterImport] = {}
         """Satisfied imports that stay imports for the names of their value types, and have nothing else."""
+        self.taken: set[str] = set()
+        """Canonical names that the imports of the whole have; what nobody asks for gives way to them."""
 
     def run(self) -> list[Merged]:
         every = [(i, n) for i, s in enumerate(self.surfaces) for n in range(len(s.imports))]
@@ -92,12 +94,13 @@ class _Merger:
             groups = self._ordered(self._grouped(keys, lambda key: self._import(key).name.name))
         if groups is None:
             raise LinkError("imports that are left open use each other's types in a circle")
-        taken = {strong(self._import(key).name.name) for key in keys if self._is_named(key) or key in fixed}
+        asked = [key for key in keys if (self._is_named(key) and key not in self.reduced) or key in fixed]
+        self.taken = {strong(self._import(key).name.name) for key in asked}
         for group in groups:
             if self._is_named(group[0]):
                 self.merged += self._merge(group)
             else:
-                self._name_type(group[0], taken, fixed)
+                self._name_type(group[0], fixed)
         self._refuse_clash()
         return self.merged
 
@@ -202,7 +205,7 @@ class _Merger:
         return None if order is None else [groups[i] for i in order]
 
     # --- types that need a name only -----------------------------------------------------------------------------
-    def _name_type(self, key: Key, taken: set[str], fixed: AbstractSet[Key]) -> None:
+    def _name_type(self, key: Key, fixed: AbstractSet[Key]) -> None:
         """Imports a type that equals another: as one with an equal type of that name, else under a free name."""
         import_ = self._import(key)
         self._adopt(key)
@@ -216,8 +219,7 @@ class _Merger:
                 self.substitution.map[node] = node_of(other.type)
                 self.merged[position] = replace(other, members=(*other.members, key))
                 return
-        name = import_.name if key in fixed else free(import_.name, taken)
-        taken.add(strong(name.name))
+        name = import_.name if key in fixed else self._free(import_.name)
         union = Union(name, self.types, self.subtyping, self.substitution)
         union.add(View(self._input(key), import_.type), import_.location)
         self.substitution = union.substitution
@@ -239,13 +241,18 @@ class _Merger:
                 return [self._attempt(group)]
             except Mismatch:
                 pass  # The versions disagree, so each stays an import of its own.
-        return [self._one_name(members) for members in by_name.values()]
+        return [merged for members in by_name.values() for merged in self._one_name(members)]
 
-    def _one_name(self, members: list[Key]) -> Merged:
-        self._refuse_contradiction(members)
+    def _one_name(self, members: list[Key]) -> list[Merged]:
+        self._refuse_contradiction([key for key in members if key not in self.reduced])
         try:
-            return self._attempt(members)
+            return [self._attempt(members)]
         except Mismatch as mismatch:
+            # What is there for names only need not be one with what is asked for, or with each other.
+            asked = [key for key in members if key not in self.reduced]
+            kept = [[key] for key in members if key in self.reduced]
+            if kept:
+                return [merged for part in ([asked] if asked else []) + kept for merged in self._one_name(part)]
             first = self._import(members[0])
             places = [f"`{self._input(k)}` imports it at {self._import(k).location}" for k in members]
             raise LinkError(
@@ -279,14 +286,21 @@ class _Merger:
         """One import for all of `members`, named as the highest version. Mismatch if they contradict each other."""
         ranked = sorted(members, key=lambda key: rank(self._import(key).name), reverse=True)
         first = self._import(ranked[0])
-        name = reduce(agreed, (self._import(key).name for key in ranked))
+        asked = [self._import(key).name for key in ranked if key not in self.reduced]
+        name = reduce(agreed, asked) if asked else self._import(ranked[0]).name
         for key in ranked:
             self._adopt(key)
         union = Union(name, self.types, self.subtyping, self.substitution)
         for key in ranked:
             union.add(View(self._input(key), self._import(key).type), first.location)
         self.substitution = union.substitution
-        return Merged(name, union.type(), first.location, tuple(members))
+        return Merged(name if asked else self._free(name), union.type(), first.location, tuple(members))
+
+    def _free(self, name: ExternName) -> ExternName:
+        """`name`, or another if an import that somebody asked for has it."""
+        found = free(name, self.taken)
+        self.taken.add(strong(found.name))
+        return found
 
     def _refuse_clash(self) -> None:
         found = clash((merged.name.name, merged) for merged in self.merged)

@@ -246,3 +246,46 @@ def test_what_another_input_merely_passes_on_comes_from_where_that_has_it() -> N
       (core module $m (import "" "f" (func (param i32)))) (core instance $i
         (instantiate $m (with "" (instance (export "f" (func $f')))))))"""
     assert world(fused({"user": user, "passer": passer})) == (["h:h/base", "f"], [])
+
+
+# --- what is imported for its names only gives way -----------------------------------------------------------------
+HANDLER = """(component
+  (type $local-pt (record (field "{field}" u32)))
+  (import "g:p/types" (instance $types (alias outer 1 $local-pt (type $o)) (export "pt" (type (eq $o)))))
+  (alias export $types "pt" (type $pt))
+  (import "{name}" (func $f (param "p" $pt)))
+  (core func $f' (canon lower (func $f)))
+  (core module $m (import "" "f" (func (param i32)))) (core instance $i
+    (instantiate $m (with "" (instance (export "f" (func $f')))))))"""
+
+
+def handlers(field: str, provider: str) -> dict[str, str]:
+    """`one` uses a record of an interface that is provided inside."""
+    types = f"""(component
+      (component $c (type $p (record (field "{field}" u32))) (export "pt" (type $p))) (instance $i (instantiate $c))
+      (export "{provider}" (instance $i)))"""
+    return {"types": types, "one": HANDLER.format(field=field, name="one")}
+
+
+def test_an_interface_kept_for_its_names_gives_way_to_one_that_is_asked_for() -> None:
+    inputs = handlers("x", "g:p/types")
+    inputs["two"] = '(component (import "g:p/TYPES" (instance (export "h" (func)))))'
+    assert world(fused(inputs))[0] == ["types-2", "one", "g:p/TYPES"]
+
+
+def test_views_of_an_interface_that_are_there_for_names_only_need_not_agree() -> None:
+    """Each input may get its types from another provider, under one name."""
+    inputs = handlers("x", "g:p/types")
+    other = handlers("y", "g:p/other")
+    inputs |= {"other": other["types"], "two": other["one"].replace('"one"', '"two"')}
+    names = world(fused(inputs, links=("two:g:p/types=other:g:p/other",)))[0]
+    assert names == ["g:p/types", "types-2", "one", "two"]
+
+
+def test_a_view_that_is_there_for_names_only_need_not_agree_with_what_is_asked_for() -> None:
+    inputs = handlers("x", "g:p/other")
+    inputs["two"] = """(component (type $p (record (field "z" u32)))
+      (import "g:p/types" (instance (alias outer 1 $p (type $o)) (export "pt" (type $pt (eq $o)))
+        (export "g" (func (param "p" $pt))))))"""
+    names = world(fused(inputs, links=("one:g:p/types=types:g:p/other",)))[0]
+    assert sorted(names) == ["g:p/types", "one", "types-2"]
