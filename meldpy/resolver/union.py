@@ -13,6 +13,7 @@ from typing import final
 from meldpy.errors import Location
 from meldpy.model.extern import CoreModuleType, ExternName, ExternType, FuncType, InstanceType, NamedExtern, TypeExtern
 from meldpy.model.ids import ResourceId
+from meldpy.model.valtype import ResourceType
 from meldpy.records import dataclass, field
 from meldpy.resolver.attributes import contradiction, joined
 from meldpy.resolver.names import strong
@@ -131,9 +132,12 @@ class Union:
         return self.substitution.fresh(wrapped, mint).exports[0].type
 
     def _same_type(self, name: ExternName, known: TypeExtern, type_: TypeExtern) -> TypeExtern:
-        if known.bound_resource != type_.bound_resource:
-            raise Mismatch(f"`{name.name}` is a new resource type on one side only")
-        if not type_.bound_resource:
+        if type_.bound_resource:
+            if not isinstance(known.type, ResourceType):
+                raise Mismatch(f"`{name.name}` is a resource type on one side only")
+        else:
+            if known.bound_resource:
+                raise Mismatch(f"`{name.name}` is a new resource type on one side only")
             self._within(name, lambda: self.subtyping.nodes(self.substitution.node(type_.type), known.type))
         self.substitution.map[type_.type] = known.type
         return known

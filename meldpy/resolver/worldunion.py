@@ -291,7 +291,8 @@ class _Merger:
         for key in ranked:
             self._adopt(key)
         union = Union(name, self.types, self.subtyping, self.substitution)
-        for key in ranked:
+        # A view that says which resource type it uses comes before one that takes any.
+        for key in sorted(ranked, key=lambda key: _used_resources(self._import(key).type), reverse=True):
             union.add(View(self._input(key), self._import(key).type), first.location)
         self.substitution = union.substitution
         return Merged(name if asked else self._free(name), union.type(), first.location, tuple(members))
@@ -316,6 +317,17 @@ class _Merger:
             remedy="rename one of them, or provide it by an input:"
             f" --link {self._input(other.members[0])}:{other_name}=PROVIDER:EXPORT",
         )
+
+
+def _used_resources(type_: ExternType) -> int:
+    """How many resource types an instance declares to be others."""
+    match type_:
+        case InstanceType():
+            return sum(_used_resources(export.type) for export in type_.exports)
+        case TypeExtern():
+            return isinstance(type_.type, ResourceType) and not type_.bound_resource
+        case _:
+            return 0
 
 
 def _is_value_type(type_: ExternType) -> bool:

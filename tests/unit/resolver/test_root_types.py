@@ -289,3 +289,13 @@ def test_a_view_that_is_there_for_names_only_need_not_agree_with_what_is_asked_f
         (export "g" (func (param "p" $pt))))))"""
     names = world(fused(inputs, links=("one:g:p/types=types:g:p/other",)))[0]
     assert sorted(names) == ["g:p/types", "one", "types-2"]
+
+
+def test_a_view_that_takes_any_resource_type_takes_the_one_that_another_view_uses() -> None:
+    """As the validator has it: an instance whose `r` is another's fits where any `r` does."""
+    any_ = '(component (import "h:h/shop" (instance (export "r" (type (sub resource))))))'
+    used = """(component
+      (import "h:h/base" (instance $b (export "r" (type (sub resource))))) (alias export $b "r" (type $r))
+      (import "h:h/shop" (instance (alias outer 1 $r (type $o)) (export "r" (type (eq $o))))))"""
+    for inputs in ({"one": any_, "two": used}, {"two": used, "one": any_}):
+        assert sorted(world(fused(inputs))[0]) == ["h:h/base", "h:h/shop"]
