@@ -69,15 +69,16 @@ class Knot:
     builder: ComponentBuilder
     imports: Imports
     plain: Scope
+    _modules: list[CoreModuleIndex] = field(default_factory=list)
     _carriers: list[CoreInstanceIndex] = field(default_factory=list)
     _main: CoreInstanceIndex | None = None
     _aliases: dict[CoreExportRef, int] = field(default_factory=dict)
     lifts: dict[LiftId, FuncIndex] = field(default_factory=dict)
 
     def modules(self) -> None:
-        """All core modules, carriers first: their positions are their core module indices."""
+        """All core modules, carriers first; imported ones have indices before theirs."""
         for module in (*self.fused.carriers, self.fused.main):
-            self.builder.core_module(module)
+            self._modules.append(CoreModuleIndex(self.builder.core_module(module)))
 
     def carriers(self) -> None:
         for position in range(len(self.fused.carriers)):
@@ -112,7 +113,7 @@ class Knot:
 
     # --- parts ---------------------------------------------------------------------------------------------
     def _instantiate(self, module: int, args: tuple[tuple[str, CoreInstanceIndex], ...]) -> CoreInstanceIndex:
-        return CoreInstanceIndex(self.builder.core_instance(CoreInstantiate(CoreModuleIndex(module), args)))
+        return CoreInstanceIndex(self.builder.core_instance(CoreInstantiate(self._modules[module], args)))
 
     def _prepare(self, binding: MainImport) -> SortIndex | Canon:
         """The carrier's export, or the canonical definition that makes what is imported, its aliases written."""

@@ -278,6 +278,15 @@ def test_an_instance_of_an_imported_core_module_is_kept_and_the_others_are_fused
         meldpy.fuse(items, FuseOptions(flat=True))
 
 
+def test_an_imported_core_module_that_nothing_instantiates_stays_an_import() -> None:
+    text = PROVIDER.replace(
+        "(component", '(component (import "m" (core module (import "a" "b" (func)) (export "g" (func))))', 1
+    )
+    result = meldpy.fuse([bytes(wat2wasm(text))], FuseOptions(flat=True))
+    engine = Engine()
+    assert list(wc.Component(engine, result.bytes).type.imports(engine)) == ["m"]
+
+
 def test_a_core_module_is_handed_on_untouched() -> None:
     data = bytes(wat2wasm(HANDS_ON))
     result = meldpy.fuse([data], FuseOptions(flat=True))
