@@ -316,6 +316,8 @@ class NearMissKind(Enum):
     """The same name, but it implements another interface, or has another external id."""
     IMPLEMENTED = "implemented"
     """The interface that a plainly named import implements, or an instance that implements the imported interface."""
+    LEFT = "left"
+    """The very interface, exported by an input to the left, where a chain looks only to the right."""
     INSIDE = "inside"
     """A function or type of that name inside an exported instance."""
 

@@ -7,12 +7,12 @@ command line prints them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from meldpy.model.extern import ExternName
 from meldpy.model.linked import NearMiss, NearMissKind, OpenImport
 from meldpy.resolver.attributes import contradiction, interface, same_interface
-from meldpy.resolver.match import Matching
+from meldpy.resolver.match import Matching, needs
 from meldpy.resolver.names import strong
 from meldpy.resolver.surface import Surface, is_demand
 from meldpy.resolver.values import InstanceValue, Item
@@ -22,12 +22,42 @@ _ORDER = {kind: position for position, kind in enumerate(NearMissKind)}
 
 def open_imports(surfaces: Sequence[Surface], matching: Matching) -> tuple[OpenImport, ...]:
     """The imports that nothing satisfies and that are not left to the host on purpose, and what comes near each."""
+    needed = needs(matching.matches)
+
+    def near(importer: int, name: ExternName) -> tuple[NearMiss, ...]:
+        return (*_left(surfaces, importer, name, needed), *near_misses(surfaces, importer, name))
+
     return tuple(
-        OpenImport(surface.input.name, import_.name, import_.location, near_misses(surfaces, i, import_.name))
+        OpenImport(surface.input.name, import_.name, import_.location, near(i, import_.name))
         for i, surface in enumerate(surfaces)
         for n, import_ in enumerate(surface.imports)
         if not matching.satisfies((i, n)) and (i, n) not in matching.opened and is_demand(import_.type)
     )
+
+
+def _left(
+    surfaces: Sequence[Surface], importer: int, name: ExternName, needed: Mapping[int, Sequence[int]]
+) -> Iterator[NearMiss]:
+    """In a chain: who exports the very interface to the left of `importer`, and does not stand in front of it.
+
+    Layers in front of the last one export what it leaves to the host; that is what a chain is.
+    """
+    for i, surface in enumerate(surfaces[:importer]):
+        if importer not in _behind(i, needed):
+            for export in surface.exports:
+                if same_interface(name, export) and not contradiction(name, export):
+                    yield NearMiss(NearMissKind.LEFT, surface.input.name, export.name)
+
+
+def _behind(input_: int, needed: Mapping[int, Sequence[int]]) -> set[int]:
+    """What `input_` needs, at any distance."""
+    found: set[int] = set()
+    work = [input_]
+    while work:
+        new = [i for i in needed.get(work.pop(), ()) if i not in found]
+        found.update(new)
+        work += new
+    return found
 
 
 def near_misses(surfaces: Sequence[Surface], importer: int, name: ExternName) -> tuple[NearMiss, ...]:
@@ -50,6 +80,7 @@ def words(miss: NearMiss, name: ExternName) -> str:
         NearMissKind.OTHER_PACKAGE: "is of another package",
         NearMissKind.ATTRIBUTES: "has the name, but implements another interface or has another external id",
         NearMissKind.IMPLEMENTED: "is of the same interface",
+        NearMissKind.LEFT: "is to its left, and --chain looks to the right",
         NearMissKind.INSIDE: f"has the name of `{name.name}`, inside an instance",
     }[miss.kind]
     return f"`{miss.export}` of input `{miss.provider}` {what}"

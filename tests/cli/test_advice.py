@@ -117,3 +117,46 @@ def test_what_a_host_has_is_not_told(fuse: Fuse) -> None:
     assert "left open" not in fuse(app=app, lib=guest((), ("x",)))[1]
     assert "another, incompatible version" in fuse(app=app, lib=instance("export", "wasi:cli/exit@0.3.0"))[1]
     assert "left open" not in fuse(app=instance("import", "a:b/c"))[1], "a single input is not linked with anything"
+
+
+def test_a_chain_says_that_it_does_not_look_to_the_left(fuse: Fuse) -> None:
+    log = instance("export", "a:b/log@1.1.0")
+    through = '(component (import "h" (func $h)) (export "h2" (func $h)) '
+    layer = instance("import", "a:b/log@1.0.0").replace("(component ", through)
+    end_ = guest((), ("h",))
+    code, err = fuse("--chain", log=log, layer=layer, app=end_)
+    assert code == 0
+    assert "`a:b/log@1.1.0` of input `log` is to its left, and --chain looks to the right" in err
+    assert "to link all the same: --link layer:a:b/log@1.0.0=log:a:b/log@1.1.0;" in err
+    code, err = fuse("--chain", "--link", "layer:a:b/log@1.0.0=log:a:b/log@1.1.0", log=log, layer=layer, app=end_)
+    assert code == 0
+    assert "left open" not in err
+
+
+def test_the_tail_of_a_chain_is_no_slip(fuse: Fuse) -> None:
+    """The layers in front export what the last one leaves to the host."""
+    layer = """(component (import "h" (func $h (result u32))) {}
+      (func (export "h") (result u32) (canon lift (core func $i "f"))))"""
+    core = '(core module $m (func (export "f") (result i32) i32.const 1)) (core instance $i (instantiate $m))'
+    code, err = fuse("--chain", one=layer.format(core), two=layer.format(core), three=layer.format(core))
+    assert code == 0
+    assert "left open, for the host to provide: h (imported by three); if it is meant so" in err
+
+
+def test_one_file_under_two_names_is_two_inputs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("l.wat").write_text(guest((), ("api",)))
+    Path("app.wat").write_text(
+        """(component
+          (import "one" (func $one)) (import "two" (func $two))
+          (export "x" (func $one)) (export "y" (func $two)))"""
+    )
+    options = ("--link", "app:one=a:api", "--link", "app:two=b:api", "-o", "out.wasm")
+    assert run(["fuse", *options, "app.wat", "a=l.wat", "b=l.wat"]) == 0
+    assert capsys.readouterr().err.startswith("fused 3 inputs")
+    assert run(["fuse", *options, "app.wat", "l.wat", "l.wat"]) == 1
+    assert "help: for two instances of it, name them: NAME=l.wat OTHER=l.wat" in capsys.readouterr().err
+    assert run(["fuse", "a=l.wat", "b=l.wat", "-o", "out.wasm"]) == 1
+    assert "say whose exports you want, for example --root a" in capsys.readouterr().err

@@ -227,6 +227,43 @@ def test_an_interface_left_open_leaves_its_resource_types_to_the_host_too() -> N
     assert imports(link({"user": user, "types": types}, opens=("user:t",))) == ["t", "u"]
 
 
+ROOT_TYPES = """(component
+  (import "r" (type $r (sub resource)))
+  (import "[constructor]r" (func (result (own $r))))
+  (import "f" (func (param "r" (borrow $r)))))"""
+PROVIDES = """(component
+  (component $shape
+    (import "r" (type $r (sub resource)))
+    (import "new" (func $new (result (own $r)))) (import "f" (func $f (param "r" (borrow $r))))
+    (export $s "r" (type $r))
+    (export "[constructor]r" (func $new) (func (result (own $s))))
+    (export "f" (func $f) (func (param "r" (borrow $s)))))
+  (type $r (resource (rep i32)))
+  (core module $m (func (export "new") (result i32) unreachable) (func (export "f") (param i32)))
+  (core instance $i (instantiate $m))
+  (func $new (result (own $r)) (canon lift (core func $i "new")))
+  (func $f (param "r" (borrow $r)) (canon lift (core func $i "f")))
+  (instance $x (instantiate $shape (with "r" (type $r)) (with "new" (func $new)) (with "f" (func $f))))
+  (export $e "r" (type $r))
+  (export "[constructor]r" (func $new) (func (result (own $e))))
+  (export "f" (func $f) (func (param "r" (borrow $e)))))"""
+
+
+def test_a_resource_type_at_the_root_is_left_open_with_what_uses_it() -> None:
+    inputs = {"user": ROOT_TYPES, "lib": PROVIDES}
+    assert imports(link(inputs)) == []
+    everything = ("user:r", "user:[constructor]r", "user:f")
+    assert imports(link(inputs, opens=everything, hides=("lib:r", "lib:[constructor]r", "lib:f"))) == [
+        "r", "[constructor]r", "f"
+    ]  # fmt: skip
+    with pytest.raises(LinkError, match="uses resource types of `r`") as caught:
+        link(inputs, opens=("user:f",))
+    assert caught.value.remedy is not None
+    assert "--open user:r" in caught.value.remedy
+    with pytest.raises(LinkError, match="does not fit"):
+        link(inputs, opens=("user:r",))
+
+
 # --- names with colons, and with equals signs ------------------------------------------------------------------
 def test_an_input_may_have_colons_in_its_name() -> None:
     inputs = {"a:b": layer(1), "c:d": layer(2)}
