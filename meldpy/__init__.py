@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         UsageError,
         ValidationError,
     )
+    from meldpy.model.linked import NearMiss, NearMissKind, OpenImport
     from meldpy.pipeline import FuseInput, FuseOptions, FuseReport, FuseResult, fuse
 
 __version__ = "0.1.0"
@@ -40,6 +41,9 @@ __all__ = [
     "LinkError",
     "Location",
     "MeldError",
+    "NearMiss",
+    "NearMissKind",
+    "OpenImport",
     "UnsupportedError",
     "UsageError",
     "ValidationError",
@@ -47,6 +51,7 @@ __all__ = [
     "fuse",
 ]
 
+_LINKED = ("NearMiss", "NearMissKind", "OpenImport")
 _PIPELINE = ("FuseInput", "FuseOptions", "FuseReport", "FuseResult", "fuse")
 
 
@@ -56,6 +61,10 @@ def __getattr__(name: str) -> object:
         from meldpy import pipeline
 
         return getattr(pipeline, name)
+    if name in _LINKED:
+        from meldpy.model import linked
+
+        return getattr(linked, name)
     if name in __all__:
         from meldpy import errors
 

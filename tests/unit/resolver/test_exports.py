@@ -165,3 +165,15 @@ def test_two_providers_of_what_open_imports_implement_are_told_apart_by_links() 
     assert remedy.index("--link") < remedy.index("--root") < remedy.index("--hide")
     graph = link(inputs, links=links)
     assert (export_names(graph), graph.imports) == (["run"], ())
+
+
+def test_independent_inputs_are_instantiated_in_the_order_of_the_command_line() -> None:
+    inputs = {name: guest((), (name,)) for name in ("c", "a", "b")}
+    inputs["app"] = guest(("a",), ("run",))
+    for order in (("c", "a", "b", "app"), ("app", "b", "a", "c"), ("b", "app", "c", "a")):
+        graph = link({name: inputs[name] for name in order})
+        instantiated = [instance.label for instance in graph.instances[1:]]
+        assert instantiated.index("a") < instantiated.index("app"), "providers come first"
+        independent = [name for name in order if name in ("a", "b", "c")]
+        assert [name for name in instantiated if name != "app"] == independent
+        assert [graph.instances[core.instance].label for core in graph.core_instances] == instantiated
