@@ -157,7 +157,7 @@ class _Cut:
 
     def _unsupported(self, facts: Facts) -> Iterator[tuple[InstanceId, UnsupportedError]]:
         exported = exported_lifts(self.graph)
-        yield from unsupported(self.graph, facts, exported, Abi())
+        yield from unsupported(self.graph, facts, exported, Abi(), whole=False)
         yield from unsupported_forms(self.graph, facts, exported)
         yield from _imported_modules(self.graph)
         for core_instance in self.graph.core_instances:

@@ -364,13 +364,13 @@ def findings(item: FuseInput, component: Component) -> tuple[list[ResourceInfo],
     """The resource types of one input, and where handles of them would be if it were fused by itself; and how far its
     tasks can block."""
     from meldpy.adapter import resource_uses
-    from meldpy.analysis import analyse, asynchrony
+    from meldpy.analysis import analyse
 
     with _blaming_invalid_input([(item, component)], FuseOptions(validate=False)):
         graph = link([(item, component)], FuseOptions())
         facts = analyse(graph, scan)
         uses = resource_uses(graph, facts) if graph.resources else ()
-        found = asynchrony(graph, facts)
+    found = facts.asynchrony
     resources = [ResourceInfo(use.name, use.definer, use.users, use.kind.value) for use in uses]
     sites = [f"{s.kind.value} in {graph.instances[s.instance].label} at {s.location}" for s in found.sites]
     deciding = [f"{d.obstacle.value}: {graph.instances[d.instance].label} at {d.location}" for d in found.deciding]

@@ -26,14 +26,16 @@ from meldpy.adapter.plan import plan
 from meldpy.adapter.refusals import refuse_unsupported
 from meldpy.adapter.resources import handle_tables, outer_resources
 from meldpy.adapter.symbols import Symbols
+from meldpy.adapter.tasks import Tasks, waiting_instances
 from meldpy.adapter.trampoline import emit_trampoline
 from meldpy.adapter.translate import translate
 from meldpy.adapter.trivial import direct_callee
 from meldpy.cabi import Abi
-from meldpy.model.code import Adapted, EmittedFunc
+from meldpy.model.asynchrony import AsyncClass
+from meldpy.model.code import Adapted, EmittedFunc, OuterLift
 from meldpy.model.facts import Facts
 from meldpy.model.ids import LowerId, ResourceId
-from meldpy.model.linked import LiftFunc, LinkedGraph, Lower, ResourceBuiltin
+from meldpy.model.linked import AsyncBuiltin, Builtin, Lift, LiftFunc, LinkedGraph, Lower
 
 
 def adapt(
@@ -52,23 +54,30 @@ def adapt(
     """
     abi = Abi()
     exported = exported_lifts(graph)
-    refuse_unsupported(graph, facts, exported, abi)
+    refuse_unsupported(graph, facts, exported, abi, whole=not core)
     for _, error in unsupported_forms(graph, facts, exported):
         raise error
 
     # Decide: who keeps which handle table, and which flags are alive.
-    tables = handle_tables(graph, facts, exported, abi, opaque, nameless_resources(graph) if core else frozenset())
+    found = facts.asynchrony
+    nameless = nameless_resources(graph) if core else frozenset()
+    waiting = waiting_instances(graph, facts, exported, abi)
+    tables = handle_tables(graph, facts, exported, abi, opaque, nameless, waiting)
     symbols = Symbols(facts.forwards)
     functions = Functions()
     labels = {instance.id: instance.label for instance in graph.instances}
     leaving = leaving_instances(graph, facts, exported, symbols, abi)
     leave_flags = {id: functions.flag(f"may_leave of {labels[id]}", 1) for id in leaving}
     library = Instances(runtime, len(graph.modules), len(graph.core_instances))
-    handles = Handles(graph, tables, functions, library)
+    handles = Handles(graph, tables, functions, library, abi.keys)
     labels |= {handles.outer: "the host", handles.nobody: "nobody"}
     shop = Workshop(abi, functions, library, handles, facts.may_throw, leave_flags, labels, translate)
     edge = OuterEdge(shop, graph, symbols)
     inner_builtins = TableBuiltins(shop, graph, symbols)
+    tasks: Tasks | None = None
+    if found.class_ is not AsyncClass.SYNC:
+        tasks = Tasks(shop, graph, facts, symbols, exported)
+        shop.tasks = tasks.machinery
 
     # Name: every live lower and built-in gets its function before any body that might call it is written.
     calls, host_calls = _live_lowers(graph, facts)
@@ -79,15 +88,23 @@ def adapt(
     for lower in calls:
         assert isinstance(lower.callee, LiftFunc)
         lift = graph.lifts[lower.callee.lift]
-        callee = direct_callee(graph, lower, lift, symbols, facts, leaving, abi)
+        callee = None
+        if tasks is None or tasks.is_plain(lower, lift):
+            callee = direct_callee(graph, lower, lift, symbols, facts, leaving, abi)
         if callee is None:
             sites[lower.id] = functions.reserve()
         symbols.lowers[lower.id] = sites[lower.id] if callee is None else callee
     symbols.lowers.update({lower.id: edge.host_call(lower) for lower in host_calls})
     builtins = _live_builtins(graph, facts)
     for builtin in builtins:
+        if isinstance(builtin, AsyncBuiltin):
+            assert tasks is not None
+            symbols.builtins[builtin.id] = tasks.builtins.symbol(builtin)
+            continue
         inner = handles.has_table(builtin.instance)
         symbols.builtins[builtin.id] = inner_builtins.symbol(builtin) if inner else edge.builtin_call(builtin)
+    if tasks is not None:
+        tasks.know_all()
 
     names = lifted_names(graph)
     # Emit: the trampolines, each followed by the helpers it is the first to ask for; built-ins; shims of host calls.
@@ -96,16 +113,21 @@ def adapt(
         with located(lower.location):
             lift = graph.lifts[lower.callee.lift]
             site = plan(graph, lower, lift, names[lift.id], symbols, abi, handles)
-            emit_trampoline(shop, sites[lower.id], site)
+            if tasks is not None and lift.options.async_:
+                tasks.call(sites[lower.id], site, lift)
+            else:
+                emit_trampoline(shop, sites[lower.id], site)
             shop.finish()
     inner_builtins.finish()
     edge.finish()
 
     # The outer edge, whose wrappers are functions too: nothing is collected before all of it is made.
     outer_lowers = tuple(edge.outer_lower(lower) for lower in host_calls)
-    outer_lifts = tuple(edge.outer_lift(graph.lifts[id]) for id in exported)
+    outer_lifts = tuple(_outer_lift(graph.lifts[id], edge, tasks) for id in exported)
     resources = tuple(edge.outer_resource(id) for id in outer_resources(graph, facts, exported, abi, tables))
     core_edge = None if one_memory is None else one_memory.edge(outer_lifts, outer_lowers)
+    if tasks is not None:
+        tasks.finish()
     return Adapted(
         functions=inline(functions.functions, library, shop.reallocs.values(), shop.outlined.values()),
         flags=functions.flags,
@@ -119,7 +141,15 @@ def adapt(
         outer_resources=resources,
         opaque_reps=tables.opaque,
         core=core_edge,
+        outer_async=() if tasks is None else tuple(tasks.machinery.outer),
     )
+
+
+def _outer_lift(lift: Lift, edge: OuterEdge, tasks: Tasks | None) -> OuterLift:
+    if tasks is not None and tasks.is_root(lift):
+        with located(lift.location):
+            return tasks.roots.outer_lift(lift, edge.realloc_of(lift))
+    return edge.outer_lift(lift)
 
 
 def _live_lowers(graph: LinkedGraph, facts: Facts) -> tuple[list[Lower], list[Lower]]:
@@ -129,9 +159,5 @@ def _live_lowers(graph: LinkedGraph, facts: Facts) -> tuple[list[Lower], list[Lo
     return calls, [lower for lower in live if not isinstance(lower.callee, LiftFunc)]
 
 
-def _live_builtins(graph: LinkedGraph, facts: Facts) -> list[ResourceBuiltin]:
-    """The live resource built-ins; all others were refused."""
-    live = [builtin for builtin in graph.builtins if builtin.id in facts.live.builtins]
-    resource_builtins = [builtin for builtin in live if isinstance(builtin, ResourceBuiltin)]
-    assert len(resource_builtins) == len(live)
-    return resource_builtins
+def _live_builtins(graph: LinkedGraph, facts: Facts) -> list[Builtin]:
+    return [builtin for builtin in graph.builtins if builtin.id in facts.live.builtins]

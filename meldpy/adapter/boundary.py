@@ -100,6 +100,7 @@ class OuterEdge:
         if self.shims.needed(lift.instance, lift.type, Context.LIFT):
             with located(lift.location):
                 core_func = self.shims.export(lift)
+        core_func = self._observed(core_func, core_type if form is None else form.core_type, lift)
         post_return = None if options.post_return is None else self._symbols.final(options.post_return)
         if post_return is not None:
             post_return = self._post_return(post_return, CoreFuncType(core_type.results, ()), lift.instance)
@@ -108,6 +109,13 @@ class OuterEdge:
             return OuterLift(lift.id, core_func, form.core_type, replace(form.options, post_return=framed))
         needs = self._shop.abi.needs(lift.type, Context.LIFT)
         return OuterLift(lift.id, core_func, core_type, self._options(lift.instance, options, needs, post_return))
+
+    def realloc_of(self, lift: Lift) -> FuncSymbol | None:
+        """The allocator that the outer definition of an async export names, if its type needs one."""
+        if not self._shop.abi.needs(lift.type, Context.CALLBACK_LIFT).realloc:
+            return None
+        assert lift.options.realloc is not None, "validation: a type that needs realloc has one"
+        return self._realloc(self._symbols.final(lift.options.realloc), lift.instance, lift.options.memory64)
 
     def outer_lower(self, lower: Lower) -> OuterLower:
         """The outer canon lower of an imported function."""
@@ -123,7 +131,10 @@ class OuterEdge:
         resource = self._graph.resources[id]
         if resource.dtor is None:
             return OuterResource(id, None)
+        assert resource.definer is not None
         dtor = self._symbols.final(resource.dtor)
+        if self._is_observed(resource.definer):
+            dtor = self._dtor_call(dtor, resource.definer)
         return OuterResource(id, self._forgetful(id, dtor) if self._shop.handles.forgets(id) else dtor)
 
     def _forgetful(self, id: ResourceId, dtor: FuncSymbol) -> FuncSymbol:
@@ -140,6 +151,37 @@ class OuterEdge:
         return self._wrapper(("forgetful", id), f"destructor of {handles.label(id)}", DTOR_TYPE, body)
 
     # --- inside -----------------------------------------------------------------------------------------------
+    def _is_observed(self, instance: InstanceId) -> bool:
+        """Whether code of the instance can tell whose task it is."""
+        tasks = self._shop.tasks
+        return tasks is not None and tasks.observes(instance)
+
+    def _observed(self, func: FuncSymbol, type: CoreFuncType, lift: Lift) -> FuncSymbol:
+        """`func`, or a function around it that makes what it runs a task of its own."""
+        if not self._is_observed(lift.instance):
+            return func
+
+        def body(em: Emitter) -> None:
+            results = tuple(em.b.local(result) for result in type.results)
+            with em.sync_call(lift.instance, async_type=lift.type.async_):
+                em.b.get(*em.b.params)
+                em.b.call(func)
+                em.b.set(*results)
+            em.b.get(*results)
+
+        return self._wrapper(("task", func, type, lift.instance), f"task of {self._label(lift.instance)}", type, body)
+
+    def _dtor_call(self, dtor: FuncSymbol, definer: InstanceId) -> FuncSymbol:
+        def body(em: Emitter) -> None:
+            with em.sync_call(definer, async_type=False):
+                em.b.get(*em.b.params)
+                em.b.call(dtor)
+
+        return self._wrapper(("task", dtor), f"destructor in {self._label(definer)}", DTOR_TYPE, body)
+
+    def _label(self, instance: InstanceId) -> str:
+        return self._shop.labels[instance]
+
     def _options(
         self, instance: InstanceId, options: CanonicalOptions, needs: Needs, post_return: FuncSymbol | None
     ) -> OuterOptions:
@@ -169,15 +211,17 @@ class OuterEdge:
 
     def _realloc(self, realloc: FuncSymbol, instance: InstanceId, memory64: bool) -> FuncSymbol:
         """The guest's realloc, or a wrapper that clears may_leave around it."""
-        if instance not in self._shop.leave_flags:
+        if instance not in self._shop.leave_flags and not self._is_observed(instance):
             return realloc
         pointer = I64 if memory64 else I32
         name = f"realloc of {self._graph.instances[instance].label}"
 
         def body(em: Emitter) -> None:
             em.set_may_leave(instance, 0)
-            em.b.get(*em.b.params)
-            em.b.call(realloc)
+            with em.sync_call(instance, async_type=False):
+                em.b.get(*em.b.params)
+                em.b.call(realloc)
+                # what it returns stays on the stack
             em.set_may_leave(instance, 1)
 
         return self._wrapper(("realloc", realloc, instance), name, CoreFuncType((pointer,) * 4, (pointer,)), body)

@@ -83,4 +83,5 @@ class TableBuiltins:
             em.b.call(self._shop.handles.outer_builtin("drop", resource))
             return
         if dtor is not None:
-            em.call_guarded(self._symbols.final(dtor), (rep,), ())
+            with em.sync_call(definer, async_type=False):
+                em.call_guarded(self._symbols.final(dtor), (rep,), ())

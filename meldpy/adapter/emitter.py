@@ -9,8 +9,9 @@ Spec: CanonicalABI.md `LiftLowerContext.reallocate`, `call_and_trap_on_throw`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TypeAlias, final
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeAlias, final
 
 from meldpy.adapter.functions import Functions
 from meldpy.adapter.handles import Handles
@@ -24,6 +25,9 @@ from meldpy.model.core import CoreFuncType
 from meldpy.model.ids import FlagId, FuncId, InstanceId
 from meldpy.model.valtype import DefinedType, ValType
 from meldpy.records import dataclass, field
+
+if TYPE_CHECKING:
+    from meldpy.adapter.tasks.machinery import Machinery
 
 INLINE_COST = 48
 """What a part of a function may cost inline, see `translate/outline.py`."""
@@ -41,7 +45,8 @@ class Workshop:
     functions. translate: the value translator
     (`translate.translate`), handed in so that its parts can call each other through the emitter. outlined, pending,
     costs: shared helper functions by what they translate, those still to be written, and what types cost inline (see
-    `translate/outline.py`). reallocs: checked reallocs by side. plain: types that may be copied as bytes.
+    `translate/outline.py`). reallocs: checked reallocs by side. plain: types that may be copied as bytes. tasks: what
+    async needs, if there is any.
     """
 
     abi: Abi
@@ -57,6 +62,7 @@ class Workshop:
     reallocs: dict[Side, EmittedFunc] = field(default_factory=dict)
     costs: dict[DefinedType, int] = field(default_factory=dict)
     plain: dict[DefinedType, bool] = field(default_factory=dict)
+    tasks: Machinery | None = None
 
     def finish(self) -> None:
         """Write the helpers that were asked for, and those that they ask for."""
@@ -68,7 +74,8 @@ class Workshop:
 class Emitter:
     """A function being built (`b`) and the workshop it is built in.
 
-    scope: the local that holds the scope of borrows that are lowered as handles, while parameters are translated.
+    scope: the local that holds the scope of borrows that are lowered as handles, while parameters are translated. raw:
+    strings, lists and handles keep what they are, since both places are on one side.
     """
 
     def __init__(self, shop: Workshop, b: FuncBuilder) -> None:
@@ -76,6 +83,7 @@ class Emitter:
         self.b = b
         self.inline_cost = INLINE_COST
         self.scope: Local | None = None
+        self.raw = False
 
     @property
     def library(self) -> Instances:
@@ -168,6 +176,15 @@ class Emitter:
             b.call(func)
             b.set(*results)
 
+    @contextmanager
+    def sync_call(self, instance: InstanceId, *, async_type: bool) -> Iterator[None]:
+        """The block calls into an instance for a task that cannot wait in an event loop."""
+        if self.shop.tasks is None:
+            yield
+            return
+        with self.shop.tasks.sync_call(self, instance, async_type=async_type):
+            yield
+
     def set_may_leave(self, instance: InstanceId, value: int) -> None:
         """Set the instance's `may_leave`, if anything could observe it."""
         if instance in self.shop.leave_flags:
@@ -201,9 +218,10 @@ def _checked_realloc(shop: Workshop, side: Side) -> EmittedFunc:
     _, _, alignment, new_size = b.params
     result = b.local(pointer)
 
-    # the guest's allocator runs with may_leave clear
+    # the guest's allocator runs with may_leave clear, as a task of its own
     em.set_may_leave(side.instance, 0)
-    em.call_guarded(side.realloc, b.params, (result,))
+    with em.sync_call(side.instance, async_type=False):
+        em.call_guarded(side.realloc, b.params, (result,))
     em.set_may_leave(side.instance, 1)
 
     # its result is as untrusted as any pointer

@@ -23,11 +23,13 @@ from meldpy.adapter.places import Memory, Side
 from meldpy.adapter.resources import Tables
 from meldpy.adapter.traps import Trap
 from meldpy.asm import I32, FuncBuilder
+from meldpy.cabi import Keys
 from meldpy.model.canon import StringEncoding
 from meldpy.model.code import EmittedFunc, OuterBuiltin, OuterBuiltinFunc
 from meldpy.model.core import CoreFuncType
-from meldpy.model.ids import FlagId, FuncId, InstanceId, ResourceId
+from meldpy.model.ids import FlagId, FuncId, InstanceId, MemoryId, ResourceId
 from meldpy.model.linked import LinkedGraph, ResourceOp
+from meldpy.model.valtype import DefinedType, FutureType
 
 BUILTIN_TYPES: Mapping[ResourceOp, CoreFuncType] = {
     "new": CoreFuncType((I32,), (I32,)),
@@ -51,7 +53,10 @@ _BOUNDARY_TRAPS = (Trap.BOUNDARY_FULL,)
 class Handles:
     """Everything about handles that is the same for all adapters of one run."""
 
-    def __init__(self, graph: LinkedGraph, tables: Tables, functions: Functions, library: Instances) -> None:
+    def __init__(
+        self, graph: LinkedGraph, tables: Tables, functions: Functions, library: Instances, keys: Keys
+    ) -> None:
+        self._keys = keys
         self.outer = InstanceId(len(graph.instances))
         self.nobody = InstanceId(self.outer + 1)
         self._resources = graph.resources
@@ -78,6 +83,16 @@ class Handles:
     def tag(self, resource: ResourceId) -> int:
         """The constant that stands for the resource type."""
         return runtime.resource_tag(resource)
+
+    @property
+    def memory(self) -> MemoryId:
+        """The memory of all tables."""
+        return self._library.memory(runtime.HANDLES, tuple(map(self._functions.trap, _HANDLE_TRAPS)))
+
+    def end_tag(self, type: DefinedType, *, writable: bool) -> int:
+        """The constant that stands for an end of a stream or future type."""
+        future = isinstance(type.definition, FutureType)
+        return runtime.end_tag(self._keys.key(type), future=future, writable=writable)
 
     def func(self, export: str) -> FuncId:
         """A function of `handles.wat`."""

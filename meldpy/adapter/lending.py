@@ -99,6 +99,11 @@ class Borrows:
             self._em.b.get(self._scope)
             self._em.b.call(self._em.shop.handles.func("scope-exit"))
 
+    @property
+    def mark(self) -> Local | None:
+        """The mark below the lenders that were pushed, if any may have been."""
+        return self._mark
+
     def end(self, kept_end: Local | None = None) -> None:
         """The call is over. `kept_end`: where the entries that the boundary memory keeps for the host end."""
         if self._from_host:

@@ -13,7 +13,7 @@ from meldpy.adapter.lending import Lending, plan_lending
 from meldpy.adapter.memories import memory_of
 from meldpy.adapter.places import Side
 from meldpy.adapter.symbols import Symbols
-from meldpy.cabi import Abi, Context, FlatFunc, Needs
+from meldpy.cabi import Abi, FlatFunc, Needs, lift_context, lower_context
 from meldpy.model.code import FuncSymbol
 from meldpy.model.ids import InstanceId
 from meldpy.model.linked import CanonicalOptions, Lift, LinkedGraph, Lower
@@ -27,7 +27,8 @@ class CallSite:
     """One crossing.
 
     caller and callee: the two sides; caller_flat and callee_flat: the function type as each sees it. params: the
-    parameter types, params_tuple: what is in memory when they spill. lending: the borrows among them. post_return: the
+    parameter types, params_tuple: what is in memory when they spill. async_type: of the function; caller_async,
+    callee_async: options of the lower and the lift. lending: the borrows among the parameters. post_return: the
     callee's, if it has one.
     """
 
@@ -39,6 +40,9 @@ class CallSite:
     params: tuple[ValType, ...]
     params_tuple: DefinedType
     result: ValType | None
+    async_type: bool
+    caller_async: bool
+    callee_async: bool
     lending: Lending
     core_func: FuncSymbol
     post_return: FuncSymbol | None
@@ -55,17 +59,23 @@ def plan(
     params = tuple(param for _, param in type.params)
     caller, callee = graph.instances[lower.instance].label, graph.instances[lift.instance].label
     options = lift.options
-    caller_flat = abi.func(type, Context.LOWER, lower.options.memory64)
+    lowered, lifted = lower_context(lower.options), lift_context(options)
+    caller_flat = abi.func(type, lowered, lower.options.memory64)
     return CallSite(
         name=f"adapter {caller} -> {callee} {name}",
-        caller=side_of(graph, lower.instance, lower.options, abi.needs(type, Context.LOWER), symbols),
-        callee=side_of(graph, lift.instance, options, abi.needs(type, Context.LIFT), symbols),
+        caller=side_of(graph, lower.instance, lower.options, abi.needs(type, lowered), symbols),
+        callee=side_of(graph, lift.instance, options, abi.needs(type, lifted), symbols),
         caller_flat=caller_flat,
-        callee_flat=abi.func(type, Context.LIFT, options.memory64),
+        callee_flat=abi.func(type, lifted, options.memory64),
         params=params,
         params_tuple=DefinedType(TupleType(params)),
         result=type.result,
-        lending=plan_lending(abi, handles, params, caller_flat.params is None, lower.instance, lift.instance),
+        async_type=type.async_,
+        caller_async=lower.options.async_,
+        callee_async=options.async_,
+        lending=plan_lending(
+            abi, handles, params, caller_flat.params is None or options.async_, lower.instance, lift.instance
+        ),
         core_func=symbols.final(lift.core_func),
         post_return=None if options.post_return is None else symbols.final(options.post_return),
     )

@@ -1,9 +1,10 @@
-"""What cannot be fused faithfully yet, refused by name and place before anything is emitted.
+"""What cannot be fused faithfully, by name and place, known before anything is emitted.
 
-Async: canonical definitions with async options, async function types, built-ins other than the resource three, and
-stream, future and error-context types. What nothing reaches is never refused.
+Classes come from `analysis.blocking`, what is left to do from `analysis.work`; here are the features that the emitted
+code of async (`tasks/`) does not carry. Tasks of one output are of one kind: if one instance cannot have its async
+fused, none has. What nothing reaches is never refused.
 
-Spec: design section 11, last paragraph; section 1, the closed list.
+Spec: design section 1, the closed list; ADR-0034.
 """
 
 from __future__ import annotations
@@ -12,35 +13,138 @@ from collections.abc import Iterator
 
 from meldpy.cabi import Abi, Content, value_types
 from meldpy.errors import UnsupportedError
+from meldpy.model.asynchrony import AsyncClass
+from meldpy.model.builtins import ContextSlot, FlagImmediate, NoImmediates, TextOptions, ThreadStart
+from meldpy.model.canon import BuiltinOp
+from meldpy.model.core import NumType
 from meldpy.model.extern import FuncType
 from meldpy.model.facts import Facts
 from meldpy.model.ids import InstanceId, LiftId
-from meldpy.model.linked import AsyncBuiltin, CanonicalOptions, LinkedGraph
+from meldpy.model.linked import AsyncBuiltin, CanonicalOptions, ImportFunc, Lift, LiftFunc, LinkedGraph, Lower
 
 ASYNC = "async"
-_ASYNC_CONTENT = {Content.STREAM: "stream", Content.FUTURE: "future", Content.ERROR_CONTEXT: "error-context"}
+_CONTENT = {Content.STREAM: "stream", Content.FUTURE: "future", Content.ERROR_CONTEXT: "error-context"}
+_PLAIN = frozenset(
+    {
+        BuiltinOp.TASK_CANCEL,
+        BuiltinOp.SUBTASK_DROP,
+        BuiltinOp.WAITABLE_SET_NEW,
+        BuiltinOp.WAITABLE_SET_DROP,
+        BuiltinOp.WAITABLE_JOIN,
+    }
+)
 
 
-def refuse_unsupported(graph: LinkedGraph, facts: Facts, exported: tuple[LiftId, ...], abi: Abi) -> None:
-    """Raise UnsupportedError for the first thing, in order of ids, that is reached and not supported."""
-    for _, error in unsupported(graph, facts, exported, abi):
+def refuse_unsupported(
+    graph: LinkedGraph, facts: Facts, exported: tuple[LiftId, ...], abi: Abi, *, whole: bool = True
+) -> None:
+    """Raise UnsupportedError for the first thing that is reached and not supported."""
+    for _, error in unsupported(graph, facts, exported, abi, whole=whole):
         raise error
 
 
 def unsupported(
+    graph: LinkedGraph, facts: Facts, exported: tuple[LiftId, ...], abi: Abi, *, whole: bool = True
+) -> Iterator[tuple[InstanceId, UnsupportedError]]:
+    """Everything that is reached and not supported, with the instance whose it is: what decides first, then whatever
+    else is async. whole: everything is fused into one component; otherwise nothing async is."""
+    if facts.asynchrony.class_ is AsyncClass.SYNC:
+        return
+    deciding = list(_deciding(graph, facts, exported, abi))
+    if deciding or not whole:
+        yield from deciding
+        yield from _everything_async(graph, facts, exported, abi)
+
+
+# --- what the emitted code does not carry ---------------------------------------------------------------------------
+def _deciding(
     graph: LinkedGraph, facts: Facts, exported: tuple[LiftId, ...], abi: Abi
 ) -> Iterator[tuple[InstanceId, UnsupportedError]]:
-    """Everything that is reached and not supported, in order of ids, with the instance whose it is."""
+    found = facts.asynchrony
+    for lift in graph.lifts:
+        if lift.id in exported:
+            for reason in _export(lift, lift.id in found.working, lift.instance in found.reaching, facts, graph, abi):
+                yield lift.instance, UnsupportedError(ASYNC, reason, lift.location)
+        if (lift.id in facts.live.lifts or lift.id in exported) and lift.options.async_ and not lift.options.callback:
+            reason = "a function is lifted with the option async and no callback"
+            yield lift.instance, UnsupportedError(ASYNC, reason, lift.location)
+    for lower in graph.lowers:
+        if lower.id in facts.live.lowers:
+            for reason in _lower(graph, lower, abi):
+                yield lower.instance, UnsupportedError(ASYNC, reason, lower.location)
+    for builtin in graph.builtins:
+        if isinstance(builtin, AsyncBuiltin) and builtin.id in facts.live.builtins:
+            feature = _builtin(builtin)
+            if feature is not None:
+                reason = f"the built-in {builtin.op.value[1]} {feature}"
+                yield builtin.instance, UnsupportedError(ASYNC, reason, builtin.location)
+    for each in (*found.deciding, *found.orphans):
+        yield each.instance, UnsupportedError(ASYNC, each.obstacle.value, each.location)
+
+
+def _export(lift: Lift, working: bool, reaching: bool, facts: Facts, graph: LinkedGraph, abi: Abi) -> Iterator[str]:
+    yield from _content("an exported function", lift.type, Content.ASYNC, abi)
+    if lift.type.async_ and (working or reaching) and abi.contents.of(value_types(lift.type)) & Content.HANDLE:
+        yield "an exported async function has a handle in its type"
+    if lift.options.post_return is not None and lift.instance in context_slots(graph, facts):
+        yield "an exported function has a post-return, and its instance uses context.get or context.set"
+
+
+def _lower(graph: LinkedGraph, lower: Lower, abi: Abi) -> Iterator[str]:
+    match lower.callee:
+        case ImportFunc():
+            if lower.type.async_:
+                yield "an imported function with an async function type is called"
+            if lower.options.async_:
+                yield "an imported function is lowered with the option async"
+            yield from _content("an imported function", lower.type, Content.ASYNC, abi)
+        case LiftFunc(lift):
+            yield from _content("a function", lower.type, Content.ERROR_CONTEXT, abi)
+            if graph.lifts[lift].instance == lower.instance and (lower.type.async_ or lower.options.async_):
+                yield "an instance calls an async function of its own"
+
+
+def _builtin(builtin: AsyncBuiltin) -> str | None:
+    """What is not carried about a built-in, if anything."""
+    match builtin.immediates:
+        case TextOptions() | ThreadStart():
+            return "is used"
+        case ContextSlot(type=core_type):
+            return None if core_type is NumType.I32 else "is used with i64"
+        case FlagImmediate():
+            return None if builtin.op is BuiltinOp.SUBTASK_CANCEL else "is used"
+        case NoImmediates():
+            return None if builtin.op in _PLAIN else "is used"
+        case _:
+            return None
+
+
+def context_slots(graph: LinkedGraph, facts: Facts) -> dict[InstanceId, tuple[int, ...]]:
+    """The instances that use context slots, with which."""
+    found: dict[InstanceId, set[int]] = {}
+    for builtin in graph.builtins:
+        if (
+            isinstance(builtin, AsyncBuiltin)
+            and builtin.id in facts.live.builtins
+            and isinstance(builtin.immediates, ContextSlot)
+        ):
+            found.setdefault(builtin.instance, set()).add(builtin.immediates.slot)
+    return {instance: tuple(sorted(slots)) for instance, slots in found.items()}
+
+
+# --- everything async -----------------------------------------------------------------------------------------------
+def _everything_async(
+    graph: LinkedGraph, facts: Facts, exported: tuple[LiftId, ...], abi: Abi
+) -> Iterator[tuple[InstanceId, UnsupportedError]]:
     for lift in graph.lifts:
         if lift.id in facts.live.lifts or lift.id in exported:
             what = "an exported function" if lift.id in exported else "a function"
             for reason in _async_in(what, lift.type, lift.options, abi):
                 yield lift.instance, UnsupportedError(ASYNC, reason, lift.location)
     for lower in graph.lowers:
-        if lower.id not in facts.live.lowers:
-            continue
-        for reason in _async_in("a lowered function", lower.type, lower.options, abi):
-            yield lower.instance, UnsupportedError(ASYNC, reason, lower.location)
+        if lower.id in facts.live.lowers:
+            for reason in _async_in("a lowered function", lower.type, lower.options, abi):
+                yield lower.instance, UnsupportedError(ASYNC, reason, lower.location)
     for builtin in graph.builtins:
         if isinstance(builtin, AsyncBuiltin) and builtin.id in facts.live.builtins:
             reason = f"the built-in {builtin.op.value[1]} is used"
@@ -54,7 +158,9 @@ def _async_in(what: str, type: FuncType, options: CanonicalOptions, abi: Abi) ->
         yield f"{what} uses the canonical option async"
     if options.callback is not None:
         yield f"{what} uses the canonical option callback"
-    content = abi.contents.of(value_types(type))
-    for kind, name in _ASYNC_CONTENT.items():
-        if kind in content:
-            yield f"{what} has a {name} in its type"
+    yield from _content(what, type, Content.ASYNC, abi)
+
+
+def _content(what: str, type: FuncType, content: Content, abi: Abi) -> Iterator[str]:
+    inside = abi.contents.of(value_types(type)) & content
+    yield from (f"{what} has a {name} in its type" for kind, name in _CONTENT.items() if kind in inside)

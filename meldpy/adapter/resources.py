@@ -52,14 +52,16 @@ def handle_tables(
     abi: Abi,
     opaque: Iterable[ResourceId] = (),
     nameless: Collection[ResourceId] = frozenset(),
+    waiting: Iterable[InstanceId] = (),
 ) -> Tables:
     """Which instance has which table. `opaque`: the resource types that were declared so; `nameless`: those that
-    cannot be in the outer component's table."""
+    cannot be in the outer component's table; `waiting`: the instances that have handles of tasks, sets, streams or
+    futures, which are in the same table as all others."""
     builtins = [b for b in graph.builtins if isinstance(b, ResourceBuiltin) and b.id in facts.live.builtins]
     with_builtins = {builtin.instance for builtin in builtins}
     lifts = [graph.lifts[id] for id in exported]
     at_the_edge = {lift.instance for lift in lifts if abi.contents.of(value_types(lift.type)) & Content.HANDLE}
-    among_themselves: set[InstanceId] = set()
+    among_themselves = set(waiting)
     for lower in _live_lowers(graph, facts):
         if abi.contents.of(value_types(lower.type)) & Content.HANDLE:
             match lower.callee:

@@ -6,15 +6,23 @@ may_leave, spilled tuples, the call behind its exception barrier, the moments of
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
 from meldpy.adapter.emitter import Emitter, Workshop
 from meldpy.adapter.lending import Borrows
 from meldpy.adapter.places import Addr, Flat, Place, Side
 from meldpy.adapter.plan import CallSite
 from meldpy.adapter.steps import Move, allocate, move_all
+from meldpy.adapter.translate.records import field_places
 from meldpy.adapter.traps import Trap
 from meldpy.asm import FuncBuilder, Local
 from meldpy.model.code import EmittedFunc
 from meldpy.model.valtype import ValType
+
+SUBTASK_RETURNED: Final = 2
+"""Subtask.State.RETURNED, as an async lower returns it."""
 
 
 def emit_trampoline(shop: Workshop, symbol: EmittedFunc, site: CallSite) -> None:
@@ -30,27 +38,49 @@ def emit_trampoline(shop: Workshop, symbol: EmittedFunc, site: CallSite) -> None
     borrows.begin()
     args = translate_params(em, site)
     results = tuple(b.local(core_type) for core_type in site.callee_flat.core.results)
-    em.call_guarded(site.core_func, args, results)
+    with _callee(em, site):
+        em.call_guarded(site.core_func, args, results)
 
-    # lift the result in the callee, lower it into the caller
-    flat_results = _result(em, site, results)
-    borrows.returned()
+        # lift the result in the callee, lower it into the caller
+        flat_results = _result(em, site, results)
+        borrows.returned()
 
-    # the callee may now free what it returned, but do nothing else
-    if site.post_return is not None:
-        em.set_may_leave(site.callee.instance, 0)
-        em.call_guarded(site.post_return, results, ())
-        em.set_may_leave(site.callee.instance, 1)
+        # the callee may now free what it returned, but do nothing else
+        if site.post_return is not None:
+            em.set_may_leave(site.callee.instance, 0)
+            em.call_guarded(site.post_return, results, ())
+            em.set_may_leave(site.callee.instance, 1)
 
     borrows.end()
     b.get(*flat_results)
+    if site.caller_async:
+        # the subtask has returned already
+        b.i32(SUBTASK_RETURNED)
     shop.functions.define(symbol, b)
+
+
+@contextmanager
+def _callee(em: Emitter, site: CallSite) -> Iterator[None]:
+    """The callee runs, holding its instance's lock if anybody could find it held."""
+    tasks, instance = em.shop.tasks, site.callee.instance
+    lock = None if tasks is None or not site.async_type else tasks.locks.get(instance)
+    if lock is not None:
+        # whoever holds it is blocked below us on this very stack
+        em.b.get_flag(lock)
+        em.trap_if(Trap.CANNOT_BLOCK)
+        em.b.i32(1)
+        em.b.set_flag(lock)
+    with em.sync_call(instance, async_type=site.async_type):
+        yield
+    if lock is not None:
+        em.b.i32(0)
+        em.b.set_flag(lock)
 
 
 def translate_params(em: Emitter, site: CallSite) -> tuple[Local, ...]:
     """Translate the parameters; the locals to call the callee with."""
-    # how many flat values there are does not depend on the pointer width
-    assert (site.caller_flat.params is None) == (site.callee_flat.params is None)
+    if site.callee_async or (site.caller_flat.params is None) != (site.callee_flat.params is None):
+        return _parameter_by_parameter(em, site)
     if site.callee_flat.params is None:
         return _spilled_params(em, site)
     args = tuple(em.b.local(core_type) for core_type in site.callee_flat.params)
@@ -61,6 +91,31 @@ def translate_params(em: Emitter, site: CallSite) -> tuple[Local, ...]:
         moves.append((param, Flat(site.caller, em.b.params[start:end]), Flat(site.callee, args[start:end])))
         start = end
     move_all(em, moves)
+    return args
+
+
+def _parameter_by_parameter(em: Emitter, site: CallSite) -> tuple[Local, ...]:
+    """The same where one side spills and the other does not, and where lenders outlive the call."""
+    b, tuple_type = em.b, site.params_tuple
+    if site.caller_flat.params is None:
+        src: Place = _checked(
+            em, tuple_type, site.caller, b.params[0], Trap.PARAMS_MISALIGNED, Trap.PARAMS_OUT_OF_BOUNDS
+        )
+    else:
+        src = Flat(site.caller, b.params[: len(site.caller_flat.params)])
+    if site.callee_flat.params is None:
+        base = b.local(site.callee.pointer)
+        allocate(em, site.callee, tuple_type, base)
+        args: tuple[Local, ...] = (base,)
+        dst: Place = Addr(site.callee, base, 0)
+    else:
+        args = tuple(b.local(core_type) for core_type in site.callee_flat.params)
+        dst = Flat(site.callee, args)
+    sources = field_places(em, tuple_type, site.params, src)
+    for param, source, destination in zip(
+        site.params, sources, field_places(em, tuple_type, site.params, dst), strict=True
+    ):
+        em.translate(param, source, destination)
     return args
 
 

@@ -1,12 +1,11 @@
 """Analysis: what can be proved about a linked graph before anything is emitted.
 
 The job: which functions of the composition are only jumps through wit-component's shim table (`forwards`), what
-anything reaches (`reach`), which functions can throw or can leave their instance (`effects`), and where tasks can block
-(`blocking`). Not its job:
-deciding what to emit for those facts (adapter), or dropping what is dead (merger). Every fact errs on the safe side.
+anything reaches (`reach`), which functions can throw or can leave their instance (`effects`), how far tasks can block
+(`blocking`), and what calls leave to do (`work`). Not its job: deciding what to emit for those facts (adapter), or
+dropping what is dead (merger). Every fact errs on the safe side.
 """
 
 from meldpy.analysis.analyse import analyse
-from meldpy.analysis.blocking import asynchrony
 
-__all__ = ["analyse", "asynchrony"]
+__all__ = ["analyse"]

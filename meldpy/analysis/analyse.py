@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from meldpy.analysis.blocking import classify
 from meldpy.analysis.constants import Constants
-from meldpy.analysis.effects import effects
+from meldpy.analysis.effects import CallGraph, effects
 from meldpy.analysis.forwards import find_forwards
 from meldpy.analysis.reach import Reach
 from meldpy.analysis.spaces import spaces_of, written_tables
+from meldpy.analysis.work import with_work
 from meldpy.model.core import CoreModule
 from meldpy.model.facts import CodeFacts, Facts
 from meldpy.model.ids import LiftId
@@ -26,5 +28,7 @@ def analyse(graph: LinkedGraph, scan: Callable[[CoreModule], CodeFacts], called:
     forwards = find_forwards(graph, all_spaces, code, written, constants)
     reach = Reach(graph, all_spaces, code, forwards, constants)
     live = reach.run(called)
-    may_throw, may_leave = effects(reach, written)
-    return Facts(code, forwards, live, may_throw, may_leave)
+    calls = CallGraph(reach, written)
+    may_throw, may_leave = effects(calls)
+    asynchrony = with_work(graph, live, calls, classify(graph, live))
+    return Facts(code, forwards, live, may_throw, may_leave, asynchrony)

@@ -24,7 +24,7 @@ from meldpy.cabi import Abi, Content, value_types
 from meldpy.model.asynchrony import AsyncClass, Asynchrony, BlockingSite, Deciding, Obstacle, SiteKind
 from meldpy.model.builtins import CancelCopy, Copy, FlagImmediate
 from meldpy.model.canon import BuiltinOp
-from meldpy.model.facts import Facts
+from meldpy.model.facts import Live
 from meldpy.model.ids import InstanceId, LiftId
 from meldpy.model.linked import (
     AsyncBuiltin,
@@ -55,18 +55,17 @@ _THREADS = frozenset(
 )
 
 
-def asynchrony(graph: LinkedGraph, facts: Facts) -> Asynchrony:
-    """The class of `graph`, from what `facts` say is live."""
-    return _Classifier(graph, facts).run()
+def classify(graph: LinkedGraph, live: Live) -> Asynchrony:
+    """The class of `graph`, from what is live."""
+    return _Classifier(graph, live).run()
 
 
 @final
 class _Classifier:
-    def __init__(self, graph: LinkedGraph, facts: Facts) -> None:
+    def __init__(self, graph: LinkedGraph, live: Live) -> None:
         self.graph = graph
         self.abi = Abi()
-        self.exported = [lift for export in graph.exports for lift in _lifts_of(export.item)]
-        live = facts.live
+        self.exported = [lift for export in graph.exports for lift in lifts_of(export.item)]
         self.lifts = [lift for lift in graph.lifts if lift.id in live.lifts or lift.id in self.exported]
         self.lowers = [lower for lower in graph.lowers if lower.id in live.lowers]
         live_builtins = [builtin for builtin in graph.builtins if builtin.id in live.builtins]
@@ -77,17 +76,27 @@ class _Classifier:
     def run(self) -> Asynchrony:
         if not self._is_async():
             return Asynchrony(AsyncClass.SYNC)
+        circles = [
+            Deciding(Obstacle.CIRCLE, lower.instance, lower.location)
+            for lower in self.lowers
+            if lower.type.async_
+            and isinstance(lower.callee, LiftFunc)
+            and self.calls.reaches(self.graph.lifts[lower.callee.lift].instance, lower.instance)
+        ]
         sites = (*self._sync_lowers(own := list(self._builtin_sites())), *own)
         blocking = {site.instance for site in sites if not site.benign}
-        if not blocking:
+        if not blocking and not circles:
             return Asynchrony(AsyncClass.F0, sites)
+        frozen = frozenset(blocking)
+        reaching = frozenset(each.id for each in self.graph.instances if self.calls.from_(each.id) & frozen)
         base, deciding = self._base(sites, blocking)
+        deciding += circles
         if deciding:
             first: dict[tuple[Obstacle, InstanceId], Deciding] = {}
             for each in deciding:
                 first.setdefault((each.obstacle, each.instance), each)
-            return Asynchrony(AsyncClass.F2, sites, None, tuple(first.values()))
-        return Asynchrony(AsyncClass.F1, sites, base)
+            return Asynchrony(AsyncClass.F2, sites, None, tuple(first.values()), frozen, reaching)
+        return Asynchrony(AsyncClass.F1, sites, base, (), frozen, reaching)
 
     def _is_async(self) -> bool:
         definitions: list[Lift | Lower] = [*self.lifts, *self.lowers]
@@ -116,7 +125,7 @@ class _Classifier:
             case _, Copy(options=options) if not options.async_:
                 return SiteKind.COPY, False
             case BuiltinOp.SUBTASK_CANCEL, FlagImmediate(False):
-                return SiteKind.CANCEL_SUBTASK, True
+                return SiteKind.CANCEL_SUBTASK, False
             case _, CancelCopy(type=type, async_=False):
                 return SiteKind.CANCEL_COPY, self.abi.keys.key(type) not in self.hosted
             case _:
@@ -222,12 +231,12 @@ class _Calls:
         return other in self.from_(instance)
 
 
-def _lifts_of(item: OuterItem) -> Iterator[LiftId]:
+def lifts_of(item: OuterItem) -> Iterator[LiftId]:
     match item:
         case FuncItem(func=LiftFunc(lift)):
             yield lift
         case InstanceItem(exports=exports, hidden=hidden):
             for _, inner in (*exports, *hidden):
-                yield from _lifts_of(inner)
+                yield from lifts_of(inner)
         case _:
             return

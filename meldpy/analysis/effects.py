@@ -11,7 +11,7 @@ Leaving (spec: `may_leave`) means reaching a lower, or a built-in that checks th
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TypeAlias
+from typing import TypeAlias, final
 
 from meldpy.analysis.reach import Reach
 from meldpy.analysis.spaces import Spaces
@@ -21,26 +21,36 @@ from meldpy.model.ids import FuncId, TableId
 from meldpy.model.linked import BuiltinFunc, CoreFunc, LowerFunc
 
 _ANYWHERE = "anywhere"
-_Node: TypeAlias = "FuncId | LowerFunc | BuiltinFunc | TableId | str"
+Node: TypeAlias = "FuncId | LowerFunc | BuiltinFunc | TableId | str"
 """A function, a table that is only called through, or _ANYWHERE: every function whose address is taken."""
 
 
-def effects(reach: Reach, written: frozenset[TableId]) -> tuple[frozenset[FuncId], frozenset[FuncId]]:
-    """(may throw, may leave), among the live functions of a finished `reach`; `written` are the tables code writes."""
-    callers: dict[_Node, list[_Node]] = {}
-    throws: list[_Node] = []
-    for func in sorted(reach.funcs, key=lambda f: (f.instance, f.index)):
-        if _edges(reach, func, callers):
-            throws.append(func)
-    _indirect_edges(reach, written, callers)
-    # A jump that is looked through is no caller of anything, yet whoever names it means what is behind it.
-    for jump, target in reach.forwards.items():
-        callers.setdefault(target, []).append(jump)
-    leaves: list[_Node] = [node for node in callers if isinstance(node, LowerFunc | BuiltinFunc)]
-    return _functions(_backwards(callers, throws)), _functions(_backwards(callers, leaves))
+@final
+class CallGraph:
+    """Who may call whom, among the live functions of a finished `reach`; `written` are the tables code writes.
+
+    callers: by callee. throws: the functions that throw by themselves.
+    """
+
+    def __init__(self, reach: Reach, written: frozenset[TableId]) -> None:
+        self.callers: dict[Node, list[Node]] = {}
+        self.throws: list[Node] = []
+        for func in sorted(reach.funcs, key=lambda f: (f.instance, f.index)):
+            if _edges(reach, func, self.callers):
+                self.throws.append(func)
+        _indirect_edges(reach, written, self.callers)
+        # A jump that is looked through is no caller of anything, yet whoever names it means what is behind it.
+        for jump, target in reach.forwards.items():
+            self.callers.setdefault(target, []).append(jump)
 
 
-def _edges(reach: Reach, func: FuncId, callers: dict[_Node, list[_Node]]) -> bool:
+def effects(calls: CallGraph) -> tuple[frozenset[FuncId], frozenset[FuncId]]:
+    """(may throw, may leave)."""
+    leaves: list[Node] = [node for node in calls.callers if isinstance(node, LowerFunc | BuiltinFunc)]
+    return _functions(backwards(calls.callers, calls.throws)), _functions(backwards(calls.callers, leaves))
+
+
+def _edges(reach: Reach, func: FuncId, callers: dict[Node, list[Node]]) -> bool:
     """Record what `func` may call; True if it throws by itself."""
     spaces: Spaces = reach.all_spaces[func.instance]
     facts: CodeFacts = reach.code[spaces.module_id]
@@ -61,7 +71,7 @@ def _edges(reach: Reach, func: FuncId, callers: dict[_Node, list[_Node]]) -> boo
     return throws
 
 
-def _indirect_edges(reach: Reach, written: frozenset[TableId], callers: dict[_Node, list[_Node]]) -> None:
+def _indirect_edges(reach: Reach, written: frozenset[TableId], callers: dict[Node, list[Node]]) -> None:
     """Tables call what their segments hold, or anything if something else may write them."""
     called = [node for node in callers if isinstance(node, TableId)]
     for table in called:
@@ -96,9 +106,9 @@ def _segment_funcs(reach: Reach, table: TableId) -> list[CoreFunc] | None:
     return found
 
 
-def _backwards(callers: Mapping[_Node, list[_Node]], seeds: Iterable[_Node]) -> set[_Node]:
+def backwards(callers: Mapping[Node, list[Node]], seeds: Iterable[Node]) -> set[Node]:
     """Everything from which a seed can be reached, seeds included; lowers and built-ins stop nothing but themselves."""
-    seen: set[_Node] = set(seeds)
+    seen: set[Node] = set(seeds)
     pending = list(seen)
     while pending:
         for caller in callers.get(pending.pop(), ()):
@@ -108,5 +118,5 @@ def _backwards(callers: Mapping[_Node, list[_Node]], seeds: Iterable[_Node]) -> 
     return seen
 
 
-def _functions(nodes: set[_Node]) -> frozenset[FuncId]:
+def _functions(nodes: set[Node]) -> frozenset[FuncId]:
     return frozenset(node for node in nodes if isinstance(node, FuncId))

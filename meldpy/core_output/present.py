@@ -25,6 +25,7 @@ from meldpy.errors import InternalError, Location, UnsupportedError
 from meldpy.model.core import CoreExport, CoreImport, CoreModule, CoreSort, PlacedCustom, RawCustom
 from meldpy.model.fused import (
     Boundary,
+    BoundAsync,
     BoundBuiltin,
     BoundLift,
     BoundLower,
@@ -78,6 +79,8 @@ def _imports(graph: LinkedGraph, imports: Sequence[CoreImport], bindings: Sequen
                 name = f"[resource-{op}]{resource_name}"
             case CoreExportRef():
                 raise InternalError("a core output has no carriers")
+            case BoundAsync():
+                raise InternalError("a core output has no async built-ins")
             case _:
                 assert_never(binding)
         yield replace(import_, module=module, name=name)

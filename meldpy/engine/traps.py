@@ -19,6 +19,10 @@ HOST_POINTER_BOUNDS = "pointer out of bounds"
 MEMORY_BOUNDS = "out of bounds memory access"
 DEADLOCK = "deadlock detected"
 """A call whose tasks wait for what can never come: the engine alone can say so, of either form."""
+SYNC_AND_ASYNC = "waitable cannot be used synchronously while added to a waitable set"
+RETURNED_TWICE = "`task.return` or `task.cancel` called more than once for current task"
+TASK_RETURN_INVALID = "invalid `task.return` signature and/or options for current task"
+CONCURRENT_COPIES = "cannot have concurrent operations active on a future/stream"
 UNREACHABLE = "wasm `unreachable` instruction executed"
 
 ENGINE_TEXTS: dict[str, frozenset[str]] = {
@@ -44,10 +48,33 @@ ENGINE_TEXTS: dict[str, frozenset[str]] = {
     "cannot enter component instance": frozenset({"cannot enter component instance"}),
     "uncaught exception": frozenset({"thrown Wasm exception", "uncaught exception propagated out of component"}),
     "unknown handle index": frozenset({"unknown handle index _"}),
-    "handle of the wrong resource type": frozenset({"handle index _ used with the wrong type"}),
+    "handle of the wrong resource type": frozenset(
+        {
+            "handle index _ used with the wrong type",
+            "handle is not a subtask",
+            "handle is not a waitable",
+            "handle is not an waitable-set",
+        }
+    ),
     "handle is lent": frozenset({"cannot remove owned resource while borrowed"}),
     "handle is not owned": frozenset({"cannot lift own resource from a borrow"}),
     "borrow still held": frozenset({"borrow handles still remain at the end of the call"}),
+    "waitable set not empty": frozenset({"cannot drop waitable set with waiters", "resource has children"}),
+    "waitable set has waiters": frozenset({"cannot drop waitable set with waiters"}),
+    "waitable in synchronous use": frozenset({SYNC_AND_ASYNC}),
+    "callback returned an unknown code": frozenset({"unsupported callback code"}),
+    "task exited without a result": frozenset({"async-lifted export failed to produce a result"}),
+    "task already resolved": frozenset({RETURNED_TWICE}),
+    "task was not cancelled": frozenset({"`task.cancel` called by task which has not been cancelled", RETURNED_TWICE}),
+    "task.return of another function": frozenset({TASK_RETURN_INVALID}),
+    "subtask already resolved": frozenset({"`subtask.cancel` called after terminal status delivered"}),
+    "subtask cancelled twice": frozenset({"`subtask.cancel` called after terminal status delivered"}),
+    "subtask not resolved": frozenset({"cannot drop a subtask which has not yet resolved"}),
+    "end is busy": frozenset(
+        {CONCURRENT_COPIES, "cannot remove busy stream", "cannot remove busy future", "cannot lift busy stream"}
+    ),
+    "buffer too long": frozenset({"stream read/write count too large"}),
+    "a synchronous task cannot block": frozenset({"cannot block a synchronous task before returning"}),
 }
 
 _TRAP_FUNCTION = re.compile(r"wasm backtrace:\n\s*0:\s+0x[0-9a-f]+ - .*!(?:.*::)?trap: (?P<kind>.*?)\s*$", re.MULTILINE)

@@ -12,7 +12,7 @@ from meldpy.merger.carriers import MEMORY, TABLE, CarriedFuncs, forwarder_table
 from meldpy.merger.exprs import merged_memory_type, merged_table_type
 from meldpy.merger.layout import Layout
 from meldpy.merger.limits import check_name, clip_name
-from meldpy.merger.outer import HostBuiltin, HostFunc, HostImports, HostUncalled
+from meldpy.merger.outer import HostAsync, HostBuiltin, HostFunc, HostImports, HostUncalled
 from meldpy.merger.placement import Placement
 from meldpy.merger.units import Symbols
 from meldpy.model.code import Adapted, CoreEdge, FuncSymbol, OuterLift, OuterOptions
@@ -26,6 +26,7 @@ from meldpy.model.core import (
 )
 from meldpy.model.fused import (
     Boundary,
+    BoundAsync,
     BoundBuiltin,
     BoundLift,
     BoundLower,
@@ -69,6 +70,8 @@ class Edge:
                     bound = BoundBuiltin(item.builtin.op, item.builtin.resource)
                 case HostUncalled():
                     bound = BoundUncalled(item.uncalled.import_, item.uncalled.path)
+                case HostAsync():
+                    bound = BoundAsync(item.func, self._carried_memory(item.func.memory))
             self._import(item.module, item.name, FuncImportType(CoreTypeIndex(type_)), bound)
         carriers = self._placement.carriers
         for number, carrier in enumerate(carriers):
@@ -106,6 +109,11 @@ class Edge:
             self.exports.append(CoreExport(name, sort, index))
         return CoreExportRef(None, self._exported[sort, index], sort)
 
+    def _carried_memory(self, memory: MemoryId | None) -> CoreExportRef | None:
+        ref = None if memory is None else self._memory(memory)
+        assert ref is None or ref.carrier is not None or not self._placement.carriers
+        return ref
+
     def _func(self, func: FuncSymbol, wish: str) -> CoreExportRef:
         return self._export(CoreSort.FUNC, self.layout.func(func), wish)
 
@@ -138,13 +146,13 @@ class Edge:
             None if options.memory is None else self._memory(options.memory),
             None if options.realloc is None else self._func(options.realloc, "cabi_realloc"),
             None if options.post_return is None else self._func(options.post_return, f"cabi_post_{name}"),
+            None if options.callback is None else self._func(options.callback, f"callback {name}"),
         )
         return BoundLift(lift.lift, self._func(lift.core_func, name), bound)
 
     def _options(self, options: OuterOptions) -> BoundOptions:
         """Of a lower: everything lies in carriers, if there are any."""
-        memory = None if options.memory is None else self._memory(options.memory)
-        assert memory is None or memory.carrier is not None or not self._placement.carriers
+        memory = self._carried_memory(options.memory)
         realloc = None if options.realloc is None else self._early(options.realloc, "cabi_realloc")
         assert options.post_return is None, "only lifts have a post-return"
         return BoundOptions(options.string_encoding, memory, realloc, None)

@@ -18,7 +18,16 @@ from meldpy.merger.reach import Kept
 from meldpy.merger.references import References, module_types
 from meldpy.merger.types import Remap, TypeTable
 from meldpy.merger.units import Symbols, Unit
-from meldpy.model.code import Adapted, EmittedFunc, FlagRef, FuncSymbol, GlobalSymbol, OuterBuiltinFunc, OuterLowerFunc
+from meldpy.model.code import (
+    Adapted,
+    EmittedFunc,
+    FlagRef,
+    FuncSymbol,
+    GlobalSymbol,
+    OuterAsyncFunc,
+    OuterBuiltinFunc,
+    OuterLowerFunc,
+)
 from meldpy.model.ids import EmittedId, FuncId, MemoryId, ModuleId, TableId, TagId
 from meldpy.model.linked import CoreFunc
 
@@ -90,7 +99,7 @@ class Layout:
                 return self._emitted[emitted]
             case OuterLowerFunc(lower):
                 return self._hosts.lowers[lower]
-            case OuterBuiltinFunc():
+            case OuterBuiltinFunc() | OuterAsyncFunc():
                 return self._hosts.builtins[symbol]
 
     # --- what others ask ----------------------------------------------------------------------------------------
@@ -113,7 +122,7 @@ class Layout:
                 return self._emitted_types[emitted]
             case OuterLowerFunc(lower):
                 return self.host_types[self._hosts.lowers[lower]]
-            case OuterBuiltinFunc():
+            case OuterBuiltinFunc() | OuterAsyncFunc():
                 return self.host_types[self._hosts.builtins[target]]
 
     def memory(self, memory: MemoryId) -> int:

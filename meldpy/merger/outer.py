@@ -10,7 +10,7 @@ from typing import TypeAlias, final
 
 from meldpy.errors import InternalError
 from meldpy.merger.units import Symbols
-from meldpy.model.code import Adapted, OuterBuiltin, OuterBuiltinFunc, OuterLower, UncalledImport
+from meldpy.model.code import Adapted, OuterAsyncFunc, OuterBuiltin, OuterBuiltinFunc, OuterLower, UncalledImport
 from meldpy.model.core import CoreFuncType
 from meldpy.model.ids import ImportFuncId, LowerId
 from meldpy.model.linked import ImportFunc, LinkedGraph
@@ -46,7 +46,15 @@ class HostUncalled:
     name: str
 
 
-HostImport: TypeAlias = "HostFunc | HostBuiltin | HostUncalled"
+@final
+@dataclass(frozen=True, slots=True)
+class HostAsync:
+    func: OuterAsyncFunc
+    module: str
+    name: str
+
+
+HostImport: TypeAlias = "HostFunc | HostBuiltin | HostAsync | HostUncalled"
 
 
 @final
@@ -56,7 +64,7 @@ class HostImports:
 
     imports: tuple[HostImport, ...]
     lowers: dict[LowerId, int]
-    builtins: dict[OuterBuiltinFunc, int]
+    builtins: dict[OuterBuiltinFunc | OuterAsyncFunc, int]
 
 
 def host_type(item: HostImport) -> CoreFuncType:
@@ -67,13 +75,15 @@ def host_type(item: HostImport) -> CoreFuncType:
             return item.builtin.core_type
         case HostUncalled():
             return item.uncalled.core_type
+        case HostAsync():
+            return item.func.core_type
 
 
 def host_imports(graph: LinkedGraph, adapted: Adapted, symbols: Symbols) -> HostImports:
     imports: list[HostImport] = []
     known: dict[Hashable, int] = {}
     lowers: dict[LowerId, int] = {}
-    builtins: dict[OuterBuiltinFunc, int] = {}
+    builtins: dict[OuterBuiltinFunc | OuterAsyncFunc, int] = {}
 
     def number(key: Hashable, item: HostImport) -> int:
         if key not in known:
@@ -96,6 +106,8 @@ def host_imports(graph: LinkedGraph, adapted: Adapted, symbols: Symbols) -> Host
         builtins[symbol] = number(key, HostBuiltin(builtin, "canon", f"resource.{builtin.op} {name}"))
     for uncalled in () if adapted.core is None else adapted.core.uncalled:
         imports.append(HostUncalled(uncalled, *_import_name(graph, uncalled.import_, uncalled.path)))
+    for func in adapted.outer_async:
+        builtins[func] = number(func, HostAsync(func, "canon", func.op.value[1]))
     return HostImports(tuple(imports), lowers, builtins)
 
 

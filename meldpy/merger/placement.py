@@ -54,6 +54,7 @@ def place(units: Sequence[Unit], kept: Kept, plan: Plan, adapted: Adapted, forwa
     if adapted.core is not None:
         return Placement(tuple(memories), tuple(tables), ())
     host_memories = {lower.options.memory for lower in adapted.outer_lowers}
+    host_memories |= {func.memory for func in adapted.outer_async}
     main_memories = _favourite([m for m in memories if m not in host_memories], _data_sizes(plan))
     main_tables = [t for t in tables if _initialised(units, t)] or _favourite(tables, _elem_counts(plan))
     carried: list[TableId | None] = [t for t in tables if t not in main_tables]

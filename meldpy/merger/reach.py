@@ -60,9 +60,10 @@ def kept_items(units: Sequence[Unit], live: Live, adapted: Adapted, symbols: Sym
     for options in (*(x.options for x in adapted.outer_lifts), *(x.options for x in adapted.outer_lowers)):
         if options.memory is not None:
             reach.memories.add(options.memory)
-        for func in (options.realloc, options.post_return):
+        for func in (options.realloc, options.post_return, options.callback):
             if func is not None:
                 reach.func(func)
+    reach.memories.update(each.memory for each in adapted.outer_async if each.memory is not None)
     for lift in adapted.outer_lifts:
         reach.func(lift.core_func)
     for resource in adapted.outer_resources:

@@ -12,7 +12,16 @@ from typing import TypeAlias, final
 
 from meldpy.errors import InternalError, Location
 from meldpy.merger.protocols import Scan
-from meldpy.model.code import Adapted, EmittedFunc, FlagRef, FuncSymbol, GlobalSymbol, OuterBuiltinFunc, OuterLowerFunc
+from meldpy.model.code import (
+    Adapted,
+    EmittedFunc,
+    FlagRef,
+    FuncSymbol,
+    GlobalSymbol,
+    OuterAsyncFunc,
+    OuterBuiltinFunc,
+    OuterLowerFunc,
+)
 from meldpy.model.core import CoreModule, FuncImportType, SubType
 from meldpy.model.facts import CodeFacts, Facts
 from meldpy.model.ids import (
@@ -115,7 +124,7 @@ class Symbols:
                     at = self._builtins.get(builtin)
                 case FuncId() if at in self._forwards:
                     at = self._forwards[at]
-                case FuncId() | EmittedFunc() | OuterLowerFunc() | OuterBuiltinFunc():
+                case FuncId() | EmittedFunc() | OuterLowerFunc() | OuterBuiltinFunc() | OuterAsyncFunc():
                     return at
         return None
 

@@ -11,7 +11,7 @@ from enum import Enum, unique
 from typing import final
 
 from meldpy.errors import Location
-from meldpy.model.ids import InstanceId
+from meldpy.model.ids import InstanceId, LiftId
 from meldpy.records import dataclass
 
 
@@ -63,6 +63,8 @@ class Obstacle(Enum):
     ASYNC_CALLEE = "a function that can block on its stack is called asynchronously"
     STACKFUL = "a stackful lift can block without holding its instance's lock"
     OTHER_EXPORTS = "the host can call async functions of an instance other than the one that blocks"
+    CIRCLE = "an async function can be called while its instance is in the middle of the call that leads there"
+    ORPHANS = "a call without an engine task of its own can leave work that has to go on without it"
 
 
 @final
@@ -79,9 +81,18 @@ class Deciding:
 @dataclass(frozen=True, slots=True)
 class Asynchrony:
     """The class of a graph and what decides it. `sites`: in order of canon definitions, lowers first. `base`: the
-    instance where blocked stacks begin (F1). `deciding`: why not F1 (F2), the first of each kind and instance."""
+    instance where blocked stacks begin (F1). `deciding`: why not F1 (F2), the first of each kind and instance.
+
+    blocking: the instances with a blocking site that is not benign. reaching: those that can be running in the middle
+    of a call that reaches one. working: the lifts whose call can leave something to do when it returns (a task, an
+    event). orphans: start functions, destructors that the host can run, and sync-typed exports of that kind.
+    """
 
     class_: AsyncClass
     sites: tuple[BlockingSite, ...] = ()
     base: InstanceId | None = None
     deciding: tuple[Deciding, ...] = ()
+    blocking: frozenset[InstanceId] = frozenset()
+    reaching: frozenset[InstanceId] = frozenset()
+    working: frozenset[LiftId] = frozenset()
+    orphans: tuple[Deciding, ...] = ()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeAlias, final
 
-from meldpy.model.canon import StringEncoding
+from meldpy.model.canon import BuiltinOp, StringEncoding
 from meldpy.model.core import CoreFuncType, CoreValType
 from meldpy.model.extern import FuncType
 from meldpy.model.ids import (
@@ -28,6 +28,7 @@ from meldpy.model.ids import (
     TagId,
 )
 from meldpy.model.linked import Module, ResourceOp
+from meldpy.model.valtype import ValType
 from meldpy.records import dataclass
 
 
@@ -57,7 +58,24 @@ class OuterBuiltinFunc:
     resource: ResourceId
 
 
-FuncSymbol: TypeAlias = "FuncId | EmittedFunc | OuterLowerFunc | OuterBuiltinFunc"
+@final
+@dataclass(frozen=True, slots=True)
+class OuterAsyncFunc:
+    """The core import of the main module that the outer component satisfies with an async built-in.
+
+    type: the result of `task.return`, the stream or future type of a copy, where there is one. encoding, memory: its
+    options, which lie in carriers. async_: its `async` option or flag.
+    """
+
+    op: BuiltinOp
+    core_type: CoreFuncType
+    type: ValType | None = None
+    encoding: StringEncoding = StringEncoding.UTF8
+    memory: MemoryId | None = None
+    async_: bool = False
+
+
+FuncSymbol: TypeAlias = "FuncId | EmittedFunc | OuterLowerFunc | OuterBuiltinFunc | OuterAsyncFunc"
 """Any function of the merged module. A FuncId may also be a function of a runtime instance."""
 
 
@@ -181,6 +199,8 @@ class OuterOptions:
     memory: MemoryId | None = None
     realloc: FuncSymbol | None = None
     post_return: FuncSymbol | None = None
+    callback: FuncSymbol | None = None
+    """Set for an async lift, which has no post-return."""
 
 
 @final
@@ -271,3 +291,4 @@ class Adapted:
     outer_resources: tuple[OuterResource, ...]
     opaque_reps: frozenset[ResourceId] = frozenset()
     core: CoreEdge | None = None
+    outer_async: tuple[OuterAsyncFunc, ...] = ()

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from enum import IntEnum, unique
 from typing import final
 
+from meldpy.model.asynchrony import AsyncClass, Asynchrony
 from meldpy.model.ids import (
     BuiltinId,
     CoreInstanceId,
@@ -87,6 +88,7 @@ class Facts:
     known function (wit-component's shim), with that function: every binding to the key may be replaced by the value.
     may_throw: core functions out of which a wasm exception can escape (lowers never throw: the boundary stops them).
     may_leave: core functions that can reach a lower or a resource built-in of any instance.
+    asynchrony: how far tasks can block, and what calls leave to do.
     """
 
     code: Mapping[ModuleId, CodeFacts]
@@ -94,3 +96,4 @@ class Facts:
     live: Live
     may_throw: frozenset[FuncId]
     may_leave: frozenset[FuncId]
+    asynchrony: Asynchrony = Asynchrony(AsyncClass.SYNC)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TypeAlias, final
 
 from meldpy.model.canon import StringEncoding
+from meldpy.model.code import OuterAsyncFunc
 from meldpy.model.core import CoreModule, CoreSort
 from meldpy.model.ids import ImportFuncId, LiftId, ResourceId
 from meldpy.model.reindexed import Positions
@@ -34,6 +35,7 @@ class BoundOptions:
     memory: CoreExportRef | None
     realloc: CoreExportRef | None
     post_return: CoreExportRef | None
+    callback: CoreExportRef | None = None
 
 
 @final
@@ -63,7 +65,16 @@ class BoundUncalled:
     path: tuple[str, ...]
 
 
-MainImport: TypeAlias = "BoundLower | BoundBuiltin | BoundUncalled | CoreExportRef"
+@final
+@dataclass(frozen=True, slots=True)
+class BoundAsync:
+    """A main-module import satisfied by an async built-in; `memory` lies in a carrier."""
+
+    func: OuterAsyncFunc
+    memory: CoreExportRef | None
+
+
+MainImport: TypeAlias = "BoundLower | BoundBuiltin | BoundAsync | BoundUncalled | CoreExportRef"
 """What one import of the main module is bound to; a CoreExportRef is a carrier's memory, table or function."""
 
 

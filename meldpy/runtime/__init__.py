@@ -2,8 +2,9 @@
 
 What needs loops over guest memory is written here, once, instead of being emitted instruction by instruction:
 the lifting and lowering of strings (`string_source.wat`, `strings.wat`). So is what needs a state of its own: the
-handle tables (`handles.wat`, with `handles.py` for what emitted code says to it), and the memory in which values wait
-at the outer edge (`boundary.wat`). A module of the library is bound to
+handle tables (`handles.wat`, with `handles.py` for what emitted code says to it), the memory in which values wait
+at the outer edge (`boundary.wat`), and tasks, streams and futures (`waitables.wat` first, then `tasks.wat`,
+`streams.wat`, `roots.wat`). A module of the library is bound to
 its memories and functions by `adapt` (`RuntimeInstance`) and merged like any core module; functions that nothing
 reaches are dropped by the merger. Assembling the text is the pipeline's affair, on demand.
 
@@ -25,7 +26,16 @@ from pathlib import Path
 from typing import final
 
 from meldpy.records import dataclass, replace
-from meldpy.runtime.handles import HANDLES, MAX_RESOURCE_TYPES, MAX_TABLES, resource_tag, table_address
+from meldpy.runtime.handles import (
+    HANDLES,
+    MAX_RESOURCE_TYPES,
+    MAX_TABLES,
+    SET_TAG,
+    SUBTASK_TAG,
+    end_tag,
+    resource_tag,
+    table_address,
+)
 from meldpy.runtime.macros import expand
 
 __all__ = [
@@ -33,7 +43,14 @@ __all__ = [
     "HANDLES",
     "MAX_RESOURCE_TYPES",
     "MAX_TABLES",
+    "ROOTS",
+    "SET_TAG",
+    "STREAMS",
+    "SUBTASK_TAG",
+    "TASKS",
+    "WAITABLES",
     "MemoryShape",
+    "end_tag",
     "resource_tag",
     "sources",
     "string_source",
@@ -43,6 +60,9 @@ __all__ = [
 
 BOUNDARY = "boundary"
 """The name of the boundary memory's module. It must be instantiated once, since it is one stack."""
+
+WAITABLES, TASKS, STREAMS, ROOTS = "waitables", "tasks", "streams", "roots"
+"""The modules of the async runtime. Each must be instantiated once; all of them work in the memory of the handles."""
 
 _WASM_PAGE_LOG2 = 16
 
@@ -102,6 +122,8 @@ class _Library(Mapping[str, str]):
                     self._modules[strings(shape, destination)] = ("strings.wat", {"S": shape, "D": destination})
         self._modules[HANDLES] = ("handles.wat", {})
         self._modules[BOUNDARY] = ("boundary.wat", {})
+        for name in (WAITABLES, TASKS, STREAMS, ROOTS):
+            self._modules[name] = (f"{name}.wat", {})
 
     def __getitem__(self, name: str) -> str:
         file, shapes = self._modules[name]

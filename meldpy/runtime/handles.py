@@ -27,6 +27,18 @@ _REMEDY: Final = "fuse fewer inputs at once, or instantiate fewer copies of them
 MAX_RESOURCE_TYPES: Final = 1 << (32 - _KIND_BITS)
 
 
+SUBTASK_TAG: Final = 2
+SET_TAG: Final = 3
+_END_KINDS: Final = {(False, False): 4, (False, True): 5, (True, False): 6, (True, True): 7}
+
+
+def end_tag(number: int, *, future: bool, writable: bool) -> int:
+    """`$type` of an end of stream or future type `number` (from 0). LimitError if there are too many."""
+    if number >= MAX_RESOURCE_TYPES:
+        raise LimitError(f"more than {MAX_RESOURCE_TYPES} types", remedy=_REMEDY)
+    return number << _KIND_BITS | _END_KINDS[future, writable]
+
+
 def table_address(number: int) -> int:
     """`$table` of handle table `number` (from 0): the address of its descriptor. LimitError if there is no room."""
     assert number >= 0, "tables are numbered from 0"

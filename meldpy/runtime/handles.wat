@@ -330,7 +330,7 @@
     (i32.store offset=4 (local.get $array) (i32.shl (local.get $capacity) (i32.const 1))))
 
   ;; The next `$size` bytes of the heap, which are zeros. In 64 bits, so that nothing wraps around.
-  (func $handle.allocate (param $size i64) (result i32)
+  (func $handle.allocate (export "allocate") (param $size i64) (result i32)
     (local $start i64) (local $end i64) (local $room i64)
     (local.set $start (i64.add (i64.load32_u (i32.const 0)) (i64.const 0x3_0000)))
     (local.set $end (i64.add (local.get $start) (local.get $size)))

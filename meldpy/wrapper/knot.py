@@ -12,14 +12,21 @@ from typing import assert_never, final
 
 from meldpy.errors import InternalError
 from meldpy.model.canon import (
+    OPT_ASYNC,
+    OPT_CALLBACK,
     OPT_MEMORY,
     OPT_POST_RETURN,
     OPT_REALLOC,
+    BuiltinOp,
     Canon,
     CanonOpt,
+    Immediate,
+    OtherBuiltin,
+    ResultList,
 )
 from meldpy.model.canon import Lift as CanonLift
 from meldpy.model.canon import Lower as CanonLower
+from meldpy.model.code import OuterAsyncFunc
 from meldpy.model.component import (
     CoreExportAlias,
     CoreInlineExports,
@@ -30,6 +37,7 @@ from meldpy.model.component import (
 )
 from meldpy.model.core import CoreSort, NumType
 from meldpy.model.fused import (
+    BoundAsync,
     BoundBuiltin,
     BoundLower,
     BoundOptions,
@@ -40,6 +48,7 @@ from meldpy.model.fused import (
 )
 from meldpy.model.ids import CoreFuncIndex, CoreInstanceIndex, CoreModuleIndex, FuncIndex, LiftId, ResourceId, TypeIndex
 from meldpy.model.linked import ImportFunc, LinkedGraph
+from meldpy.model.valtype import PrimValType, ValType, ValTypeRef
 from meldpy.records import dataclass, field
 from meldpy.wrapper.builder import ComponentBuilder
 from meldpy.wrapper.canons import encoding_options, resource_builtin
@@ -126,6 +135,8 @@ class Knot:
                 return resource_builtin(binding.op, binding.resource, self._resource)
             case BoundUncalled():
                 raise InternalError("a component imports no function that nothing calls")
+            case BoundAsync(func, memory):
+                return self._async(func, None if memory is None else self._core(memory))
             case _:
                 assert_never(binding)
 
@@ -135,10 +146,42 @@ class Knot:
             raise InternalError(f"resource type {resource} has a built-in, yet is neither imported nor defined")
         return TypeIndex(entry.index())
 
+    def _async(self, func: OuterAsyncFunc, memory: int | None) -> Canon:
+        options = tuple(encoding_options(func.encoding))
+        if memory is not None:
+            options = (*options, CanonOpt(OPT_MEMORY, memory))
+        immediates: tuple[Immediate, ...]
+        match func.op:
+            case BuiltinOp.TASK_RETURN:
+                immediates = (ResultList(None if func.type is None else self._value_type(func.type)), options)
+            case BuiltinOp.CONTEXT_GET | BuiltinOp.CONTEXT_SET:
+                immediates = (NumType.I32, 0)
+            case BuiltinOp.WAITABLE_SET_WAIT | BuiltinOp.WAITABLE_SET_POLL:
+                assert memory is not None
+                immediates = (False, memory)
+            case BuiltinOp.STREAM_NEW:
+                immediates = (self._type(func),)
+            case BuiltinOp.STREAM_READ | BuiltinOp.STREAM_WRITE:
+                immediates = (self._type(func), (CanonOpt(OPT_ASYNC),))
+            case BuiltinOp.SUBTASK_CANCEL | BuiltinOp.THREAD_YIELD:
+                immediates = (False,)
+            case _:
+                immediates = ()
+        return OtherBuiltin(func.op, immediates)
+
+    def _type(self, func: OuterAsyncFunc) -> TypeIndex:
+        assert func.type is not None
+        return type_index(self.plain, func.type)
+
+    def _value_type(self, type: ValType) -> ValTypeRef:
+        return type if isinstance(type, PrimValType) else type_index(self.plain, type)
+
     def _options(self, options: BoundOptions) -> tuple[CanonOpt, ...]:
         written = encoding_options(options.string_encoding)
         places = ((OPT_MEMORY, options.memory), (OPT_REALLOC, options.realloc), (OPT_POST_RETURN, options.post_return))
         written += [CanonOpt(opcode, self._core(ref)) for opcode, ref in places if ref is not None]
+        if options.callback is not None:
+            written += [CanonOpt(OPT_ASYNC), CanonOpt(OPT_CALLBACK, self._core(options.callback))]
         return tuple(written)
 
     def _core(self, ref: CoreExportRef) -> int:

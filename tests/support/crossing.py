@@ -18,6 +18,7 @@ from unittest import mock
 import wasmtime
 
 from meldpy.adapter import adapt
+from meldpy.analysis.blocking import classify
 from meldpy.binary.decode import decode_module
 from meldpy.errors import Location
 from meldpy.model.canon import StringEncoding
@@ -83,7 +84,7 @@ def facts(
         frozenset(lower.id for lower in graph.lowers),
         frozenset(builtin.id for builtin in graph.builtins),
     )  # fmt: skip
-    return Facts({}, {}, live, may_throw, may_leave)
+    return Facts({}, {}, live, may_throw, may_leave, classify(graph, live))
 
 
 def memory_module(limits: Limits) -> CoreModule:

@@ -16,9 +16,10 @@ from typing import assert_never
 
 from meldpy.adapter.emitter import Emitter
 from meldpy.adapter.places import Place
-from meldpy.adapter.translate.handles import translate_handle
+from meldpy.adapter.translate.handles import translate_end, translate_handle
 from meldpy.adapter.translate.lists import translate_fixed_list, translate_list
 from meldpy.adapter.translate.outline import call_outlined, wants_outline
+from meldpy.adapter.translate.raw import translate_raw
 from meldpy.adapter.translate.records import translate_record
 from meldpy.adapter.translate.scalars import translate_flags, translate_scalar
 from meldpy.adapter.translate.text import translate_text
@@ -50,6 +51,8 @@ def translate(em: Emitter, type: ValType, src: Place, dst: Place) -> None:
 
 def translate_here(em: Emitter, type: ValType, src: Place, dst: Place) -> None:
     """Emit the translation inline; parts of the value may still be outlined."""
+    if em.raw and translate_raw(em, type, src, dst):
+        return
     match em.shop.abi.shape(type):
         case PrimValType.STRING:
             translate_text(em, src, dst)
@@ -69,7 +72,10 @@ def translate_here(em: Emitter, type: ValType, src: Place, dst: Place) -> None:
             translate_record(em, type, [field.type for field in fields], src, dst)
         case VariantType(cases):
             translate_variant(em, type, cases, src, dst)
-        case OwnType() | BorrowType() | StreamType() | FutureType() as handle:
+        case StreamType() | FutureType():
+            assert isinstance(type, DefinedType)
+            translate_end(em, type, src, dst)
+        case OwnType() | BorrowType() as handle:
             translate_handle(em, handle, src, dst)
         case other:
             assert_never(other)

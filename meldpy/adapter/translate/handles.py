@@ -8,8 +8,8 @@ inside are made and unmade by its built-ins. The engine already does what an out
 If the instance on the other side uses the engine's table itself, both sides have one table, and handles stay as they
 are.
 
-Spec: CanonicalABI.md `lift_own`, `lift_borrow`, `lower_own`, `lower_borrow`. Streams, futures and error contexts were
-refused (`refusals`).
+Spec: CanonicalABI.md `lift_own`, `lift_borrow`, `lower_own`, `lower_borrow`, `lift_async_value`. Error contexts, and
+ends at the outer edge, were refused (`refusals`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,16 @@ from meldpy.adapter.places import Place
 from meldpy.adapter.translate.scalars import read_word, written_word
 from meldpy.errors import InternalError
 from meldpy.model.ids import InstanceId, ResourceId
-from meldpy.model.valtype import BorrowType, FutureType, OwnType, PrimValType, ResourceType, StreamType, ValType
+from meldpy.model.valtype import (
+    BorrowType,
+    DefinedType,
+    FutureType,
+    OwnType,
+    PrimValType,
+    ResourceType,
+    StreamType,
+    ValType,
+)
 
 HandleType: TypeAlias = (
     "OwnType[ResourceType] | BorrowType[ResourceType] | StreamType[ValType] | FutureType[ValType] | PrimValType"
@@ -36,8 +45,27 @@ def translate_handle(em: Emitter, type: HandleType, src: Place, dst: Place) -> N
             _move(em, resource.id, src, dst)
         case BorrowType(resource):
             _lend(em, resource.id, src, dst, remember=True)
+        case StreamType() | FutureType():
+            raise AssertionError("an end crosses by `translate_end`")
         case _:
             raise InternalError(f"an async value crosses in {em.b.name}, which should have been refused")
+
+
+def translate_end(em: Emitter, type: DefinedType, src: Place, dst: Place) -> None:
+    """The readable end of a stream or future. Spec: lift_async_value, lower_stream, lower_future."""
+    b, handles, tasks = em.b, em.shop.handles, em.shop.tasks
+    assert tasks is not None
+    assert handles.has_table(src.side.instance)
+    assert handles.has_table(dst.side.instance)
+    tag = handles.end_tag(type, writable=False)
+    with written_word(em, dst):
+        b.i32(handles.table(dst.side.instance))
+        b.i32(tag)
+        b.i32(handles.table(src.side.instance))
+        b.i32(tag)
+        read_word(em, src)
+        b.call(tasks.streams("take"))
+        b.call(tasks.streams("put"))
 
 
 def translate_flat_borrow(em: Emitter, type: BorrowType[ResourceType], src: Place, dst: Place) -> None:

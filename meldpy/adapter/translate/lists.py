@@ -36,7 +36,7 @@ def translate_list(em: Emitter, element: ValType, src: Place, dst: Place) -> Non
                     _push_i32(em, length)
                     em.b.tee(count)
                     with em.b.if_():
-                        _each(em, element, Addr(source, pointer, 0), Addr(destination, new_pointer, 0), count)
+                        each_element(em, element, Addr(source, pointer, 0), Addr(destination, new_pointer, 0), count)
         _push_as(em, length, destination)
         em.b.set(new_length)
 
@@ -49,7 +49,7 @@ def translate_fixed_list(em: Emitter, type: ValType, element: ValType, length: i
         with em.b.scratch(I32) as (count,):
             em.b.i32(length)
             em.b.set(count)
-            _each(em, element, src, dst, count)
+            each_element(em, element, src, dst, count)
     else:
         for index in range(length):
             em.translate(element, _element(em, element, src, index), _element(em, element, dst, index))
@@ -84,7 +84,7 @@ def _allocate(em: Emitter, side: Side, element: ValType, length: Local, pointer:
     b.set(pointer)
 
 
-def _each(em: Emitter, element: ValType, src: Addr, dst: Addr, count: Local) -> None:
+def each_element(em: Emitter, element: ValType, src: Addr, dst: Addr, count: Local) -> None:
     """Translate `count` elements (at least one), counting the local down."""
     b = em.b
     blocks = blocks_of(em.shop, element)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meldpy.analysis import analyse, asynchrony
+from meldpy.analysis import analyse
 from meldpy.model.asynchrony import AsyncClass, Asynchrony, Obstacle, SiteKind
 from meldpy.pipeline import scan
 from tests.unit.resolver.build import graph_of
@@ -12,7 +12,7 @@ MEMORY = '(core module $Mem (memory (export "m") 1)) (core instance $mem (instan
 
 def classify(wat: str) -> Asynchrony:
     graph = graph_of(wat)
-    return asynchrony(graph, analyse(graph, scan))
+    return analyse(graph, scan).asynchrony
 
 
 def instance(name: str, builtins: str, lifts: str, imports: str = "", args: str = "") -> str:
@@ -177,7 +177,7 @@ def test_sync_typed_tasks_trap_and_are_no_base() -> None:
 def test_explicit_threads_are_of_no_class_that_can_be_fused() -> None:
     builtin = "suspend|(result i32)|(canon thread.suspend)"
     graph = graph_of(f"(component {instance('A', builtin, CALLBACK_LIFT)} {EXPORT_A})")
-    found = asynchrony(graph, analyse(graph, scan))
+    found = analyse(graph, scan).asynchrony
     assert found.class_ is AsyncClass.F2
     assert obstacles(found) == {Obstacle.THREADS}
 
@@ -185,10 +185,12 @@ def test_explicit_threads_are_of_no_class_that_can_be_fused() -> None:
 CANCEL = "cancel|(param i32) (result i32)|(canon subtask.cancel)"
 
 
-def test_a_sync_cancel_of_a_subtask_is_benign() -> None:
+def test_a_sync_cancel_of_a_subtask_blocks_while_the_callee_does_not_obey() -> None:
     found = classify(f"(component {instance('A', CANCEL, CALLBACK_LIFT)} {EXPORT_A})")
-    assert found.class_ is AsyncClass.F0
-    assert [(site.kind, site.benign) for site in found.sites] == [(SiteKind.CANCEL_SUBTASK, True)]
+    assert found.class_ is AsyncClass.F1
+    assert kinds(found) == [SiteKind.CANCEL_SUBTASK]
+    at_once = CANCEL.replace("subtask.cancel", "subtask.cancel async")
+    assert classify(f"(component {instance('A', at_once, CALLBACK_LIFT)} {EXPORT_A})").class_ is AsyncClass.F0
 
 
 STREAM = "(type $s (stream u8))"
@@ -222,3 +224,27 @@ def test_a_sync_read_blocks_and_an_async_one_does_not() -> None:
         read = f'read|(param i32 i32 i32) (result i32)|(canon stream.read $s {options} (memory (core memory $mem "m")))'
         found = classify(f"(component {instance('A', read, CALLBACK_LIFT, STREAM)} {EXPORT_A})")
         assert found.class_ is class_
+
+
+WRITE = 'write|(param i32 i32 i32) (result i32)|(canon stream.write $s async (memory (core memory $mem "m")))'
+START = '(func (export "f") {0} (canon lift (core func $code "f")))'
+
+
+def test_work_left_by_a_sync_typed_export_is_orphaned_if_a_task_can_wait_for_it() -> None:
+    writer = instance("A", WRITE, START.format(""), STREAM)
+    waiter = instance("B", "", CALLBACK_LIFT)
+    found = classify(f"(component {writer} {waiter} {EXPORT_A} {EXPORT_B})")
+    assert [each.obstacle for each in found.orphans] == [Obstacle.ORPHANS]
+    # an async-typed export has an engine task that goes on
+    again = instance("A", WRITE, START.format("async"), STREAM)
+    assert not classify(f"(component {again} {waiter} {EXPORT_A} {EXPORT_B})").orphans
+    # nobody waits in an event loop
+    assert not classify(f"(component {writer} {EXPORT_A})").orphans
+    # making a set leaves nothing to do
+    maker = instance("A", "new|(result i32)|(canon waitable-set.new)", START.format(""))
+    assert not classify(f"(component {maker} {waiter} {EXPORT_A} {EXPORT_B})").orphans
+
+
+def test_a_call_that_leaves_no_work_needs_nobody_to_come_back_for_it() -> None:
+    found = classify(f"(component {instance('A', WRITE, SYNC_LIFT, STREAM)} {instance('B', '', SYNC_LIFT)} {EXPORT_A})")
+    assert found.working == {0}

@@ -1,0 +1,120 @@
+"""What a call can leave to do: a task that waits, or an event that makes one ready.
+
+While an async export of the host's call is going on there is somebody to do it. A start function, a destructor that the
+host runs and a sync-typed export return to a host that waits for nothing; work that they leave is orphaned. Likewise a
+call that leaves nothing needs nobody to come back for it.
+
+Work is made by calling what becomes a task, by reads and writes, cancels and drops that settle the other side, and by
+joining a set that somebody waits for. Making sets and ends, and returning, leave nothing: whoever waits for a result is
+in the middle of a call that is looked at by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from meldpy.analysis.blocking import lifts_of
+from meldpy.analysis.effects import CallGraph, Node, backwards
+from meldpy.model.asynchrony import AsyncClass, Asynchrony, Deciding, Obstacle
+from meldpy.model.builtins import CancelCopy, ContextSlot, Copy, EventPlace
+from meldpy.model.canon import BuiltinOp
+from meldpy.model.core import FuncImportType
+from meldpy.model.facts import Live
+from meldpy.model.ids import CoreFuncIndex, FuncId
+from meldpy.model.linked import (
+    AsyncBuiltin,
+    BuiltinFunc,
+    CoreFunc,
+    ImportFunc,
+    LiftFunc,
+    LinkedGraph,
+    LowerFunc,
+    ResourceBuiltin,
+)
+from meldpy.records import replace
+
+_SETTLING = frozenset(
+    {
+        BuiltinOp.SUBTASK_CANCEL,
+        BuiltinOp.STREAM_DROP_READABLE,
+        BuiltinOp.STREAM_DROP_WRITABLE,
+        BuiltinOp.FUTURE_DROP_READABLE,
+        BuiltinOp.FUTURE_DROP_WRITABLE,
+        BuiltinOp.WAITABLE_JOIN,
+        BuiltinOp.BACKPRESSURE_DEC,
+    }
+)
+
+
+def with_work(graph: LinkedGraph, live: Live, calls: CallGraph, found: Asynchrony) -> Asynchrony:
+    """`found` with the lifts that leave work, and what is orphaned."""
+    if found.class_ is AsyncClass.SYNC:
+        return found
+    callers = {node: list(those) for node, those in calls.callers.items()}
+    for lower in graph.lowers:
+        if lower.id in live.lowers and isinstance(lower.callee, LiftFunc):
+            callers.setdefault(graph.lifts[lower.callee.lift].core_func, []).append(LowerFunc(lower.id))
+    for builtin in graph.builtins:
+        if isinstance(builtin, ResourceBuiltin) and builtin.op == "drop":
+            dtor = graph.resources[builtin.resource].dtor
+            if dtor is not None:
+                callers.setdefault(dtor, []).append(BuiltinFunc(builtin.id))
+    working = backwards(callers, _makers(graph, live))
+    lifts = frozenset(lift.id for lift in graph.lifts if lift.options.async_ or lift.core_func in working)
+    # Only tasks that wait in an event loop can be made ready, and only by what comes after they began to.
+    waiting = any(lift.options.async_ and lift.id in live.lifts for lift in graph.lifts)
+    return replace(found, working=lifts, orphans=tuple(_orphans(graph, working)) if waiting else ())
+
+
+def _makers(graph: LinkedGraph, live: Live) -> Iterator[Node]:
+    for lower in graph.lowers:
+        match lower.callee:
+            case _ if lower.id not in live.lowers:
+                pass
+            case LiftFunc(lift) if graph.lifts[lift].options.async_:
+                yield LowerFunc(lower.id)
+            case ImportFunc() if lower.options.async_:
+                yield LowerFunc(lower.id)
+            case _:
+                pass
+    for builtin in graph.builtins:
+        if builtin.id not in live.builtins or not isinstance(builtin, AsyncBuiltin):
+            continue
+        match builtin.immediates:
+            case Copy() | CancelCopy():
+                yield BuiltinFunc(builtin.id)
+            case ContextSlot() | EventPlace():
+                pass
+            case _ if builtin.op in _SETTLING:
+                yield BuiltinFunc(builtin.id)
+            case _:
+                pass
+
+
+def _orphans(graph: LinkedGraph, working: set[Node]) -> Iterator[Deciding]:
+    exported = {lift for export in graph.exports for lift in lifts_of(export.item)}
+    for lift in graph.lifts:
+        if not lift.type.async_ and lift.id in exported and lift.core_func in working:
+            yield Deciding(Obstacle.ORPHANS, lift.instance, lift.location)
+    for core in graph.core_instances:
+        module = graph.modules[core.module]
+        if module.module.start is not None and _start(graph, core.id, module.module.start) in working:
+            yield Deciding(Obstacle.ORPHANS, core.instance, module.location)
+    for resource in graph.resources:
+        if resource.dtor is not None and resource.definer is not None and resource.dtor in working:
+            yield Deciding(Obstacle.ORPHANS, resource.definer, resource.location)
+
+
+def _start(graph: LinkedGraph, core: int, index: int) -> CoreFunc:
+    instance = graph.core_instances[core]
+    module = graph.modules[instance.module].module
+    funcs = [
+        arg
+        for declared, arg in zip(module.imports, instance.args, strict=True)
+        if isinstance(declared.type, FuncImportType)
+    ]
+    if index < len(funcs):
+        func = funcs[index]
+        assert isinstance(func, FuncId | LowerFunc | BuiltinFunc)
+        return func
+    return FuncId(instance.id, CoreFuncIndex(index))

@@ -1,0 +1,158 @@
+;; Roots: tasks that the host calls, and the engine's own tasks that they run in.
+;;
+;; An async export is an async callback lift of the output. Its first call and its callbacks come in here, run what is
+;; ready (the pump), and go back to the engine:
+;;
+;;   EXIT   the task has exited, and nothing is ready
+;;   YIELD  something is ready; after 64 pieces of work the engine has its turn
+;;   WAIT   nothing is ready, for a set of the engine's that belongs to this root
+;;
+;; The engine says in context slot 0 which root it calls back. A root's own code runs in no other engine task, since what
+;; it returns goes to the current one. So whoever makes another root ready wakes that root's engine task: a stream
+;; without elements, both ends of it ours, whose readable end is in the root's set.
+;;
+;; The engine's handles (set and stream) of a root are used again by later roots:
+;;
+;;   +0 next of the unused ones  +4 the set  +8 the readable end  +12 the writable end  +16 whether a read is pending
+;;
+;; A root's words: +80 its engine handles  +84 it is ready (another root found out)  +88 the engine waits for its set
+;; +92 it had returned when it last went back to the engine
+;;
+;; `block` is for a task that blocks on its stack: the pump runs below it, and when nothing is ready the engine task waits
+;; in place.
+(module
+  (import "handles" "memory" (memory $cells 4))
+  (import "boundary" "memory" (memory $boundary 1))
+  (import "waitables" "new-cell" (func $cell.new (result i32)))
+  (import "waitables" "free-cell" (func $cell.free (param i32)))
+  (import "tasks" "step" (func $step (result i32)))
+  (import "tasks" "ready" (func $ready (result i32)))
+  (import "tasks" "resume" (func $resume (param i32)))
+  (import "tasks" "root" (func $root (result i32)))
+  (import "tasks" "enter-root" (func $enter_root (param i32) (result i32)))
+  (import "engine" "waitable-set.new" (func $engine.set_new (result i32)))
+  (import "engine" "waitable-set.wait" (func $engine.wait (param i32 i32) (result i32)))
+  (import "engine" "waitable.join" (func $engine.join (param i32 i32)))
+  (import "engine" "context.get" (func $engine.context_get (result i32)))
+  (import "engine" "context.set" (func $engine.context_set (param i32)))
+  (import "engine" "stream.new" (func $engine.stream_new (result i64)))
+  (import "engine" "stream.read" (func $engine.read (param i32 i32 i32) (result i32)))
+  (import "engine" "stream.write" (func $engine.write (param i32 i32 i32) (result i32)))
+
+  (global $unused (mut i32) (i32.const 0))
+
+  ;; --- the engine's handles --------------------------------------------------------------------------------------
+
+  (func $handles (param $task i32) (result i32)
+    (local $handles i32)
+    (local.set $handles (i32.load offset=80 (local.get $task)))
+    (if (i32.eqz (local.get $handles))
+      (then
+        (local.set $handles (global.get $unused))
+        (if (local.get $handles)
+          (then (global.set $unused (i32.load (local.get $handles))))
+          (else
+            (local.set $handles (call $cell.new))
+            (i32.store offset=4 (local.get $handles) (call $engine.set_new))))
+        (i32.store offset=80 (local.get $task) (local.get $handles))))
+    local.get $handles)
+
+  ;; Wakes the engine task of a root that is ready.
+  (func $wake (export "wake") (param $task i32)
+    (local $handles i32) (local $ends i64)
+    (i32.store offset=84 (local.get $task) (i32.const 1))
+    (if (i32.eqz (i32.load offset=88 (local.get $task))) (then (return)))
+    (local.set $handles (call $handles (local.get $task)))
+    (if (i32.eqz (i32.load offset=8 (local.get $handles)))
+      (then
+        (i64.store offset=8 (local.get $handles) (call $engine.stream_new))))
+    (if (i32.eqz (i32.load offset=16 (local.get $handles)))
+      (then
+        (drop (call $engine.read (i32.load offset=8 (local.get $handles)) (i32.const 0) (i32.const 1)))
+        (call $engine.join
+          (i32.load offset=8 (local.get $handles))
+          (i32.load offset=4 (local.get $handles)))
+        (i32.store offset=16 (local.get $handles) (i32.const 1))
+        (drop (call $engine.write (i32.load offset=12 (local.get $handles)) (i32.const 0) (i32.const 1))))))
+
+  ;; --- entries ---------------------------------------------------------------------------------------------------
+
+  ;; The host calls a new root; what to hand to `leave`.
+  (func $enter (export "enter") (param $task i32) (result i32)
+    (call $engine.context_set (local.get $task))
+    (call $enter_root (local.get $task)))
+
+  ;; The engine calls a root back.
+  (func $callback (export "callback") (param $code i32) (param $index i32) (param $payload i32) (result i32)
+    (local $task i32) (local $outside i32)
+    (local.set $task (call $engine.context_get))
+    (local.set $outside (call $enter_root (local.get $task)))
+    (i32.store offset=88 (local.get $task) (i32.const 0))
+    (call $event (local.get $task) (local.get $code) (local.get $index) (local.get $payload))
+    (if (i32.load offset=84 (local.get $task))
+      (then
+        (i32.store offset=84 (local.get $task) (i32.const 0))
+        (call $resume (local.get $task))))
+    (call $leave (local.get $task) (local.get $outside)))
+
+  ;; An event of the engine's: it only makes things ready.
+  (func $event (param $task i32) (param $code i32) (param $index i32) (param $payload i32)
+    (if (i32.eq (local.get $code) (i32.const 2))
+      (then (i32.store offset=16 (i32.load offset=80 (local.get $task)) (i32.const 0)))))
+
+  ;; The pump; then what to tell the engine.
+  (func $leave (export "leave") (param $task i32) (param $outside i32) (result i32)
+    (local $budget i32) (local $handles i32)
+    ;; A result goes to the host before anything else happens.
+    (local.set $budget
+      (select
+        (i32.const 64)
+        (i32.const 0)
+        (i32.eq
+          (i32.load offset=92 (local.get $task))
+          (i32.and (i32.load offset=36 (local.get $task)) (i32.const 32)))))
+    (i32.store offset=92 (local.get $task)
+      (i32.and (i32.load offset=36 (local.get $task)) (i32.const 32)))
+    loop $next
+      (if (local.get $budget)
+        (then
+          (local.set $budget (i32.sub (local.get $budget) (i32.const 1)))
+          (br_if $next (call $step))))
+    end
+    (drop (call $enter_root (local.get $outside)))
+    (if (call $ready) (then (return (i32.const 1))))
+    (if (i32.and (i32.load offset=36 (local.get $task)) (i32.const 1))
+      (then
+        (i32.store offset=88 (local.get $task) (i32.const 1))
+        (return
+          (i32.or
+            (i32.const 2)
+            (i32.shl (i32.load offset=4 (call $handles (local.get $task))) (i32.const 4))))))
+    ;; It has exited.
+    (local.set $handles (i32.load offset=80 (local.get $task)))
+    (if (local.get $handles)
+      (then
+        (i32.store (local.get $handles) (global.get $unused))
+        (global.set $unused (local.get $handles))))
+    (call $cell.free (local.get $task))
+    i32.const 0)
+
+  ;; --- blocking --------------------------------------------------------------------------------------------------
+
+  ;; Until one of the bits in `$mask` is set in the word at `$at`.
+  (func $block (export "block") (param $at i32) (param $mask i32)
+    loop $next
+      (if (i32.eqz (i32.and (i32.load (local.get $at)) (local.get $mask)))
+        (then
+          (if (i32.eqz (call $step)) (then (call $idle)))
+          (br $next)))
+    end)
+
+  (func $idle
+    (local $task i32)
+    (local.set $task (call $root))
+    (call $event
+      (local.get $task)
+      (call $engine.wait (i32.load offset=4 (call $handles (local.get $task))) (i32.const 8))
+      (i32.load $boundary offset=8 (i32.const 0))
+      (i32.load $boundary offset=12 (i32.const 0)))))

@@ -1,0 +1,206 @@
+"""Async between fused instances, composed beside fused: results, traps, host calls in order, deadlocks.
+
+The random compositions (`support/asyncflows`) tell everything that either instance sees to the host.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from wasmtime import wat2wasm
+
+from meldpy.engine.traps import same_trap
+from meldpy.errors import UnsupportedError
+from meldpy.pipeline import FuseOptions, fuse
+from tests.support.asyncflows import make
+from tests.support.harness import Call, Observed, Returned, Trap, observe
+from tests.support.shape import assert_fused_shape
+
+RUN = Call("run", [])
+
+
+def both(text: str, *calls: Call) -> tuple[Observed, Observed]:
+    """What is seen of the composition, and of its fused form, which must be flat."""
+    composed = bytes(wat2wasm(text))
+    fused = fuse([composed]).bytes
+    assert_fused_shape(fused)
+    host = {"log": lambda guest, args: None}
+    return tuple(observe(binary, calls or (RUN,), host=host) for binary in (composed, fused))  # type: ignore[return-value]
+
+
+def assert_alike(text: str, *calls: Call) -> list[Returned | Trap]:
+    """The outcomes, which are the same in both forms."""
+    composed, fused = both(text, *calls)
+    for one, other in zip(composed.steps, fused.steps, strict=True):
+        assert one.host_calls == other.host_calls
+        match one.outcome, other.outcome:
+            case Trap(kind=kind), Trap(kind=others):
+                assert same_trap(kind, others)
+            case expected, got:
+                assert expected == got
+    return [step.outcome for step in composed.steps if step.label != "(instantiate)"]
+
+
+# --- scenarios --------------------------------------------------------------------------------------------------------
+CALLEE = """
+(component $A
+  (import "log" (func $log (param "x" u32)))
+  (core module $Mem (memory (export "m") 1)) (core instance $mem (instantiate $Mem))
+  (core func $log (canon lower (func $log)))
+  (core func $return (canon task.return (result u32)))
+  (core func $return-none (canon task.return))
+  (core func $get (canon context.get i32 0))
+  (core func $set (canon context.set i32 0))
+  (core module $M
+    (import "" "log" (func $log (param i32)))
+    (import "" "return" (func $return (param i32)))
+    (import "" "return-none" (func $return-none))
+    (import "" "get" (func $get (result i32)))
+    (import "" "set" (func $set (param i32)))
+    (func (export "now") (param $x i32) (result i32)
+      (call $log (call $get))
+      (call $set (i32.const 9))
+      (call $return (i32.add (local.get $x) (i32.const 1)))
+      (i32.const 0))
+    (func (export "later") (param $x i32) (result i32)
+      (call $log (call $get))
+      (call $set (local.get $x))
+      (i32.const 1))
+    (func (export "wrong") (param $x i32) (result i32) (call $return-none) (i32.const 0))
+    (func (export "sync") (param $x i32) (result i32)
+      (call $log (call $get))
+      (call $set (i32.const 5))
+      (i32.mul (local.get $x) (i32.const 2)))
+    (func (export "sync-returns") (param $x i32) (result i32) (call $return (i32.const 1)) (i32.const 1))
+    (func (export "callback") (param $code i32) (param i32 i32) (result i32)
+      (call $log (local.get $code))
+      (call $return (call $get))
+      (i32.const 0)))
+  (core instance $m (instantiate $M (with "" (instance
+    (export "log" (func $log)) (export "return" (func $return)) (export "return-none" (func $return-none))
+    (export "get" (func $get)) (export "set" (func $set))))))
+  (func (export "now") async (param "x" u32) (result u32)
+    (canon lift (core func $m "now") async (callback (core func $m "callback"))))
+  (func (export "later") async (param "x" u32) (result u32)
+    (canon lift (core func $m "later") async (callback (core func $m "callback"))))
+  (func (export "wrong") async (param "x" u32) (result u32)
+    (canon lift (core func $m "wrong") async (callback (core func $m "callback"))))
+  (func (export "sync") async (param "x" u32) (result u32) (canon lift (core func $m "sync")))
+  (func (export "sync-returns") async (param "x" u32) (result u32) (canon lift (core func $m "sync-returns")))
+  (func (export "plain") (param "x" u32) (result u32) (canon lift (core func $m "sync"))))
+"""
+
+
+def calling(name: str, body: str, *, async_: bool, type_: str = "async", export: str = "async") -> str:
+    """A composition whose `run` calls one function of the callee; the core import `f` is its lower."""
+    lower = 'async (memory (core memory $mem "m"))' if async_ else ""
+    signature = "(param i32 i32) (result i32)" if async_ else "(param i32) (result i32)"
+    return f"""
+    (component
+      (import "log" (func $log (param "x" u32)))
+      {CALLEE}
+      (instance $a (instantiate $A (with "log" (func $log))))
+      (component $B
+        (import "f" (func $f {type_} (param "x" u32) (result u32)))
+        (core module $Mem (memory (export "m") 1)) (core instance $mem (instantiate $Mem))
+        (core func $f (canon lower (func $f) {lower}))
+        (core func $wait (canon waitable-set.wait (memory (core memory $mem "m"))))
+        (core func $set (canon waitable-set.new))
+        (core func $join (canon waitable.join))
+        (core func $drop (canon subtask.drop))
+        (core module $M
+          (import "" "m" (memory 1))
+          (import "" "f" (func $f {signature}))
+          (import "" "wait" (func $wait (param i32 i32) (result i32)))
+          (import "" "set" (func $set (result i32)))
+          (import "" "join" (func $join (param i32 i32)))
+          (import "" "drop" (func $drop (param i32)))
+          (func (export "run") (result i32) (local $s i32) {body}))
+        (core instance $m (instantiate $M (with "" (instance
+          (export "m" (memory $mem "m")) (export "f" (func $f)) (export "wait" (func $wait))
+          (export "set" (func $set)) (export "join" (func $join)) (export "drop" (func $drop))))))
+        (func (export "run") {export} (result u32) (canon lift (core func $m "run"))))
+      (instance $b (instantiate $B (with "f" (func $a "{name}"))))
+      (func (export "run") (alias export $b "run")))"""
+
+
+SYNC = "(call $f (i32.const 20))"
+AT_ONCE = """
+  (if (i32.ne (call $f (i32.const 20) (i32.const 8)) (i32.const 2)) (then unreachable))
+  (i32.load (i32.const 8))"""
+WAITED = """
+  (local.set $s (call $f (i32.const 20) (i32.const 8)))
+  (if (i32.ne (i32.and (local.get $s) (i32.const 15)) (i32.const 1)) (then unreachable))
+  (local.set $s (i32.shr_u (local.get $s) (i32.const 4)))
+  (call $join (local.get $s) (call $set))
+  (drop (call $wait (i32.add (local.get $s) (i32.const 1)) (i32.const 16)))
+  (call $drop (local.get $s))
+  (i32.add (i32.load (i32.const 8)) (i32.mul (i32.load (i32.const 20)) (i32.const 100)))"""
+
+
+@pytest.mark.parametrize(
+    ("callee", "body", "async_", "result"),
+    [
+        ("now", SYNC, False, 21),
+        ("later", SYNC, False, 20),
+        ("sync", SYNC, False, 40),
+        ("now", AT_ONCE, True, 21),
+        ("sync", AT_ONCE, True, 40),
+        ("later", WAITED, True, 220),
+    ],
+)
+def test_every_lower_against_every_lift(callee: str, body: str, async_: bool, result: int) -> None:
+    text = calling(callee, body, async_=async_)
+    assert assert_alike(text) == [Returned(result)]
+
+
+def test_a_sync_typed_function_has_a_context_of_its_own() -> None:
+    text = calling("plain", SYNC, async_=False, type_="")
+    assert assert_alike(text, RUN, RUN) == [Returned(40), Returned(40)]
+
+
+def test_task_return_of_another_result_type_traps() -> None:
+    [outcome] = assert_alike(calling("wrong", SYNC, async_=False))
+    assert isinstance(outcome, Trap)
+
+
+def test_task_return_in_a_task_of_a_sync_lift_traps() -> None:
+    """The engine gives up with a message of its own."""
+    composed, fused = both(calling("sync-returns", SYNC, async_=False))
+    assert isinstance(composed.steps[-1].outcome, Trap)
+    outcome = fused.steps[-1].outcome
+    assert isinstance(outcome, Trap)
+    assert outcome.kind == "task.return of another function"
+
+
+def test_a_sync_typed_export_cannot_block() -> None:
+    text = calling("later", SYNC, async_=False, export="")
+    with pytest.raises(UnsupportedError, match="work that has to go on"):
+        fuse([bytes(wat2wasm(text))], FuseOptions(flat=True))
+
+
+# --- random -----------------------------------------------------------------------------------------------------------
+def _search(first: int, count: int) -> dict[str, int]:
+    """How often each outcome came."""
+    outcomes: dict[str, int] = {}
+    for seed in range(first, first + count):
+        made = make(seed)
+        try:
+            [outcome] = assert_alike(made.text)
+        except AssertionError as error:
+            raise AssertionError(f"seed {seed}: {made.tasks}, {made.operations}") from error
+        kind = outcome.kind if isinstance(outcome, Trap) else "returned"
+        outcomes[kind] = outcomes.get(kind, 0) + 1
+    return outcomes
+
+
+def test_random_compositions_do_the_same_composed_and_fused() -> None:
+    outcomes = _search(int(os.environ.get("ASYNC_SEED", "0")), 25)
+    assert {"returned", "deadlock detected"} <= outcomes.keys()
+
+
+@pytest.mark.deep
+def test_many_random_compositions() -> None:
+    count = int(os.environ.get("ASYNC_COMPOSITIONS", "2000"))
+    print(_search(int(os.environ.get("ASYNC_SEED", "1000")), count))
