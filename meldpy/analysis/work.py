@@ -15,22 +15,28 @@ from collections.abc import Iterator
 
 from meldpy.analysis.blocking import lifts_of
 from meldpy.analysis.effects import CallGraph, Node, backwards
+from meldpy.cabi import Shapes, value_types
+from meldpy.cabi.contents import Contents
 from meldpy.model.asynchrony import AsyncClass, Asynchrony, Deciding, Obstacle
 from meldpy.model.builtins import CancelCopy, ContextSlot, Copy, EventPlace
 from meldpy.model.canon import BuiltinOp
 from meldpy.model.core import FuncImportType
 from meldpy.model.facts import Live
-from meldpy.model.ids import CoreFuncIndex, FuncId
+from meldpy.model.ids import CoreFuncIndex, FuncId, LiftId, ResourceId
 from meldpy.model.linked import (
     AsyncBuiltin,
     BuiltinFunc,
     CoreFunc,
     ImportFunc,
+    InstanceItem,
     LiftFunc,
     LinkedGraph,
     LowerFunc,
+    OuterItem,
     ResourceBuiltin,
+    TypeItem,
 )
+from meldpy.model.valtype import DefinedType, ResourceType, ValType
 from meldpy.records import replace
 
 _SETTLING = frozenset(
@@ -100,9 +106,30 @@ def _orphans(graph: LinkedGraph, working: set[Node]) -> Iterator[Deciding]:
         module = graph.modules[core.module]
         if module.module.start is not None and _start(graph, core.id, module.module.start) in working:
             yield Deciding(Obstacle.ORPHANS, core.instance, module.location)
+    visible = _visible(graph, exported)
     for resource in graph.resources:
-        if resource.dtor is not None and resource.definer is not None and resource.dtor in working:
+        if resource.id in visible and resource.definer is not None and resource.dtor in working:
             yield Deciding(Obstacle.ORPHANS, resource.definer, resource.location)
+
+
+def _visible(graph: LinkedGraph, exported: set[LiftId]) -> set[ResourceId]:
+    """The resource types that the host can have handles of, since something at the edge mentions them."""
+    types: list[ValType] = [type for lift in exported for type in value_types(graph.lifts[lift].type)]
+    for imported in graph.import_funcs:
+        types += value_types(imported.type)
+    found: set[ResourceId] = set()
+    items: list[OuterItem] = [export.item for export in graph.exports]
+    while items:
+        match items.pop():
+            case TypeItem(type=ResourceType(id=id)):
+                found.add(id)
+            case TypeItem(type=DefinedType() as type):
+                types.append(type)
+            case InstanceItem(exports=exports, hidden=hidden):
+                items += [inner for _, inner in (*exports, *hidden)]
+            case _:
+                pass
+    return found | set(Contents(Shapes()).resources(types))
 
 
 def _start(graph: LinkedGraph, core: int, index: int) -> CoreFunc:

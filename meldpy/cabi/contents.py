@@ -24,7 +24,10 @@ from meldpy.model.valtype import (
 
 
 class Content(Flag):
-    """POINTER: a string or a list whose content lies elsewhere in memory. ASYNC: stream, future or error-context."""
+    """POINTER: a string or a list whose content lies elsewhere in memory. ASYNC: stream, future or error-context.
+
+    What streams and futures carry is no part of a value that holds their ends, but for what is async itself.
+    """
 
     NONE = 0
     STRING = auto()
@@ -95,9 +98,9 @@ class Contents:
             case BorrowType():
                 return Content.BORROW
             case StreamType():
-                return inside | Content.STREAM
+                return inside & Content.ASYNC | Content.STREAM
             case FutureType():
-                return inside | Content.FUTURE
+                return inside & Content.ASYNC | Content.FUTURE
             case ListType() | RecordType() | VariantType() | FlagsType():
                 return inside
             case other:

@@ -14,19 +14,27 @@ from meldpy.engine.traps import same_trap
 from meldpy.errors import UnsupportedError
 from meldpy.pipeline import FuseOptions, fuse
 from tests.support.asyncflows import make
-from tests.support.harness import Call, Observed, Returned, Trap, observe
+from tests.support.compose import Export, Wire, compose
+from tests.support.harness import Call, Guest, Observed, Returned, Trap, observe
 from tests.support.shape import assert_fused_shape
+from tests.support.values import Plain
 
 RUN = Call("run", [])
+
+
+def log(guest: Guest | None, args: list[Plain]) -> None:
+    """Takes note of nothing: the observer does."""
+
+
+HOST = {"log": log}
 
 
 def both(text: str, *calls: Call) -> tuple[Observed, Observed]:
     """What is seen of the composition, and of its fused form, which must be flat."""
     composed = bytes(wat2wasm(text))
-    fused = fuse([composed]).bytes
+    fused = fuse([composed], FuseOptions(flat=True)).bytes
     assert_fused_shape(fused)
-    host = {"log": lambda guest, args: None}
-    return tuple(observe(binary, calls or (RUN,), host=host) for binary in (composed, fused))  # type: ignore[return-value]
+    return tuple(observe(binary, calls or (RUN,), host=HOST) for binary in (composed, fused))  # type: ignore[return-value]
 
 
 def assert_alike(text: str, *calls: Call) -> list[Returned | Trap]:
@@ -178,6 +186,121 @@ def test_a_sync_typed_export_cannot_block() -> None:
     text = calling("later", SYNC, async_=False, export="")
     with pytest.raises(UnsupportedError, match="work that has to go on"):
         fuse([bytes(wat2wasm(text))], FuseOptions(flat=True))
+
+
+# --- several calls of the host at once --------------------------------------------------------------------------------
+WAITERS = """
+(component
+  (import "log" (func $log (param "x" u32)))
+  (core module $Mem (memory (export "m") 1)) (core instance $mem (instantiate $Mem))
+  (type $f (future u32))
+  (core func $log (canon lower (func $log)))
+  (core func $ret (canon task.return (result u32)))
+  (core func $setnew (canon waitable-set.new))
+  (core func $join (canon waitable.join))
+  (core func $get (canon context.get i32 0)) (core func $set (canon context.set i32 0))
+  (core func $fnew (canon future.new $f))
+  (core func $fread (canon future.read $f async (memory (core memory $mem "m"))))
+  (core func $fwrite (canon future.write $f async (memory (core memory $mem "m"))))
+  (core module $M
+    (import "" "m" (memory 1))
+    (import "" "log" (func $log (param i32))) (import "" "ret" (func $ret (param i32)))
+    (import "" "setnew" (func $setnew (result i32))) (import "" "join" (func $join (param i32 i32)))
+    (import "" "get" (func $get (result i32))) (import "" "set" (func $set (param i32)))
+    (import "" "fnew" (func $fnew (result i64))) (import "" "fread" (func $fread (param i32 i32) (result i32)))
+    (import "" "fwrite" (func $fwrite (param i32 i32) (result i32)))
+    (global $n (mut i32) (i32.const 0))
+    (func (export "waiter") (param $x i32) (result i32)
+      (local $e i64) (local $s i32) (local $at i32)
+      (call $log (call $get))
+      (call $set (local.get $x))
+      (local.set $e (call $fnew))
+      (local.set $s (call $setnew))
+      (local.set $at (i32.mul (local.get $x) (i32.const 16)))
+      (i32.store offset=1024 (local.get $at) (i32.wrap_i64 (i64.shr_u (local.get $e) (i64.const 32))))
+      (drop (call $fread (i32.wrap_i64 (local.get $e)) (i32.add (local.get $at) (i32.const 1028))))
+      (call $join (i32.wrap_i64 (local.get $e)) (local.get $s))
+      (i32.or (i32.const 2) (i32.shl (local.get $s) (i32.const 4))))
+    (func (export "poker") (param $x i32) (result i32)
+      (call $log (i32.const 500))
+      (i32.store (i32.const 8) (i32.mul (local.get $x) (i32.const 11)))
+      (call $log (call $fwrite (i32.load offset=1024 (i32.mul (local.get $x) (i32.const 16))) (i32.const 8)))
+      (call $ret (local.get $x))
+      (i32.const 0))
+    (func (export "cb") (param i32 i32 i32) (result i32)
+      (call $log (local.get 0)) (call $log (local.get 1)) (call $log (local.get 2)) (call $log (call $get))
+      (call $ret (i32.load offset=1028 (i32.mul (call $get) (i32.const 16))))
+      (i32.const 0)))
+  (core instance $m (instantiate $M (with "" (instance (export "m" (memory $mem "m"))
+    (export "log" (func $log)) (export "ret" (func $ret)) (export "setnew" (func $setnew)) (export "join"
+      (func $join))
+    (export "get" (func $get)) (export "set" (func $set)) (export "fnew" (func $fnew)) (export "fread"
+      (func $fread)) (export "fwrite" (func $fwrite))))))
+  (func (export "waiter") async (param "x" u32) (result u32) (canon lift (core func $m "waiter") async (callback
+    (core func $m "cb"))))
+  (func (export "poker") async (param "x" u32) (result u32) (canon lift (core func $m "poker") async (callback
+    (core func $m "cb")))))
+"""
+CALLER = """
+(component
+  (import "log" (func $log (param "x" u32)))
+  (import "waiter" (func $w async (param "x" u32) (result u32)))
+  (import "poker" (func $p async (param "x" u32) (result u32)))
+  (core module $Mem (memory (export "m") 1)) (core instance $mem (instantiate $Mem))
+  (core func $log (canon lower (func $log)))
+  (core func $w (canon lower (func $w) async (memory (core memory $mem "m"))))
+  (core func $p (canon lower (func $p) async (memory (core memory $mem "m"))))
+  (core func $setnew (canon waitable-set.new)) (core func $join (canon waitable.join))
+  (core func $wait (canon waitable-set.wait (memory (core memory $mem "m"))))
+  (core func $drop (canon subtask.drop))
+  (core module $M
+    (import "" "m" (memory 1)) (import "" "log" (func $log (param i32)))
+    (import "" "w" (func $w (param i32 i32) (result i32))) (import "" "p" (func $p (param i32 i32) (result i32)))
+    (import "" "setnew" (func $setnew (result i32))) (import "" "join" (func $join (param i32 i32)))
+    (import "" "wait" (func $wait (param i32 i32) (result i32))) (import "" "drop" (func $drop (param i32)))
+    (func $note (param i32) (result i32) (call $log (local.get 0)) (local.get 0))
+    (func $go (param $s i32) (param $r i32)
+      (local.set $r (call $note (local.get $r)))
+      (if (i32.gt_u (local.get $r) (i32.const 15)) (then (call $join (i32.shr_u (local.get $r) (i32.const 4))
+        (local.get $s)))))
+    (func (export "run") (result i32) (local $s i32) (local $i i32) (local $h i32)
+      (local.set $s (call $setnew))
+      (call $go (local.get $s) (call $w (i32.const 1) (i32.const 64)))
+      (call $go (local.get $s) (call $w (i32.const 2) (i32.const 68)))
+      (call $go (local.get $s) (call $w (i32.const 3) (i32.const 72)))
+      (call $go (local.get $s) (call $p (i32.const 2) (i32.const 76)))
+      (call $go (local.get $s) (call $p (i32.const 3) (i32.const 80)))
+      (drop (call $note (call $wait (local.get $s) (i32.const 16))))
+      (call $log (i32.load (i32.const 20)))
+      (drop (call $note (call $wait (local.get $s) (i32.const 16))))
+      (call $log (i32.load (i32.const 20)))
+      (call $go (local.get $s) (call $p (i32.const 1) (i32.const 84)))
+      (drop (call $note (call $wait (local.get $s) (i32.const 16))))
+      (call $log (i32.load (i32.const 20)))
+      (call $log (i32.load (i32.const 64))) (call $log (i32.load (i32.const 68))) (call $log (i32.load
+        (i32.const 72)))
+      (i32.const 1)))
+  (core instance $m (instantiate $M (with "" (instance (export "m" (memory $mem "m")) (export "log" (func $log))
+    (export "w" (func $w)) (export "p" (func $p)) (export "setnew" (func $setnew)) (export "join" (func $join))
+      (export "wait" (func $wait)) (export "drop" (func $drop))))))
+  (func (export "run") async (result u32) (canon lift (core func $m "run"))))
+"""
+
+
+def test_calls_that_wait_for_each_other_wake_each_other() -> None:
+    """Each has an engine task of its own, in which alone its code runs; whoever makes another ready wakes that."""
+    inner, caller = bytes(wat2wasm(WAITERS)), bytes(wat2wasm(CALLER))
+    fused = fuse([inner], FuseOptions(flat=True)).bytes
+    wires = [Wire("caller", name, "inner", name) for name in ("waiter", "poker")]
+    seen = [
+        observe(compose({"inner": form, "caller": caller}, wires, [Export("caller", "run")]), [RUN, RUN], host=HOST)
+        for form in (inner, fused)
+    ]
+    for one, other in zip(*(each.steps for each in seen), strict=True):
+        assert one.host_calls == other.host_calls
+        assert one.outcome == other.outcome
+    assert seen[0].steps[1].outcome == Returned(1)
+    assert len(seen[0].steps[1].host_calls) == 36
 
 
 # --- random -----------------------------------------------------------------------------------------------------------
