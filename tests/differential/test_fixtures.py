@@ -42,6 +42,9 @@ REFUSED_BY_ENGINE = {
     ("fixed-length-lists", pooling),  # a feature that has no setter
     ("fixed-length-lists", concurrency_off),
     ("async-unused", concurrency_off),  # the composition; the fused form has nothing async
+    ("async-c", concurrency_off),
+    ("async-calls", concurrency_off),
+    ("async-rust", concurrency_off),
 }
 """What the engine itself refuses."""
 SEPARATE = [pytest.param(fixture, id=fixture.name) for fixture in AT_RUNTIME if Form.SEPARATE in fixture.forms]
