@@ -8,7 +8,7 @@ Spec: Binary.md "Component Definitions" to "Import and Export Definitions".
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, TypeAlias, assert_never, final
+from typing import Protocol, TypeAlias, assert_never, final
 
 from meldpy.errors import DecodeError, Location, MeldError, UnsupportedError
 from meldpy.model.component import (
@@ -43,10 +43,12 @@ from meldpy.model.extern import ExternName, TypeExtern, TypeNode
 from meldpy.model.ids import InstanceId
 from meldpy.model.valtype import ResourceType
 from meldpy.records import replace
+from meldpy.resolver.builder import Builder
 from meldpy.resolver.canon import evaluate_canon
 from meldpy.resolver.core import alias_core_export, evaluate_core_instance
 from meldpy.resolver.definitions import definitions, offset_of
 from meldpy.resolver.scope import ComponentScope, outward
+from meldpy.resolver.types import TypeEvaluator
 from meldpy.resolver.values import (
     ComponentValue,
     FuncValue,
@@ -59,11 +61,19 @@ from meldpy.resolver.values import (
     kind_of,
 )
 
-if TYPE_CHECKING:
-    from meldpy.resolver.evaluate import Evaluator
-
 Importer: TypeAlias = "Callable[[Import, ComponentScope], Item]"
 """Binds one import of a component instance, evaluated in its scope."""
+
+
+class Instantiator(Protocol):
+    """What a frame asks where a definition instantiates another component: the evaluator."""
+
+    types: TypeEvaluator
+    builder: Builder
+
+    def instantiate(self, component: ComponentValue, caller: ComponentScope, args: Mapping[str, Item]) -> Frame:
+        """The frame of a new instance of `component`, a child of the caller's."""
+        ...
 
 
 @final
@@ -72,7 +82,7 @@ class Frame:
 
     def __init__(
         self,
-        evaluator: Evaluator,
+        evaluator: Instantiator,
         component: ComponentValue,
         instance: InstanceId,
         importer: Importer,
