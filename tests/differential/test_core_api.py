@@ -14,13 +14,11 @@ import meldpy
 from meldpy import core
 from meldpy.core import Case, GuestTrap, Handle
 from meldpy.errors import DecodeError, UsageError
-from meldpy.fixture import Stage
 from meldpy.pipeline import FuseOptions
-from tests.support.core_output import core_of, module_of
+from tests.support.core_output import AT_RUNTIME, core_of, module_of
 from tests.support.core_scenario import Player
-from tests.support.fixtures import all_fixtures, load
+from tests.support.fixtures import load
 
-AT_RUNTIME = [f for f in all_fixtures() if f.stage is Stage.RUNTIME and not f.needs_build]
 NEED_WASI = {"errand", "errand-wac", "printer", "printer-both", "two-wasi", "wasi-lent-stream"}
 """Their scenarios call functions of WASI, which this host does not provide."""
 DIRECT = [fixture.name for fixture in AT_RUNTIME if fixture.name not in NEED_WASI]

@@ -9,16 +9,15 @@ import meldpy
 from meldpy.engine.observe import Call, Returned, observe
 from meldpy.engine.wavecodec import WaveCodec
 from meldpy.errors import UnsupportedError
-from meldpy.fixture import Fixture, Form, Stage
+from meldpy.fixture import Fixture, Form
 from meldpy.fixture.compare import compare
 from meldpy.fixture.files import composed
 from meldpy.fixture.scenario import check_scenario, run_scenario, same
 from meldpy.model.core import CoreSort, FuncImportType, RawCustom
 from meldpy.pipeline import FuseOptions
-from tests.support.core_output import component_new, core_of, module_of
-from tests.support.fixtures import all_fixtures, load
+from tests.support.core_output import ASYNC, AT_RUNTIME, component_new, core_of, module_of
+from tests.support.fixtures import load
 
-AT_RUNTIME = [f for f in all_fixtures() if f.stage is Stage.RUNTIME and not f.needs_build]
 EACH_FORM = [pytest.param(f, form, id=f"{f.name}-{form.value}") for f in AT_RUNTIME for form in f.forms]
 CORE = FuseOptions(core=True)
 
@@ -52,6 +51,12 @@ def test_host_sees_one_memory_and_functions(name: str) -> None:
     assert others in ([], [("memory", CoreSort.MEMORY)])
     names = [custom.section.name for custom in module.customs if isinstance(custom.section, RawCustom)]
     assert names.count("component-type:fused") == 1
+
+
+@pytest.mark.parametrize("name", sorted(ASYNC))
+def test_async_functions_are_refused(name: str) -> None:
+    with pytest.raises(UnsupportedError, match="unsupported async"):
+        core_of(load(name))
 
 
 # --- which memory -----------------------------------------------------------------------------------------------------

@@ -153,10 +153,16 @@ ASYNC = """
 (component
   (core module $m
     (import "" "return" (func $return (param i32)))
-    (func (export "f") (param i32) (result i32) (call $return (i32.add (local.get 0) (i32.const 1))) (i32.const 0))
+    (import "" "more" (func $more))
+    (import "" "less" (func $less))
+    (func (export "f") (param i32) (result i32)
+      (call $more) (call $less) (call $return (i32.add (local.get 0) (i32.const 1))) (i32.const 0))
     (func (export "cb") (param i32 i32 i32) (result i32) (unreachable)))
   (core func $return (canon task.return (result u32)))
-  (core instance $i (instantiate $m (with "" (instance (export "return" (func $return))))))
+  (core func $more (canon backpressure.inc))
+  (core func $less (canon backpressure.dec))
+  (core instance $i (instantiate $m (with "" (instance
+    (export "return" (func $return)) (export "more" (func $more)) (export "less" (func $less))))))
   (func (export "f") async (param "x" u32) (result u32)
     (canon lift (core func $i "f") async (callback (core func $i "cb")))))
 """

@@ -38,7 +38,7 @@ def check(
         counts[code != 0] += 1
         if code == 0:
             # The fuse has validated it already; compile it all the same, the check may not be the thing to trust.
-            wasmtime.component.Component(full_engine().engine, output.read_bytes())
+            compile_again(output.read_bytes())
             output.unlink()
         else:
             assert code == 1, f"{what}: exit code {code}\n{stderr}"
@@ -46,6 +46,15 @@ def check(
             assert "Traceback" not in stderr, what
         assert [p.name for p in directory.iterdir()] == ["broken.wasm"], f"{what}: files were left behind"
     return counts[0], counts[1]
+
+
+def compile_again(data: bytes) -> None:
+    try:
+        wasmtime.component.Component(full_engine().engine, data)
+    except wasmtime.WasmtimeError as error:
+        # What only the engine cannot do is no fault of the output: see tests/cli/test_engine_limits.py.
+        if "is a reexport of an imported function which is not implemented" not in str(error):
+            raise
 
 
 @pytest.fixture(autouse=True)

@@ -5,10 +5,15 @@ from __future__ import annotations
 import subprocess
 
 from meldpy.binary.decode import decode_module
-from meldpy.fixture import Fixture, Form
+from meldpy.fixture import Fixture, Form, Stage
 from meldpy.fixture.prove import fuse
 from meldpy.model.core import CoreModule
 from meldpy.pipeline import FuseOptions
+from tests.support.fixtures import all_fixtures
+
+ASYNC = {"async-c", "async-calls", "async-rust"}
+"""Fixtures whose worlds have async functions, which a core output does not carry yet."""
+AT_RUNTIME = [f for f in all_fixtures() if f.stage is Stage.RUNTIME and not f.needs_build and f.name not in ASYNC]
 
 
 def core_of(fixture: Fixture, form: Form | None = None, *, memory: str = "separate", features: str = "") -> bytes:

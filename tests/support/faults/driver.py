@@ -157,6 +157,7 @@ def mixed(directory: Path, count: int) -> Any:
 
 
 def main(what: str, directory: Path, *rest: str) -> Any:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job starts with it ignored
     match what:
         case "lines":
             return lines(directory, rest[0] == "existing", signal.Signals[rest[1]], int(rest[2]))
