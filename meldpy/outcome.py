@@ -101,7 +101,7 @@ def result_of(
         fused_instances=cut.fused,
         kept=tuple(_kept_instance(graph, id_, reasons) for id_, reasons in cut.kept.items()),
     )
-    return FuseResult(data, report)
+    return FuseResult(data, report, {} if built is None else built.beside)
 
 
 def untouched(

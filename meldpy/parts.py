@@ -27,7 +27,7 @@ from meldpy.model.facts import CodeFacts, Facts
 from meldpy.model.ids import InstanceId, LiftId
 from meldpy.model.linked import LinkedGraph
 from meldpy.model.partition import Part, Partition, Piece, Reason
-from meldpy.records import dataclass
+from meldpy.records import dataclass, field
 from meldpy.resolver import restrict
 from meldpy.wrapper import Child, write_whole
 
@@ -35,11 +35,15 @@ from meldpy.wrapper import Child, write_whole
 @final
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A component (or the core module that is to take its place), notes for `-v`, and how many carriers it has."""
+    """A component (or the core module that is to take its place), notes for `-v`, and how many carriers it has.
+
+    beside: files that belong beside it, by name.
+    """
 
     output: Component | CoreModule
     notes: Sequence[str] = ()
     carriers: int = 0
+    beside: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
 @final
@@ -211,7 +215,8 @@ class _Cut:
                 raise
             return max(groups, key=lambda part: len(part.instances)), error
         notes = dict.fromkeys(note for part in parts for note in made[part].notes)
-        return Built(component, tuple(notes), sum(made[part].carriers for part in parts))
+        beside = {name: data for part in parts for name, data in made[part].beside.items()}
+        return Built(component, tuple(notes), sum(made[part].carriers for part in parts), beside)
 
     def _whole(self, children: Sequence[Child]) -> Component:
         """The root around its parts. A kept instance that is all there is needs no component of its own."""
@@ -224,7 +229,7 @@ class _Cut:
     def _fused(self, piece: Piece) -> _Made:
         built = self.flat(piece.graph)
         assert isinstance(built.output, Component)  # a core module has no parts
-        return _Made(Child(piece, built.output), built.notes, built.carriers)
+        return _Made(Child(piece, built.output), built.notes, built.carriers, built.beside)
 
 
 @final
@@ -233,6 +238,7 @@ class _Made:
     child: Child
     notes: Sequence[str] = ()
     carriers: int = 0
+    beside: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
 @final

@@ -136,6 +136,11 @@ def fuse(inputs: Sequence[FuseInput | str | Path | bytes], options: FuseOptions 
         raise UsageError("--memory-max is for a single memory", remedy="use --core --memory single with it")
     if options.keeps and (options.flat or options.core):
         raise UsageError("--keep asks for what --flat refuses, and a core module cannot have", remedy="leave one out")
+    if options.memory == "single" and (options.dwarf == "split" or options.source_map == "file" or options.origins):
+        raise UsageError(
+            "in a single memory code moves once more, and debugging information does not follow it",
+            remedy="leave out --dwarf split, --source-map file and --origins, or --memory single",
+        )
     notes: list[str] = []
     debug_options(options).check()
 
@@ -165,10 +170,12 @@ def _fuse_decoded(
             raise
         return untouched(_as_it_is(*components[0]), sizes, error, notes)
     outputs: list[_Encoded] = []
-    beside: dict[str, bytes] = {}
+    taken: dict[str, bytes] = {}  # the files beside all groups and tries, so that no two have one name
 
     def flat(part: LinkedGraph) -> Built:
-        return Built(*(build_core(part, options, beside) if options.core else build(part, options, beside)))
+        before = set(taken)
+        output, said, carriers = (build_core if options.core else build)(part, options, taken)
+        return Built(output, said, carriers, {name: data for name, data in taken.items() if name not in before})
 
     def check(output: Component | CoreModule) -> None:
         outputs.append(_encoded(output, options))
@@ -177,10 +184,7 @@ def _fuse_decoded(
     keep = kept_by_hand(graph, options.keeps)
     assembled = assemble(graph, flat, scan, check, keep, only_flat=only_flat, verbatim=alone)
     encoded = outputs[-1] if assembled.built is not None else _Encoded(_as_it_is(*components[0]))
-    result = result_of(encoded.data, encoded.limits, sizes, graph, assembled, notes)
-    # Files of candidates that were not taken are named nowhere.
-    named = {name: data for name, data in beside.items() if name.encode() in result.bytes}
-    return replace(result, beside=named) if named else result
+    return result_of(encoded.data, encoded.limits, sizes, graph, assembled, notes)
 
 
 @final

@@ -64,6 +64,21 @@ def test_a_split_output_is_the_whole_one_without_dwarf() -> None:
     assert bytes(aside.code.bodies) == bytes(whole.main.code.bodies)
 
 
+def test_a_single_memory_refuses_files_that_would_be_empty() -> None:
+    wanted = {"file": "x.wasm", "core": True, "memory": "single"}
+    for more in ({"dwarf": "split"}, {"source_map": "file"}, {"origins": True}):
+        with pytest.raises(UsageError, match="code moves once more"):
+            meldpy.fuse([given("app-4-0", "app")], meldpy.FuseOptions(**wanted, **more))  # type: ignore[arg-type]
+
+
+def test_files_beside_are_those_of_the_groups_that_were_taken() -> None:
+    """The flat try and its file are given up; the kept instance has its own DWARF inside it."""
+    options = meldpy.FuseOptions(dwarf="split", file="x.wasm", keeps=("app",))
+    result = meldpy.fuse([given("app-4-0", "app"), given("lib-4-0", "lib")], options)
+    assert list(result.beside) == ["x.wasm.debug.wasm"]
+    assert result.report.groups == 1
+
+
 def core_modules_of(data: bytes) -> list[CoreModule]:
     from meldpy.debugging import modules_in
 

@@ -11,10 +11,12 @@ import pytest
 from wasmtime import wat2wasm
 
 from meldpy.engine.traps import same_trap
-from meldpy.errors import UnsupportedError
+from meldpy.errors import LimitError, UnsupportedError
+from meldpy.fixture.prove import fuse as fuse_fixture
 from meldpy.pipeline import FuseOptions, fuse
 from tests.support.asyncflows import make
 from tests.support.compose import Export, Wire, compose
+from tests.support.fixtures import load
 from tests.support.harness import Call, Guest, Observed, Returned, Trap, observe
 from tests.support.shape import assert_fused_shape
 from tests.support.values import Plain
@@ -327,3 +329,14 @@ def test_random_compositions_do_the_same_composed_and_fused() -> None:
 def test_many_random_compositions() -> None:
     count = int(os.environ.get("ASYNC_COMPOSITIONS", "2000"))
     print(_search(int(os.environ.get("ASYNC_SEED", "1000")), count))
+
+
+# --- limits ---------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("limit", ["MOST_LIFTS", "MOST_CALLERS"])
+def test_more_than_a_cell_can_number_stays_nested(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    fixture = load("async-calls")
+    assert fuse_fixture(fixture, fixture.forms[0], options=FuseOptions(flat=True)).report.groups == 1
+    monkeypatch.setattr(f"meldpy.adapter.tasks.machinery.{limit}", 0)
+    with pytest.raises(LimitError, match="async lift"):
+        fuse_fixture(fixture, fixture.forms[0], options=FuseOptions(flat=True))
+    assert fuse_fixture(fixture, fixture.forms[0], options=FuseOptions()).report.kept

@@ -22,6 +22,7 @@ from meldpy.adapter.handles import Handles
 from meldpy.adapter.library import Instances
 from meldpy.adapter.traps import Trap
 from meldpy.asm import I32, I64, Load, Local, Op, Store
+from meldpy.errors import LimitError
 from meldpy.model.canon import BuiltinOp
 from meldpy.model.code import EmittedFunc, FuncSymbol, OuterAsyncFunc, RuntimeArg
 from meldpy.model.core import CoreFuncType
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
 SITE, FLAGS, SCOPE, RESULT = 32, 36, 40, 80
 CONTEXTS = (64, 72)
 RESOLVED_FLAG = 32
+
+MOST_LIFTS, MOST_CALLERS = 1 << 16, 1 << 15
+"""What the two halves of SITE can number."""
+_LESS = "keep one of the inputs apart with --keep"
 
 _CELL_WORDS = CoreFuncType((I32,), (I32,))
 _UNIT_STREAM = DefinedType(StreamType(None))
@@ -243,14 +248,16 @@ class Machinery:
     # --- numbers ----------------------------------------------------------------------------------------------------
     def number(self, lift: LiftId, instance: InstanceId, callback: FuncSymbol | None) -> LiftNumber:
         if lift not in self.lifts:
+            if len(self.lifts) == MOST_LIFTS:
+                raise LimitError(f"more than {MOST_LIFTS} async lifts are called inside", remedy=_LESS)
             self.lifts[lift] = LiftNumber(len(self.lifts), instance, callback)
-            assert len(self.lifts) < 1 << 16
         return self.lifts[lift]
 
     def site(self, lift: LiftNumber, way_back: EmittedFunc) -> int:
         """The number of a call site: its lift, and one more way back from it."""
+        if len(lift.returns) == MOST_CALLERS:
+            raise LimitError(f"an async lift is called from more than {MOST_CALLERS} places", remedy=_LESS)
         lift.returns.append(way_back)
-        assert len(lift.returns) < 1 << 15
         return lift.number | (len(lift.returns) - 1) << 16
 
     # --- what the runtime calls -------------------------------------------------------------------------------------
