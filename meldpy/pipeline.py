@@ -21,6 +21,7 @@ from meldpy.model.facts import CodeFacts
 from meldpy.model.fused import FusedModule
 from meldpy.model.linked import InstanceItem, LinkedGraph, ModuleItem, OuterItem
 from meldpy.model.reindexed import IndexCounts
+from meldpy.options import FuseInput, FuseOptions
 from meldpy.outcome import FuseReport, FuseResult, KeptInstance, kept_by_hand, result_of, untouched
 from meldpy.records import dataclass, replace
 
@@ -51,71 +52,6 @@ __all__ = [
 ]
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class FuseInput:
-    """One input. `name`: how the command line and messages call it; `source`: where it came from.
-
-    given: somebody gave it that name, which the output's name section then has; a name that is only that of its file
-    is not written, because where a file lies and what it is called must not change the output.
-    """
-
-    name: str
-    source: str
-    data: bytes
-    given: bool = True
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class FuseOptions:
-    """How to fuse; the defaults are right unless inputs are ambiguous.
-
-    links: "IMPORTER:IMPORT=PROVIDER:EXPORT" decisions.
-    opens: "INPUT:IMPORT", imports that are left to the host although another input could satisfy them.
-    chain: each input's imports are satisfied by the next input to its right that exports them, and by none to its left;
-    what the last of them imports stays open.
-    strict: open imports are errors, but for `wasi:*`, `opens` and the `allow_imports` patterns.
-    roots: inputs by name ("all": every one) whose exports the output has; without any, inputs that satisfy no import of
-    another. exports, hides: names (NAME or INPUT:NAME) to export besides, or not.
-    validate: check the inputs and the output with the engine.
-    names: "full", "short" or "none", what the name section says. dwarf: "keep", "drop" or "split"; source_map:
-    "inline", "file" or "drop"; origins: say where each byte of code came from (see `debugging`). file: the name of the
-    output, for what lies beside it.
-    opaque_reps: "INTERFACE.RESOURCE" names of resource types whose reps are opaque numbers (design section 6).
-    core: write a core module, for engines that know no components. memory: "separate", or with `core` "single", for
-    engines that know one memory; memory_max: "NAME=PAGES", what single memories may grow to; features: what the engine
-    has, as a target and features added and taken away ("wazero", "wasm2,-simd").
-    flat: refuse what cannot be fused, instead of keeping it as it is. keeps: inputs by name that are kept as they are.
-    max_*: caps on link-time expansion.
-    """
-
-    links: tuple[str, ...] = ()
-    opens: tuple[str, ...] = ()
-    chain: bool = False
-    strict: bool = False
-    allow_imports: tuple[str, ...] = ()
-    roots: tuple[str, ...] = ()
-    exports: tuple[str, ...] = ()
-    hides: tuple[str, ...] = ()
-    validate: bool = True
-    names: str = "full"
-    dwarf: str = "keep"
-    source_map: str = "inline"
-    origins: bool = False
-    file: str | None = None
-    opaque_reps: tuple[str, ...] = ()
-    core: bool = False
-    memory: str = "separate"
-    memory_max: tuple[str, ...] = ()
-    features: str = ""
-    flat: bool = False
-    keeps: tuple[str, ...] = ()
-    max_instances: int = 10_000
-    max_core_instances: int = 10_000
-    max_definitions: int = 200_000
-
-
 def fuse(inputs: Sequence[FuseInput | str | Path | bytes], options: FuseOptions | None = None) -> FuseResult:
     """Link `inputs` and fuse them into one component.
 
@@ -126,21 +62,7 @@ def fuse(inputs: Sequence[FuseInput | str | Path | bytes], options: FuseOptions 
     named = [_named(i, item) for i, item in enumerate(inputs)]
     if not named:
         raise UsageError("there is nothing to fuse", remedy="give at least one component")
-    if options.memory not in ("separate", "single"):
-        raise UsageError(f"memories can be separate or single, not {options.memory!r}")
-    if options.memory == "single" and not options.core:
-        raise UsageError("a single memory is for core outputs", remedy="use --core with --memory single")
-    if options.features and not options.core:
-        raise UsageError("a target is for core outputs", remedy="use --core with --features")
-    if options.memory_max and options.memory != "single":
-        raise UsageError("--memory-max is for a single memory", remedy="use --core --memory single with it")
-    if options.keeps and (options.flat or options.core):
-        raise UsageError("--keep asks for what --flat refuses, and a core module cannot have", remedy="leave one out")
-    if options.memory == "single" and (options.dwarf == "split" or options.source_map == "file" or options.origins):
-        raise UsageError(
-            "in a single memory code moves once more, and debugging information does not follow it",
-            remedy="leave out --dwarf split, --source-map file and --origins, or --memory single",
-        )
+    options.check()
     notes: list[str] = []
     debug_options(options).check()
 
@@ -249,7 +171,7 @@ def build_core(graph: LinkedGraph, options: FuseOptions, beside: dict[str, bytes
     if options.memory == "single":
         # Rebase: for engines that have one memory only.
         module = in_one_memory(
-            module, as_users_call(graph, fused.memory_names), memory_limits(options.memory_max), rebasing_tools()
+            module, as_users_call(graph, fused.memory_names), options.memory_limits(), rebasing_tools()
         )
     if options.features:
         # Check: the target has what the module uses.
@@ -275,17 +197,6 @@ def has_module(item: OuterItem) -> bool:
     return isinstance(item, ModuleItem) or (
         isinstance(item, InstanceItem) and any(has_module(inner) for _, inner in item.exports)
     )
-
-
-def memory_limits(given: Sequence[str]) -> dict[str, int]:
-    """NAME=PAGES by name. Raises UsageError."""
-    limits: dict[str, int] = {}
-    for each in given:
-        name, _, pages = each.rpartition("=")
-        if not name or not (pages.isascii() and pages.isdigit()) or int(pages) > 65_536:
-            raise UsageError(f"--memory-max wants NAME=PAGES, not {each!r}")
-        limits[name] = int(pages)
-    return limits
 
 
 def rebasing_tools() -> Tools:
