@@ -667,19 +667,58 @@
 
   ;; Stops at the first code point above U+00FF; returns where it stopped in the source, and the end of what it stored.
   (func $string.latin1_of_utf8 (param $src S) (param $end S) (param $dst D) (result S D)
-    (local $lanes v128) (local $word i64) (local $unit i32) (local $in_run i32)
+    (local $lanes v128) (local $second v128) (local $third v128) (local $fourth v128)
+    (local $word i64) (local $unit i32) (local $in_run i32)
     block $done
       loop $next
-        (@copy_blocks)
-        (if (S.ge_u (S.sub (local.get $end) (local.get $src)) (S.const 8))
+        (if (S.ge_u (@left) (S.const 16))
           (then
-            (local.set $word (i64.load $src align=1 (local.get $src)))
-            (if (i64.eqz (i64.and (local.get $word) (i64.const 0x8080_8080_8080_8080)))
+            (local.set $lanes (v128.load $src align=1 (local.get $src)))
+            (local.set $unit (i8x16.bitmask (local.get $lanes)))
+            (if (i32.eqz (local.get $unit))
               (then
-                (i64.store $dst align=1 (local.get $dst) (local.get $word))
-                (local.set $src (S.add (local.get $src) (S.const 8)))
-                (local.set $dst (D.add (local.get $dst) (D.const 8)))
-                (br $next)))))
+                (if (S.ge_u (@left) (S.const 64))
+                  (then
+                    (local.set $second (v128.load $src offset=16 align=1 (local.get $src)))
+                    (local.set $third (v128.load $src offset=32 align=1 (local.get $src)))
+                    (local.set $fourth (v128.load $src offset=48 align=1 (local.get $src)))
+                    (if
+                      (i32.eqz
+                        (i8x16.bitmask
+                          (v128.or (local.get $second) (v128.or (local.get $third) (local.get $fourth)))))
+                      (then
+                        (v128.store $dst align=1 (local.get $dst) (local.get $lanes))
+                        (v128.store $dst offset=16 align=1 (local.get $dst) (local.get $second))
+                        (v128.store $dst offset=32 align=1 (local.get $dst) (local.get $third))
+                        (v128.store $dst offset=48 align=1 (local.get $dst) (local.get $fourth))
+                        (@advance 64 64)))))
+                (v128.store $dst align=1 (local.get $dst) (local.get $lanes))
+                (@advance 16 16)))
+            ;; Eight bytes are stored as if they were ASCII, then from their first other one on once more. All sixteen
+            ;; are latin1, and what they become takes eight bytes at least: no byte is left behind that has no unit.
+            (if (i32.eqz (v128.any_true (i8x16.gt_u (local.get $lanes) (i8x16.splat (i32.const 0xC3)))))
+              (then
+                (v128.store64_lane $dst align=1 0 (local.get $dst) (local.get $lanes))
+                (local.set $unit (i32.ctz (local.get $unit)))
+                (if (i32.ge_u (local.get $unit) (i32.const 8)) (then (@advance 8 8)))
+                local.get $unit
+                S.from_i32
+                local.get $src
+                S.add
+                local.set $src
+                local.get $unit
+                D.from_i32
+                local.get $dst
+                D.add
+                local.set $dst)))
+          (else
+            (if (S.ge_u (@left) (S.const 8))
+              (then
+                (local.set $word (i64.load $src align=1 (local.get $src)))
+                (if (i64.eqz (i64.and (local.get $word) (i64.const 0x8080_8080_8080_8080)))
+                  (then
+                    (i64.store $dst align=1 (local.get $dst) (local.get $word))
+                    (@advance 8 8)))))))
         (local.set $in_run (i32.const 0))
         loop $unit
           (br_if $done (S.eq (local.get $src) (local.get $end)))

@@ -148,6 +148,15 @@ def test_a_wide_code_point_may_lie_anywhere_among_the_words(source: str, destina
 
 
 @pairs
+def test_nothing_is_stored_behind_the_place_where_latin1_ends(source: str, destination: str) -> None:
+    """Blocks are stored whole before it is known what they become; the bytes of a block that is left are compared."""
+    for plain, accented, wide in product((0, 1, 5, 8, 13), (0, 1, 2, 3, 4, 7, 8, 12), ("€", "🍰")):
+        text = "a" * plain + "ü" * accented + "b" + wide + "c" * 20
+        data, tagged = encode(text, source, M32.utf16_tag)
+        check((M32, M32), source, destination, data, tagged)
+
+
+@pairs
 def test_every_length_of_latin1_text_is_copied_exactly(source: str, destination: str) -> None:
     for length, wide in product(range(41), (False, True)):
         text = "".join(chr(0xA0 + i) for i in range(length))
