@@ -46,6 +46,7 @@ __all__ = [
     "link",
     "merged",
     "rebasing_tools",
+    "returns_zero",
     "scan",
     "utf8_name",
     "validate",
@@ -227,7 +228,7 @@ def merged(graph: LinkedGraph, options: FuseOptions) -> tuple[FusedModule, list[
     from meldpy.resolver import with_written_names
 
     # Analyse: what is live, what throws, what leaves, which calls only go through wit-component's shim.
-    facts = analyse(graph, scan)
+    facts = analyse(graph, scan, returns_zero=returns_zero)
     named = with_written_names(graph)
     # Adapt: code for every crossing, with symbolic references, before anything has an index.
     opaque = declared_opaque(graph, options.opaque_reps)
@@ -283,7 +284,7 @@ def findings(item: FuseInput, component: Component) -> tuple[list[ResourceInfo],
 
     with _blaming_invalid_input([(item, component)], FuseOptions(validate=False)):
         graph = link([(item, component)], FuseOptions())
-        facts = analyse(graph, scan)
+        facts = analyse(graph, scan, returns_zero=returns_zero)
         uses = resource_uses(graph, facts) if graph.resources else ()
     found = facts.asynchrony
     resources = [ResourceInfo(use.name, use.definer, use.users, use.kind.value) for use in uses]
@@ -395,6 +396,13 @@ def scan(module: CoreModule) -> CodeFacts:
     from meldpy.kernel.scan import scan as kernel_scan
 
     return kernel_scan(module.code.bodies, module.code.count, _counts(module), source_offset=module.code.offset)
+
+
+def returns_zero(module: CoreModule, body: memoryview) -> bool:
+    """Whether the function of `module` with this body (its size in front) returns nothing but 0."""
+    from meldpy.kernel.zero import returns_zero as kernel_returns_zero
+
+    return kernel_returns_zero(body, _counts(module))
 
 
 def _counts(module: CoreModule) -> IndexCounts:

@@ -4,9 +4,10 @@ The unit is the component instance: an instance with a blocking site that someth
 tasks. That errs on the safe side.
 
 **Sites.** A synchronous lower of an async function blocks while the callee's task has not returned. It never does if
-the callee is a sync lift that cannot block either and is certain to start at once: no backpressure, and an instance
-lock that is free because nobody who is in the middle of a call there can be waiting below. A lock is held only while
-guest code runs, or by a blocked stack; so where none blocks it is free unless the call came round in a circle.
+the callee is a sync lift, or a callback lift whose function can only say EXIT (`exits`), that cannot block either and
+is certain to start at once: no backpressure, and an instance lock that is free because nobody who is in the middle of a
+call there can be waiting below. A lock is held only while guest code runs, or by a blocked stack; so where none blocks
+it is free unless the call came round in a circle.
 
 **Bases.** A blocked stack begins in a task that was not called synchronously: from the host, by an async lower, or as a
 callback out of an event loop. (A sync-typed task traps where it would block, so it is none.) It continues through
@@ -20,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import final
 
+from meldpy.analysis.exits import Exits
 from meldpy.cabi import Abi, Content, value_types
 from meldpy.model.asynchrony import AsyncClass, Asynchrony, BlockingSite, Deciding, Obstacle, SiteKind
 from meldpy.model.builtins import CancelCopy, Copy, FlagImmediate
@@ -55,15 +57,16 @@ _THREADS = frozenset(
 )
 
 
-def classify(graph: LinkedGraph, live: Live) -> Asynchrony:
-    """The class of `graph`, from what is live."""
-    return _Classifier(graph, live).run()
+def classify(graph: LinkedGraph, live: Live, exits: Exits) -> Asynchrony:
+    """The class of `graph`, from what is live; `exits`: which tasks are over when their first activation ends."""
+    return _Classifier(graph, live, exits).run()
 
 
 @final
 class _Classifier:
-    def __init__(self, graph: LinkedGraph, live: Live) -> None:
+    def __init__(self, graph: LinkedGraph, live: Live, exits: Exits) -> None:
         self.graph = graph
+        self.exits = exits
         self.abi = Abi()
         self.exported = [lift for export in graph.exports for lift in lifts_of(export.item)]
         self.lifts = [lift for lift in graph.lifts if lift.id in live.lifts or lift.id in self.exported]
@@ -165,7 +168,8 @@ class _Classifier:
                 callee = self.graph.lifts[lift]
                 instance = callee.instance
                 starts = instance not in gated and not self.calls.reaches(instance, lower.instance)
-                return callee.options.async_ or not starts or bool(blocking & self.calls.from_(instance))
+                waits = callee.options.async_ and not self.exits.at_once(callee)
+                return waits or not starts or bool(blocking & self.calls.from_(instance))
 
     # --- bases ------------------------------------------------------------------------------------------------
     def _base(

@@ -4,9 +4,9 @@ While an async export of the host's call is going on there is somebody to do it.
 host runs and a sync-typed export return to a host that waits for nothing; work that they leave is orphaned. Likewise a
 call that leaves nothing needs nobody to come back for it.
 
-Work is made by calling what becomes a task, by reads and writes, cancels and drops that settle the other side, and by
-joining a set that somebody waits for. Making sets and ends, and returning, leave nothing: whoever waits for a result is
-in the middle of a call that is looked at by itself.
+Work is made by calling what becomes a task that may wait, by reads and writes, cancels and drops that settle the other
+side, and by joining a set that somebody waits for. Making sets and ends, and returning, leave nothing: whoever waits
+for a result is in the middle of a call that is looked at by itself.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Iterator
 
 from meldpy.analysis.blocking import lifts_of
 from meldpy.analysis.effects import CallGraph, Node, backwards
+from meldpy.analysis.exits import Exits
 from meldpy.cabi import Shapes, value_types
 from meldpy.cabi.contents import Contents
 from meldpy.model.asynchrony import AsyncClass, Asynchrony, Deciding, Obstacle
@@ -52,8 +53,8 @@ _SETTLING = frozenset(
 )
 
 
-def with_work(graph: LinkedGraph, live: Live, calls: CallGraph, found: Asynchrony) -> Asynchrony:
-    """`found` with the lifts that leave work, and what is orphaned."""
+def with_work(graph: LinkedGraph, live: Live, calls: CallGraph, exits: Exits, found: Asynchrony) -> Asynchrony:
+    """`found` with the lifts that leave work, and what is orphaned. `exits`: the tasks that never wait."""
     if found.class_ is AsyncClass.SYNC:
         return found
     callers = {node: list(those) for node, those in calls.callers.items()}
@@ -65,19 +66,22 @@ def with_work(graph: LinkedGraph, live: Live, calls: CallGraph, found: Asynchron
             dtor = graph.resources[builtin.resource].dtor
             if dtor is not None:
                 callers.setdefault(dtor, []).append(BuiltinFunc(builtin.id))
-    working = backwards(callers, _makers(graph, live))
+    working = backwards(callers, _makers(graph, live, exits))
     lifts = frozenset(lift.id for lift in graph.lifts if lift.options.async_ or lift.core_func in working)
     # Only tasks that wait in an event loop can be made ready, and only by what comes after they began to.
-    waiting = any(lift.options.async_ and lift.id in live.lifts for lift in graph.lifts)
-    return replace(found, working=lifts, orphans=tuple(_orphans(graph, working)) if waiting else ())
+    loops = [lift for lift in graph.lifts if lift.options.async_ and lift.id in live.lifts]
+    orphans = tuple(_orphans(graph, working)) if loops else ()
+    if orphans and all(map(exits.at_once, loops)):
+        orphans = ()
+    return replace(found, working=lifts, orphans=orphans)
 
 
-def _makers(graph: LinkedGraph, live: Live) -> Iterator[Node]:
+def _makers(graph: LinkedGraph, live: Live, exits: Exits) -> Iterator[Node]:
     for lower in graph.lowers:
         match lower.callee:
             case _ if lower.id not in live.lowers:
                 pass
-            case LiftFunc(lift) if graph.lifts[lift].options.async_:
+            case LiftFunc(lift) if graph.lifts[lift].options.async_ and not exits.at_once(graph.lifts[lift]):
                 yield LowerFunc(lower.id)
             case ImportFunc() if lower.options.async_:
                 yield LowerFunc(lower.id)

@@ -38,10 +38,12 @@ _PAGE: Final = 0x10000
 _SOURCES: Final = ("common.wat", "reindex_immediates.wat", "reindex.wat", "scan_immediates.wat", "scan.wat")
 _TRACING_SOURCES: Final = ("common.wat", "reindex_immediates.wat", "reindex.wat", "positions.wat")
 _REBASING_SOURCES: Final = ("common.wat", "scan_immediates.wat", "rebase.wat", "scan.wat")
-_REBASING_MARK: Final = ";;! "
-"""The same for lines of scan.wat in the kernel that rebases memories."""
+_ZERO_SOURCES: Final = ("common.wat", "scan_immediates.wat", "zero.wat", "scan.wat")
 _TRACING_MARK: Final = ";;@ "
 """In front of lines that are code in the tracing kernel only, so that nobody pays who does not trace."""
+_SEEING_MARK: Final = ";;! "
+"""The same for lines of scan.wat in the kernels that look at each instruction: one rebases memories, one looks for
+functions that return 0."""
 
 LOCK: Final = Lock()
 """Held while a run uses the memory, so that threads may fuse side by side."""
@@ -160,10 +162,16 @@ def tracing_kernel() -> Kernel:
 @cache
 def rebasing_kernel() -> Kernel:
     """The kernel that moves all memories into one; it cannot reindex."""
-    loaded = _with_tables(load(text_of(_REBASING_SOURCES).replace(_REBASING_MARK, "")))
+    loaded = _with_tables(load(text_of(_REBASING_SOURCES).replace(_SEEING_MARK, "")))
     table = accesses()
     loaded.view[ACCESSES : ACCESSES + len(table)] = table
     return loaded
+
+
+@cache
+def zero_kernel() -> Kernel:
+    """The kernel that finds out which functions return nothing but 0; it cannot reindex."""
+    return _with_tables(load(text_of(_ZERO_SOURCES).replace(_SEEING_MARK, "")))
 
 
 def text_of(sources: Sequence[str]) -> str:

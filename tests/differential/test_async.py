@@ -190,6 +190,32 @@ def test_a_sync_typed_export_cannot_block() -> None:
         fuse([bytes(wat2wasm(text))], FuseOptions(flat=True))
 
 
+SYNC_TYPED_BELOW = """
+(component
+  (import "run" (func $run (result u32)))
+  (core func $run (canon lower (func $run)))
+  (core module $M (import "" "run" (func $run (result i32))) (func (export "run") (result i32) (call $run)))
+  (core instance $m (instantiate $M (with "" (instance (export "run" (func $run))))))
+  (func (export "run") async (result u32) (canon lift (core func $m "run"))))
+"""
+"""Calls what is sync-typed from an async task, since the engine gives up on such calls of its host."""
+
+
+@pytest.mark.parametrize(("body", "async_"), [(SYNC, False), (AT_ONCE, True)])
+def test_a_sync_typed_export_may_call_what_exits_at_once(body: str, async_: bool) -> None:
+    """The callee's function can only say EXIT, so no work is left behind and nobody blocks."""
+    inner = bytes(wat2wasm(calling("now", body, async_=async_, export="")))
+    fused = fuse([inner], FuseOptions(flat=True)).bytes
+    assert_fused_shape(fused)
+    above = bytes(wat2wasm(SYNC_TYPED_BELOW))
+    for form in (inner, fused):
+        binary = compose(
+            {"inner": form, "above": above}, [Wire("above", "run", "inner", "run")], [Export("above", "run")]
+        )
+        [step] = [step for step in observe(binary, [RUN], host=HOST).steps if step.label != "(instantiate)"]
+        assert (step.outcome, step.host_calls) == (Returned(21), [("log", [0])])
+
+
 # --- several calls of the host at once --------------------------------------------------------------------------------
 WAITERS = """
 (component

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from meldpy.analysis import analyse
 from meldpy.model.asynchrony import AsyncClass, Asynchrony, Obstacle, SiteKind
-from meldpy.pipeline import scan
+from meldpy.pipeline import returns_zero, scan
 from tests.unit.resolver.build import graph_of
 
 MEMORY = '(core module $Mem (memory (export "m") 1)) (core instance $mem (instantiate $Mem))'
@@ -13,6 +13,11 @@ MEMORY = '(core module $Mem (memory (export "m") 1)) (core instance $mem (instan
 def classify(wat: str) -> Asynchrony:
     graph = graph_of(wat)
     return analyse(graph, scan).asynchrony
+
+
+def classify_with_exits(wat: str) -> Asynchrony:
+    """The same where it is known which functions can answer EXIT only."""
+    return analyse(graph_of(wat), scan, returns_zero=returns_zero).asynchrony
 
 
 def instance(name: str, builtins: str, lifts: str, imports: str = "", args: str = "") -> str:
@@ -180,6 +185,41 @@ def test_explicit_threads_are_of_no_class_that_can_be_fused() -> None:
     found = analyse(graph, scan).asynchrony
     assert found.class_ is AsyncClass.F2
     assert obstacles(found) == {Obstacle.THREADS}
+
+
+def callback_lift(func: str) -> str:
+    return f'(func (export "f") async (canon lift (core func $code "{func}") async (callback (core func $code "cb"))))'
+
+
+def sync_pair(callee: str) -> Asynchrony:
+    return classify_with_exits(f"(component {callee} {caller(SYNC_LOWER)} {EXPORT_B})")
+
+
+def test_a_task_that_can_only_exit_blocks_no_synchronous_lower() -> None:
+    found = sync_pair(instance("A", "", callback_lift("g")))
+    assert found.class_ is AsyncClass.F0
+    assert not found.sites
+    # the same call, where nothing is known of what the function answers, and where it says something else
+    assert kinds(pair(instance("A", "", callback_lift("g")), caller(SYNC_LOWER))) == [SiteKind.SYNC_LOWER]
+    loops = instance("A", "", callback_lift("g")).replace("i32.const 0)", "i32.const 1)")
+    assert kinds(sync_pair(loops)) == [SiteKind.SYNC_LOWER]
+
+
+def test_a_task_that_exits_blocks_where_it_waits_on_its_stack_or_cannot_start() -> None:
+    waits = sync_pair(instance("A", WAIT, callback_lift("g")))
+    assert SiteKind.SYNC_LOWER in kinds(waits)
+    gated = sync_pair(instance("A", "inc||(canon backpressure.inc)", callback_lift("g")))
+    assert kinds(gated) == [SiteKind.SYNC_LOWER]
+
+
+def test_a_call_of_a_task_that_can_only_exit_leaves_nothing_to_do() -> None:
+    def called(lift: str, prove: bool) -> Asynchrony:
+        callee = instance("A", "", lift)
+        calls = instance("B", ASYNC_LOWER, SYNC_TYPED, IMPORT, '(with "f" (func $a "f"))')
+        return (classify_with_exits if prove else classify)(f"(component {callee} {calls} {EXPORT_B})")
+
+    assert not called(callback_lift("g"), True).orphans
+    assert called(callback_lift("g"), False).orphans
 
 
 CANCEL = "cancel|(param i32) (result i32)|(canon subtask.cancel)"
