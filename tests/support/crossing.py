@@ -19,6 +19,7 @@ import wasmtime
 
 from meldpy.adapter import adapt
 from meldpy.analysis.blocking import classify
+from meldpy.analysis.exits import Exits
 from meldpy.binary.decode import decode_module
 from meldpy.errors import Location
 from meldpy.model.canon import StringEncoding
@@ -84,7 +85,7 @@ def facts(
         frozenset(lower.id for lower in graph.lowers),
         frozenset(builtin.id for builtin in graph.builtins),
     )  # fmt: skip
-    return Facts({}, {}, live, may_throw, may_leave, classify(graph, live))
+    return Facts({}, {}, live, may_throw, may_leave, classify(graph, live, Exits([], {}, {}, None)))
 
 
 def memory_module(limits: Limits) -> CoreModule:
