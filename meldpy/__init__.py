@@ -1,7 +1,8 @@
 """meldpy fuses and links WebAssembly components into one component with one core module.
 
-The Python API in its first form: `fuse(inputs, options)` gives a `FuseResult` with the output's bytes and a report;
-every failure is a `MeldError`. `pipeline` narrates how it works. Importing this package loads nothing heavy.
+The Python API: `fuse(inputs, options)` gives a `FuseResult` with the output's bytes and a report, `inspect(file)` says
+what is inside a file; every failure is a `MeldError`. `pipeline` narrates how it works. Importing this package loads
+nothing heavy.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     )
     from meldpy.model.linked import NearMiss, NearMissKind, OpenImport
     from meldpy.pipeline import FuseInput, FuseOptions, FuseReport, FuseResult, fuse
+    from meldpy.report.inspection import Inspection, Node, inspect
 
 __version__ = "0.1.0"
 
@@ -36,6 +38,7 @@ __all__ = [
     "FuseOptions",
     "FuseReport",
     "FuseResult",
+    "Inspection",
     "InternalError",
     "LimitError",
     "LinkError",
@@ -43,30 +46,28 @@ __all__ = [
     "MeldError",
     "NearMiss",
     "NearMissKind",
+    "Node",
     "OpenImport",
     "UnsupportedError",
     "UsageError",
     "ValidationError",
     "__version__",
     "fuse",
+    "inspect",
 ]
 
-_LINKED = ("NearMiss", "NearMissKind", "OpenImport")
-_PIPELINE = ("FuseInput", "FuseOptions", "FuseReport", "FuseResult", "fuse")
+_PLACES = {
+    **dict.fromkeys(("FuseInput", "FuseOptions", "FuseReport", "FuseResult", "fuse"), "meldpy.pipeline"),
+    **dict.fromkeys(("NearMiss", "NearMissKind", "OpenImport"), "meldpy.model.linked"),
+    **dict.fromkeys(("Inspection", "Node", "inspect"), "meldpy.report.inspection"),
+}
+"""Where each name is; all others are errors."""
 
 
 def __getattr__(name: str) -> object:
     """Load what is asked for on first use: `meld --version` must not pay for it."""
-    if name in _PIPELINE:
-        from meldpy import pipeline
-
-        return getattr(pipeline, name)
-    if name in _LINKED:
-        from meldpy.model import linked
-
-        return getattr(linked, name)
     if name in __all__:
-        from meldpy import errors
+        from importlib import import_module
 
-        return getattr(errors, name)
+        return getattr(import_module(_PLACES.get(name, "meldpy.errors")), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -30,21 +30,21 @@ if TYPE_CHECKING:
     from meldpy.debugging import DebugOptions
 
 __all__ = [
-    "AsyncInfo",
     "FuseInput",
     "FuseOptions",
     "FuseReport",
     "FuseResult",
     "KeptInstance",
-    "ResourceInfo",
+    "blaming_invalid_input",
     "build",
     "build_core",
+    "counts",
     "decode",
     "encode",
-    "findings",
     "fuse",
     "link",
     "merged",
+    "named_input",
     "rebasing_tools",
     "returns_zero",
     "scan",
@@ -60,7 +60,7 @@ def fuse(inputs: Sequence[FuseInput | str | Path | bytes], options: FuseOptions 
     `meldpy.errors` for the kinds. The same inputs and options give the same bytes.
     """
     options = FuseOptions() if options is None else options
-    named = [_named(i, item) for i, item in enumerate(inputs)]
+    named = [named_input(i, item) for i, item in enumerate(inputs)]
     if not named:
         raise UsageError("there is nothing to fuse", remedy="give at least one component")
     options.check()
@@ -73,7 +73,7 @@ def fuse(inputs: Sequence[FuseInput | str | Path | bytes], options: FuseOptions 
     if options.validate:
         notes += _validate_all(components, options)
     # From here on everything about the output follows from what was decoded.
-    with _blaming_invalid_input(components, options):
+    with blaming_invalid_input(components, options):
         return _fuse_decoded(components, options, notes)
 
 
@@ -176,7 +176,7 @@ def build_core(graph: LinkedGraph, options: FuseOptions, beside: dict[str, bytes
         )
     if options.features:
         # Check: the target has what the module uses.
-        seen = opcodes_seen(module.code.bodies, module.code.count, _counts(module))
+        seen = opcodes_seen(module.code.bodies, module.code.count, counts(module))
         check_features(module, seen, allowed)
     if options.memory == "single":
         return module, notes, 0
@@ -208,9 +208,9 @@ def rebasing_tools() -> Tools:
     from meldpy.kernel.reindex import reindex
 
     return Tools(
-        survey=lambda module: survey(module.code.bodies, module.code.count, _counts(module)),
+        survey=lambda module: survey(module.code.bodies, module.code.count, counts(module)),
         rebase=lambda module, params, regions: rebase(
-            module.code.bodies, module.code.count, _counts(module), params, regions
+            module.code.bodies, module.code.count, counts(module), params, regions
         ),
         reindex=lambda module, maps: reindex(module.code.bodies, module.code.count, maps).bodies,
         assemble=lambda text: decode_module(assemble(text.encode(), "helpers of a single memory"), "helpers"),
@@ -254,49 +254,9 @@ def encode(output: Component | CoreModule) -> bytes:
     return encode_component(output) if isinstance(output, Component) else encode_module(output)
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class ResourceInfo:
-    """One resource type, for people. definer: None if it is imported; table: direct, table, opaque or outer."""
-
-    name: str
-    definer: str | None
-    users: tuple[str, ...]
-    table: str
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class AsyncInfo:
-    """How far the tasks of one input can block, for people. class_: sync, F0, F1 or F2; deciding: what decides that,
-    each with its instance and place; sites: where tasks can block."""
-
-    class_: str
-    deciding: tuple[str, ...]
-    sites: tuple[str, ...]
-
-
-def findings(item: FuseInput, component: Component) -> tuple[list[ResourceInfo], AsyncInfo]:
-    """The resource types of one input, and where handles of them would be if it were fused by itself; and how far its
-    tasks can block."""
-    from meldpy.adapter import resource_uses
-    from meldpy.analysis import analyse
-
-    with _blaming_invalid_input([(item, component)], FuseOptions(validate=False)):
-        graph = link([(item, component)], FuseOptions())
-        facts = analyse(graph, scan, returns_zero=returns_zero)
-        uses = resource_uses(graph, facts) if graph.resources else ()
-    found = facts.asynchrony
-    resources = [ResourceInfo(use.name, use.definer, use.users, use.kind.value) for use in uses]
-    sites = [f"{s.kind.value} in {graph.instances[s.instance].label} at {s.location}" for s in found.sites]
-    deciding = [f"{d.obstacle.value}: {graph.instances[d.instance].label} at {d.location}" for d in found.deciding]
-    if found.base is not None:
-        deciding.append(f"blocked stacks begin in {graph.instances[found.base].label}")
-    return resources, AsyncInfo(found.class_.value, tuple(deciding), tuple(sites))
-
-
 # --- inputs ------------------------------------------------------------------------------------------------------
-def _named(position: int, item: FuseInput | str | Path | bytes) -> FuseInput:
+def named_input(position: int, item: FuseInput | str | Path | bytes) -> FuseInput:
+    """What a caller gave as input number `position`, read and named."""
     match item:
         case FuseInput():
             return item
@@ -352,7 +312,7 @@ def link(components: Sequence[tuple[FuseInput, Component]], options: FuseOptions
 
 # --- validation ----------------------------------------------------------------------------------------------------
 @contextmanager
-def _blaming_invalid_input(components: Sequence[tuple[FuseInput, Component]], options: FuseOptions) -> Iterator[None]:
+def blaming_invalid_input(components: Sequence[tuple[FuseInput, Component]], options: FuseOptions) -> Iterator[None]:
     """If building fails in an unforeseen way on inputs that were not validated: find out whether it is their fault.
 
     Raises the ValidationError of an invalid input in place of the failure; a failure on valid inputs stays.
@@ -395,17 +355,17 @@ def scan(module: CoreModule) -> CodeFacts:
     """What the bodies of `module` refer to."""
     from meldpy.kernel.scan import scan as kernel_scan
 
-    return kernel_scan(module.code.bodies, module.code.count, _counts(module), source_offset=module.code.offset)
+    return kernel_scan(module.code.bodies, module.code.count, counts(module), source_offset=module.code.offset)
 
 
 def returns_zero(module: CoreModule, body: memoryview) -> bool:
     """Whether the function of `module` with this body (its size in front) returns nothing but 0."""
     from meldpy.kernel.zero import returns_zero as kernel_returns_zero
 
-    return kernel_returns_zero(body, _counts(module))
+    return kernel_returns_zero(body, counts(module))
 
 
-def _counts(module: CoreModule) -> IndexCounts:
+def counts(module: CoreModule) -> IndexCounts:
     """The sizes of a module's index spaces, imports included."""
     imported = Counter(type(import_.type) for import_ in module.imports)
     return IndexCounts(

@@ -61,13 +61,14 @@ class Resource:
 @final
 @dataclass(frozen=True, slots=True)
 class Surface:
-    """imports, exports: functions, in order of the world. resources: by id."""
+    """imports, exports: functions, in order of the world. resources: by id. world: all of it, as a type."""
 
     module: CoreModule
     encoding: StringEncoding
     imports: tuple[Function, ...]
     exports: tuple[Function, ...]
     resources: Mapping[ResourceId, Resource]
+    world: ComponentType
 
 
 def read_surface(data: bytes, source: str = "core module") -> Surface:
@@ -95,6 +96,7 @@ def read_surface(data: bytes, source: str = "core module") -> Surface:
         tuple(_functions(world.imports, imported=True)),
         tuple(_functions(world.exports, imported=False)),
         resources,
+        world,
     )
 
 

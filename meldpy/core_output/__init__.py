@@ -11,8 +11,8 @@ functions that go with it, the kernel rewrites the bodies.
 
 from __future__ import annotations
 
-from meldpy.core_output.features import check_features, parse_features
+from meldpy.core_output.features import check_features, parse_features, used_features
 from meldpy.core_output.present import present
 from meldpy.core_output.single import Tools, in_one_memory
 
-__all__ = ["Tools", "check_features", "in_one_memory", "parse_features", "present"]
+__all__ = ["Tools", "check_features", "in_one_memory", "parse_features", "present", "used_features"]

@@ -74,6 +74,12 @@ def parse_features(text: str) -> frozenset[str]:
     return allowed
 
 
+def used_features(module: CoreModule, seen: Sequence[Seen]) -> list[str]:
+    """What `module` needs beyond WebAssembly 1.0, sorted. `seen`: its instructions."""
+    instructions = (instruction_feature(each.prefix, each.opcode) for each in seen)
+    return sorted({feature for feature, _ in _structure(module)} | {each for each in instructions if each is not None})
+
+
 def check_features(module: CoreModule, seen: Sequence[Seen], allowed: frozenset[str]) -> None:
     """Raise UnsupportedError for the first thing in `module` that is not allowed. `seen`: its instructions."""
     for feature, what in _structure(module):

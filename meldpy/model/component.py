@@ -425,5 +425,8 @@ Section: TypeAlias = (
 @final
 @dataclass(frozen=True, slots=True)
 class Component:
+    """`size` and `offset` locate the component's bytes in its file; 0 in components that we build."""
+
     sections: tuple[Section, ...]
     offset: int = field(default=0, compare=False)
+    size: int = field(default=0, compare=False)

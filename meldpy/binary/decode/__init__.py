@@ -8,12 +8,21 @@ from __future__ import annotations
 
 from meldpy.binary.decode.component import component
 from meldpy.binary.decode.core import core_module
+from meldpy.binary.decode.names import producers_section
 from meldpy.binary.reader import Reader
-from meldpy.binary.sections import COMPONENT_LAYER, COMPONENT_VERSION, MAGIC, MODULE_VERSION, PREAMBLE_SIZE
+from meldpy.binary.sections import (
+    COMPONENT_LAYER,
+    COMPONENT_VERSION,
+    MAGIC,
+    MODULE_VERSION,
+    PREAMBLE_SIZE,
+    PRODUCERS_SECTION,
+)
+from meldpy.errors import DecodeError
 from meldpy.model.component import Component
-from meldpy.model.core import CoreModule
+from meldpy.model.core import CoreModule, ProducersSection, RawCustom
 
-__all__ = ["decode_component", "decode_module", "is_component", "is_module"]
+__all__ = ["decode_component", "decode_module", "is_component", "is_module", "read_producers"]
 
 
 def is_component(data: bytes | memoryview) -> bool:
@@ -55,3 +64,13 @@ def decode_module(data: bytes | memoryview, source: str, offset: int = 0) -> Cor
     if is_component(r.view):
         raise r.error("this is a component, not a core module")
     return core_module(r)
+
+
+def read_producers(section: RawCustom) -> ProducersSection | None:
+    """What a component's own producers section says; None for any other section, and for one that is malformed."""
+    if section.name != PRODUCERS_SECTION:
+        return None
+    try:
+        return producers_section(_reader(section.data, section.name, 0))
+    except DecodeError:
+        return None

@@ -223,4 +223,4 @@ def component(r: Reader) -> Component:
         if totals[what] > limit:
             raise r.error(f"{totals[what]} {what} in one component, more than {limit}", at)
         sections.append(section)
-    return Component(tuple(sections), offset)
+    return Component(tuple(sections), offset, r.offset - offset)
