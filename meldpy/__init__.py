@@ -1,8 +1,8 @@
 """meldpy fuses and links WebAssembly components into one component with one core module.
 
 The Python API: `fuse(inputs, options)` gives a `FuseResult` with the output's bytes and a report, `inspect(file)` says
-what is inside a file; every failure is a `MeldError`. `pipeline` narrates how it works. Importing this package loads
-nothing heavy.
+what is inside a file, `compare(original, fused, scenario)` runs two components and lists where they differ; every
+failure is a `MeldError`. `pipeline` narrates how it works. Importing this package loads nothing heavy.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from meldpy.comparison import Comparison, Scenario, compare
     from meldpy.errors import (
         DecodeError,
         EngineError,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Comparison",
     "DecodeError",
     "EngineError",
     "FileError",
@@ -48,15 +50,18 @@ __all__ = [
     "NearMissKind",
     "Node",
     "OpenImport",
+    "Scenario",
     "UnsupportedError",
     "UsageError",
     "ValidationError",
     "__version__",
+    "compare",
     "fuse",
     "inspect",
 ]
 
 _PLACES = {
+    **dict.fromkeys(("Comparison", "Scenario", "compare"), "meldpy.comparison"),
     **dict.fromkeys(("FuseInput", "FuseOptions", "FuseReport", "FuseResult", "fuse"), "meldpy.pipeline"),
     **dict.fromkeys(("NearMiss", "NearMissKind", "OpenImport"), "meldpy.model.linked"),
     **dict.fromkeys(("Inspection", "Node", "inspect"), "meldpy.report.inspection"),

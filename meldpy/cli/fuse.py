@@ -23,6 +23,11 @@ _CAP = click.IntRange(min=1)
 @click.option("-o", "--output", metavar="FILE", help="Where to write; stdout without it, or with `-`.")
 @click.option("-t", "--wat", is_flag=True, help="Write the text format (needs wasm-tools).")
 @click.option("--check", is_flag=True, help="Write nothing; fail unless FILE is what the inputs give.")
+@click.option(
+    "--self-check",
+    metavar="SCENARIO",
+    help="Before writing, run the output beside the inputs unfused; fail if they differ (see meld run --compare).",
+)
 @click.option("--validate/--no-validate", default=True, show_default=True, help="Check inputs and output.")
 @click.option("--strict", is_flag=True, help="Refuse imports left open, except wasi:*, --allow-import and --open.")
 @click.option("--allow-import", multiple=True, metavar="PATTERN", help="With --strict: imports that may stay open.")
@@ -115,6 +120,7 @@ def fuse(
     output: str | None,
     wat: bool,
     check: bool,
+    self_check: str | None,
     validate: bool,
     strict: bool,
     allow_import: tuple[str, ...],
@@ -197,6 +203,10 @@ def fuse(
     for note in (*result.report.notes, *kept_notes(result.report)):
         settings.note(note)
     advise(settings, result.report, roots)
+    if self_check is not None:
+        from meldpy.cli.compare import self_check as check_behaviour
+
+        check_behaviour(settings, read, options, result.bytes, Path(self_check))
     if check:
         _compare(Path(output or ""), data)
         for name, content in result.beside.items():

@@ -4,31 +4,57 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
+from typing import final
 
 import click
 
 from meldpy.cli import terminal
 from meldpy.cli.io import read_input, refuse_closed_stdout
-from meldpy.cli.settings import verbosity
+from meldpy.cli.settings import Settings, verbosity
 from meldpy.debugging import symbolizer
 from meldpy.errors import UsageError, escape
 from meldpy.model.linked import FuncItem, InstanceItem, OuterItem
 from meldpy.pipeline import FuseInput, FuseOptions, decode, link
+from meldpy.records import dataclass
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("file", metavar="FILE")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[ARGUMENT...]")
-@click.option("--invoke", "call", metavar="CALL", help="""Call this export with WAVE arguments: 'f(1, "x")'.""")
+@click.option(
+    "--invoke", "calls", multiple=True, metavar="CALL", help="""Call this export with WAVE arguments: 'f(1, "x")'."""
+)
 @click.option("--dir", "directories", multiple=True, metavar="HOST[::GUEST]", help="Let the guest see a directory.")
 @click.option("--env", "variables", multiple=True, metavar="NAME[=VALUE]", help="Set (or pass on) a variable.")
+@click.option(
+    "--compare",
+    "original",
+    metavar="ORIGINAL",
+    help="Run ORIGINAL and FILE, and show where they differ: by each --invoke, a --scenario, or as a command.",
+)
+@click.option("--scenario", metavar="FILE", help="With --compare: calls and host functions, as in fixture.toml.")
+@click.option("--stub", is_flag=True, help="With --compare: imports that nothing provides return the smallest value.")
+@click.option("--repeat", default=1, type=click.IntRange(min=1), help="With --compare: so often, for steadier times.")
+@click.option("--fuzz", "seconds", type=click.FloatRange(0), metavar="SECONDS", help="With --compare: random calls.")
+@click.option("--seed", default=0, show_default=True, help="With --fuzz: other random calls.")
+@click.option("--json", "as_json", is_flag=True, help="With --compare: what was found, as JSON.")
 @verbosity
+@click.pass_obj
 def run(
+    settings: Settings,
     file: str,
     arguments: tuple[str, ...],
-    call: str | None,
+    calls: tuple[str, ...],
     directories: tuple[str, ...],
     variables: tuple[str, ...],
+    original: str | None,
+    scenario: str | None,
+    stub: bool,
+    repeat: int,
+    seconds: float | None,
+    seed: int,
+    as_json: bool,
 ) -> int:
     """Run a component with WASI 0.2 and wasi:http: a command, or with --invoke one exported function.
 
@@ -36,16 +62,33 @@ def run(
     where that is unique.
     What follows `--`, and options that meld does not know, go to the guest. The exit code is the guest's; 134 says
     that it trapped.
+
+    With --compare two components are run, and the exit code is 0 if they do the same, else 1.
     """
+    if original is not None:
+        refuse_closed_stdout()
+        if directories:
+            raise UsageError(
+                "what one side writes to a directory, the other would find there", remedy="leave out --dir"
+            )
+        given = Comparing(calls, scenario, arguments, variables, stub, repeat, seconds, seed, as_json)
+        return run_comparison(settings, original, file, given)
+    if scenario is not None or stub or repeat != 1 or seconds is not None or as_json:
+        raise UsageError(
+            "--scenario, --stub, --repeat, --fuzz and --json go with --compare", remedy="give --compare ORIGINAL"
+        )
     from meldpy.engine.run import Environment, invoke, run_command
 
+    if len(calls) > 1:
+        raise UsageError("one function is called at a time", remedy="give --invoke once")
+    call = calls[0] if calls else None
     if call is not None:
         refuse_closed_stdout()
     item = read_input(file)
     exports = list(_functions(item))
     environment = Environment(
         (item.source, *arguments),
-        dict(pair for given in variables for pair in _variable(given)),
+        given_variables(variables),
         tuple(_directory(given) for given in directories),
     )
     data = _binary(item)
@@ -60,6 +103,56 @@ def run(
             "the guest trapped\n" + "\n".join(escape(line) for line in _told(outcome.trap, data, item.source))
         )
     return outcome.exit_code
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Comparing:
+    """How two components are compared: the options of that name."""
+
+    calls: tuple[str, ...]
+    scenario: str | None
+    arguments: tuple[str, ...]
+    variables: tuple[str, ...]
+    stub: bool
+    repeat: int
+    seconds: float | None
+    seed: int
+    as_json: bool
+
+
+def run_comparison(settings: Settings, original: str, file: str, given: Comparing) -> int:
+    """Run both, and print what differs."""
+    from meldpy.cli.compare import compared, fuzzed, side
+    from meldpy.comparison import command, invocations, load
+
+    if given.calls and given.scenario is not None:
+        raise UsageError("the calls come from --invoke or from a scenario", remedy="leave one out")
+    left, left_data = side(original)
+    _, right_data = side(file)
+    played = load(Path(given.scenario)) if given.scenario is not None else None
+    if given.seconds is not None:
+        if given.calls:
+            raise UsageError("--fuzz makes up the calls", remedy="leave out --invoke")
+        around = played if played is not None or not given.stub else invocations(())
+        around = around.with_stubs() if around is not None and given.stub else around
+        sides = (original, left_data), (file, right_data)
+        return fuzzed(settings, *sides, around, given.seconds, given.seed, as_json=given.as_json)
+    exports = list(_functions(left))
+    if played is None and given.calls:
+        played = invocations([_full_call(exports, call) for call in given.calls])
+    elif played is None:
+        variables = given_variables(given.variables)
+        played = command(f"{_command(exports)}#run", given.arguments, variables)
+    if given.stub:
+        played = played.with_stubs()
+    return compared(left_data, right_data, played, given.repeat, as_json=given.as_json)
+
+
+def _full_call(exports: list[tuple[str, ...]], call: str) -> str:
+    """The call with the full name of its function, `interface#function`."""
+    name, paren, rest = call.partition("(")
+    return f"{'#'.join(_find(exports, name.strip()))}{paren}{rest}"
 
 
 def _told(trap: str, data: bytes, source: str) -> list[str]:
@@ -116,6 +209,11 @@ def _find(exports: list[tuple[str, ...]], name: str) -> tuple[str, ...]:
     if found:
         raise UsageError(f"{name!r} is ambiguous: {listed}", remedy="give the full name")
     raise UsageError(f"the component exports no function {name!r}", remedy=f"it exports {listed}")
+
+
+def given_variables(variables: tuple[str, ...]) -> dict[str, str]:
+    """What `--env` says, by name."""
+    return dict(pair for given in variables for pair in _variable(given))
 
 
 def _variable(given: str) -> Iterator[tuple[str, str]]:

@@ -12,18 +12,18 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import perf_counter
 from typing import Protocol, TypeAlias, final
 
-from wasmtime import Config, Engine, ExitTrap, Store, StoreContext, WasmtimeError
+from wasmtime import Engine, ExitTrap, Store, StoreContext, WasmtimeError
 from wasmtime import component as wc
 from wasmtime.component import _types as wasmtime_types
 
 from meldpy.engine import calls
 from meldpy.engine.calls import StillRunning
 from meldpy.engine.capture import WasiInput, WasiOutput, set_wasi
-from meldpy.engine.config import full_engine
+from meldpy.engine.prepare import Prepared, prepare
 from meldpy.engine.traps import trap_kind
-from meldpy.engine.words import causes_of
 from meldpy.engine.worldtext import is_async, world
 from meldpy.errors import EngineError, UsageError
 from meldpy.records import dataclass, field
@@ -91,7 +91,12 @@ class Guest:
         result = calls.call(target, self._store, given)
         return None if ty.result is None else self._codec.from_host(ty.result, result)
 
+    def type(self, func: str) -> wc.FuncType:
+        """The type of an exported function, with the resource types of this instance."""
+        return self._find(func).type(self._store)
+
     def _find(self, func: str) -> wc.Func:
+        """The exported function. Raises UsageError."""
         interface, _, name = func.rpartition("#")
         parent = self._instance.get_export_index(self._store, interface) if interface else None
         index = self._instance.get_export_index(self._store, name, parent) if parent or not interface else None
@@ -137,13 +142,14 @@ Outcome: TypeAlias = "Returned | Trap | Exit"
 @final
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one call, or the instantiation, did."""
+    """What one call, or the instantiation, did. seconds: how long it took, which is no part of what it did."""
 
     label: str
     outcome: Outcome
     host_calls: list[tuple[str, list[object]]]
     stdout: bytes
     stderr: bytes
+    seconds: float = field(default=0.0, compare=False)
 
 
 @final
@@ -179,32 +185,23 @@ def observe(
     Without an `engine` it is one with the defaults or, if that does not take the component, one with all features.
     Raises EngineError if the component does not compile, or imports what neither WASI nor `host` has.
     """
-    engine, component = _compile(binary, engine)
-    with TemporaryDirectory(prefix="guest-") as directory, tagged_variants():
-        run = _Run(engine, component, codec, {} if host is None else host, Path(directory))
-        return Observed(list(_steps(run, calls)), world(engine, component))
+    return play(prepare(binary, engine), calls, codec, host=host)
 
 
-def _compile(binary: bytes, engine: Engine | None) -> tuple[Engine, wc.Component]:
-    if engine is None:
-        try:
-            return (plain := Engine(_quick())), wc.Component(plain, binary)
-        except WasmtimeError:
-            engine = full_engine().engine
-    try:
-        return engine, wc.Component(engine, binary)
-    except WasmtimeError as error:
-        raise EngineError("the component cannot be compiled", causes=causes_of(error)) from error
+def play(prepared: Prepared, calls: Sequence[Call], codec: Codec, *, host: Host | None = None) -> Observed:
+    """The same for a component that is compiled already."""
+    with session(prepared, codec, host) as run:
+        return Observed(list(_steps(run, calls)), world(prepared.engine, prepared.component))
 
 
-def _quick() -> Config:
-    """The defaults, but for optimising: what is observed is over before that pays."""
-    config = Config()
-    config.cranelift_opt_level = "none"
-    return config
+@contextmanager
+def session(prepared: Prepared, codec: Codec, host: Host | None = None) -> Iterator[Session]:
+    """A run for those who choose each call when they have seen the last one."""
+    with TemporaryDirectory(prefix="guest-") as directory, tagged_variants(), prepared.counting():
+        yield Session(prepared, codec, {} if host is None else host, Path(directory))
 
 
-def _steps(run: _Run, calls: Sequence[Call]) -> Iterator[Step]:
+def _steps(run: Session, calls: Sequence[Call]) -> Iterator[Step]:
     for number, call in enumerate(calls):
         if run.instance is None or call.wasi is not None:
             yield run.step(INSTANTIATE, partial(run.start, call.wasi if call.wasi is not None else WasiInput()))
@@ -215,11 +212,10 @@ def _steps(run: _Run, calls: Sequence[Call]) -> Iterator[Step]:
 
 @final
 @dataclass(slots=True)
-class _Run:
+class Session:
     """One component under observation, and the instance that is alive now."""
 
-    engine: Engine
-    component: wc.Component
+    prepared: Prepared
     codec: Codec
     host: Host
     directory: Path
@@ -230,6 +226,7 @@ class _Run:
 
     def step(self, label: str, action: Callable[[], object | None]) -> Step:
         outcome: Outcome
+        began = perf_counter()
         try:
             outcome = Returned(action())
         except ExitTrap as exit:
@@ -238,30 +235,40 @@ class _Run:
             outcome = Trap(trap_kind(str(error)), str(error))
         except StillRunning as error:
             outcome = Trap(STILL_RUNNING, str(error))
+        took = perf_counter() - began
         if not isinstance(outcome, Returned):
             self.instance = self.store = None  # ends the store, and with it what it has not written yet
         assert self.output is not None, "the first step starts the instance"
         stdout, stderr = self.output.take()
         calls = list(self.host_calls)
         self.host_calls.clear()
-        return Step(label, outcome, calls, stdout, stderr)
+        return Step(label, outcome, calls, stdout, stderr, took)
 
     def start(self, wasi: WasiInput) -> None:
         """Replaces the live instance by a fresh one."""
-        self.store = Store(self.engine)
+        self.store = Store(self.prepared.engine)
+        self.prepared.begin(self.store)
         self.output = set_wasi(self.store, wasi, self.directory)
         self.instance = None
         self.codec.fresh()
-        self.instance = self._linker().instantiate(self.store, self.component)
+        self.instance = self._linker().instantiate(self.store, self.prepared.component)
 
     def call(self, call: Call) -> object | None:
         assert self.store is not None
+        self.prepared.begin(self.store)
+        return self.guest.call(call.func, call.args)
+
+    @property
+    def guest(self) -> Guest:
+        """The live instance."""
+        assert self.store is not None
         assert self.instance is not None
-        return Guest(self.store, self.instance, self.codec).call(call.func, call.args)
+        return Guest(self.store, self.instance, self.codec)
 
     def _linker(self) -> wc.Linker:
-        linker = wc.Linker(self.engine)
-        imports = self.component.type.imports(self.engine)
+        engine = self.prepared.engine
+        linker = wc.Linker(engine)
+        imports = self.prepared.component.type.imports(engine)
         if any(name.partition(":")[0] == "wasi" for name in imports):
             linker.add_wasip2()
         with linker.root() as root:
@@ -271,7 +278,7 @@ class _Run:
                     root.add_func(name, self._host_function(name, item))
                 elif isinstance(item, wc.ComponentInstanceType) and name.partition(":")[0] != "wasi":
                     with root.add_instance(name) as instance:
-                        for inner, inner_extern in item.exports(self.engine).items():
+                        for inner, inner_extern in item.exports(engine).items():
                             inner_item = inner_extern.ty
                             if isinstance(inner_item, wc.FuncType):
                                 instance.add_func(inner, self._host_function(f"{name}#{inner}", inner_item))
@@ -279,7 +286,10 @@ class _Run:
 
     def _host_function(self, name: str, ty: wc.FuncType) -> Callable[..., object]:
         if name not in self.host:
-            raise EngineError(f"the component imports {name}, and nothing provides it")
+            raise EngineError(
+                f"the component imports {name}, and nothing provides it",
+                remedy="say in [[host]] of the scenario what it returns",
+            )
         if is_async(ty):
             raise EngineError(
                 f"the embedded engine's binding has no host functions of async type, as {name} is",

@@ -163,9 +163,9 @@ def to_text(value: Any, type_: wt.ValType) -> str:
         case wt.Bool():
             return "true" if value else "false"
         case wt.Char():
-            return "'" + _escaped(value, "'") + "'"
+            return "'" + escaped_text(value, "'") + "'"
         case wt.String():
-            return '"' + _escaped(value, '"') + '"'
+            return '"' + escaped_text(value, '"') + '"'
         case wt.F32() | wt.F64():
             return _float(value, isinstance(type_, wt.F32))
         case wt.ListType():
@@ -174,11 +174,11 @@ def to_text(value: Any, type_: wt.ValType) -> str:
             pairs = zip(value, type_.elements, strict=True)
             return "(" + ", ".join(to_text(item, of) for item, of in pairs) + ")"
         case wt.RecordType():
-            return "{" + ", ".join(f"{_label(n)}: {to_text(getattr(value, n), of)}" for n, of in type_.fields) + "}"
+            return "{" + ", ".join(f"{label_text(n)}: {to_text(getattr(value, n), of)}" for n, of in type_.fields) + "}"
         case wt.FlagsType():
-            return "{" + ", ".join(_label(flag) for flag in type_.names if flag in value) + "}"
+            return "{" + ", ".join(label_text(flag) for flag in type_.names if flag in value) + "}"
         case wt.EnumType():
-            return _label(value)
+            return label_text(value)
         case wt.VariantType() | wt.OptionType() | wt.ResultType():
             return _variant_text(value, type_)
         case _ if type(type_) in _INTEGERS:
@@ -194,7 +194,7 @@ def _variant_text(value: Any, type_: wt.VariantType | wt.OptionType | wt.ResultT
         value = value.payload
     else:
         case, of = next((c, o) for c, o in cases if _is_case(value, o))
-    label = _label(case) if isinstance(type_, wt.VariantType) else case
+    label = label_text(case) if isinstance(type_, wt.VariantType) else case
     return label if of is None else f"{label}({to_text(value, of)})"
 
 
@@ -207,11 +207,13 @@ def _is_case(value: Any, of: wt.ValType | None) -> bool:
     return isinstance(value, tuple(classes))
 
 
-def _label(label: str) -> str:
+def label_text(label: str) -> str:
+    """A label, with the `%` that one needs that is a keyword otherwise."""
     return f"%{label}" if label in KEYWORDS else label
 
 
-def _escaped(text: str, quote: str) -> str:
+def escaped_text(text: str, quote: str) -> str:
+    """What stands between quotes."""
     names = {"\n": "\\n", "\t": "\\t", "\r": "\\r", "\\": "\\\\", quote: f"\\{quote}"}
     return "".join(names.get(c) or (c if c.isprintable() else f"\\u{{{ord(c):x}}}") for c in text)
 
@@ -230,6 +232,15 @@ def _shortest_single(value: float) -> str:
     """The shortest decimal that reads back as the same 32-bit float."""
     for digits in range(1, 10):
         text = f"{value:.{digits}g}"
-        if struct.pack("<f", float(text)) == struct.pack("<f", value):
+        if _as_single(float(text)) == value:
             return text
     return repr(value)
+
+
+def _as_single(value: float) -> float:
+    """Rounded to 32 bits; beyond their range it is infinite."""
+    try:
+        (rounded,) = struct.unpack("<f", struct.pack("<f", value))
+    except OverflowError:
+        return math.copysign(math.inf, value)
+    return float(rounded)

@@ -8,15 +8,19 @@ for handles.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import final
+from typing import Final, final
 
 from wasmtime import component as wc
 
-from meldpy.engine.values import to_text, to_value
-from meldpy.engine.wave import Braces, Char, Name, Number, Sequence, Text, Tree, parse_call
+from meldpy.engine.arbitrary import smallest
+from meldpy.engine.values import escaped_text, label_text, to_text, to_value
+from meldpy.engine.wave import CLOSERS, Braces, Char, Name, Number, Sequence, Text, Tree, parse_call
 from meldpy.engine.worldtext import cases, show
 from meldpy.errors import UsageError
 from meldpy.records import dataclass, field
+
+SMALLEST: Final = object()
+"""Given to the engine, it stands for the smallest value of whatever type is wanted."""
 
 
 @final
@@ -39,9 +43,16 @@ class WaveCodec:
             )
         return self.handles.pop(label)
 
+    def fitting(self, ty: wc.ValType) -> list[str]:
+        """The names of handles that may be given as `ty`."""
+        assert isinstance(ty, wc.OwnType | wc.BorrowType)
+        return [name for name, handle in self.handles.items() if handle.owned and handle.type == ty.ty]
+
     def to_host(self, ty: wc.ValType, value: object) -> object:
         """The engine's value for a tree, or for WAVE text. Raises UsageError where they do not fit."""
-        tree = parse_value(value) if isinstance(value, str) else value
+        tree = parse_value(value) if isinstance(value, str) else smallest(ty) if value is SMALLEST else value
+        if tree is None:
+            raise UsageError("a host that is made up has no handles to give", remedy="let a component provide them")
         assert isinstance(tree, Number | Text | Char | Name | Sequence | Braces)
         match ty, tree:
             case wc.OwnType(), Name(payload=None):
@@ -90,6 +101,28 @@ def _holds_handles(ty: wc.ValType) -> bool:
             return any(of is not None and _holds_handles(of) for of in cases(ty).values())
         case _:
             return False
+
+
+def tree_text(tree: Tree) -> str:
+    """The WAVE text of a tree, on one line."""
+    match tree:
+        case Number(text=text):
+            return text
+        case Text(value=value):
+            return f'"{escaped_text(value, chr(34))}"'
+        case Char(value=value):
+            return f"'{escaped_text(value, chr(39))}'"
+        case Name(label=label, payload=payload, escaped=escaped):
+            name = label_text(label) if escaped else label
+            return name if payload is None else f"{name}({tree_text(payload)})"
+        case Sequence(open=opener, items=items):
+            return opener + ", ".join(map(tree_text, items)) + CLOSERS[opener]
+        case Braces(entries=entries):
+            return "{" + ", ".join(_entry(name, value) for name, value in entries) + "}"
+
+
+def _entry(name: str, value: Tree | None) -> str:
+    return label_text(name) if value is None else f"{label_text(name)}: {tree_text(value)}"
 
 
 def parse_value(text: str) -> Tree:

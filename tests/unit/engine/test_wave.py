@@ -173,3 +173,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         parse_call("f(" + text)
     except UsageError:
         return
+
+
+def test_the_greatest_single_float_is_written_as_it_is_read() -> None:
+    assert to_text(3.4028234663852886e38, wt.F32()) == "3.4028235e+38"
