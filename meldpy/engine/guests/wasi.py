@@ -1,0 +1,51 @@
+"""WASI 0.2 for a guest of a host: what it was granted and nothing else; without a grant an empty context."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import final
+
+import wasmtime
+from wasmtime import _ffi as ffi
+from wasmtime import component as wc
+
+from meldpy.errors import EngineError
+from meldpy.records import dataclass
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Wasi:
+    """directories: (path here, path there, may it write); output: a file for what the guest prints, else it is lost."""
+
+    arguments: tuple[str, ...] = ()
+    variables: tuple[tuple[str, str], ...] = ()
+    directories: tuple[tuple[str, str, bool], ...] = ()
+    network: bool = False
+    output: Path | None = None
+
+
+def configure(store: wasmtime.Store, linker: wc.Linker, imports: tuple[str, ...], given: Wasi) -> None:
+    """Give `store` its context and `linker` the interfaces that are imported."""
+    config = wasmtime.WasiConfig()
+    config.argv = list(given.arguments)
+    config.env = list(given.variables)
+    if given.output is not None:
+        config.stderr_file = str(given.output)
+    if given.network:
+        ffi.wasi_config_inherit_network(config.ptr())
+        ffi.wasi_config_allow_ip_name_lookup(config.ptr(), True)
+    for host, guest, write in given.directories:
+        try:
+            config.preopen_dir(host, guest, write)
+        except wasmtime.WasmtimeError as error:
+            raise EngineError(f"cannot give the guest the directory {host}") from error
+    store.set_wasi(config)
+    if not imports:
+        return
+    linker.add_wasip2()
+    if any(name.startswith("wasi:http/") for name in imports):
+        if not given.network:
+            raise EngineError("the component imports wasi:http, and the network was not granted")
+        linker.add_wasi_http()
+        store.set_wasi_http()
