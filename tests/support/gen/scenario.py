@@ -2,7 +2,9 @@
 
 `random_scenario` and `check` draw everything from one `Random`. A scenario is compared three ways: the composition
 under the engine with the model (with the engine's quirks), the fused form with the model, and so both with each other.
-Where the engine cannot compile the composition for a reason that divergences.toml lists, the model judges alone.
+Where the engine cannot compile the composition for a reason that divergences.toml lists, the model judges alone. If
+asked for, a form in which one of the guests or both are kept is compared with the model too: there the engine makes the
+crossing, as in the composition.
 """
 
 from __future__ import annotations
@@ -15,12 +17,13 @@ from random import Random
 from wasmtime import WasmtimeError, wat2wasm
 
 import meldpy
-from meldpy.pipeline import FuseOptions
+from meldpy.pipeline import FuseInput, FuseOptions
 from tests.support.gen.calls import Expected, Ready, expect, prepare
 from tests.support.gen.guests import ENCODINGS, Func, Guest, callee_component, caller_component, composition
 from tests.support.gen.model import GUEST_TRAP
 from tests.support.gen.run import COMPOSED, FUSED, Runner, Seen, differences
 from tests.support.gen.types import TupleOf, kinds, random_params, random_type, show, type_of_each_kind
+from tests.support.kept import fuse_keeping, with_code
 from tests.support.shape import assert_fused_shape
 
 PATTERNS = (0xA5, 0x5A)
@@ -132,19 +135,22 @@ def fused(scenario: Scenario, composed: bytes) -> bytes:
 
 @dataclass(slots=True)
 class Built:
-    """A scenario ready to be called: the composition, if the engine can compile it, and the fused form."""
+    """A scenario ready to be called: the composition, if the engine can compile it, the fused form, and the one in
+    which a guest at least is kept."""
 
     scenario: Scenario
     composed: Runner | None
     fused: Runner
+    mixed: Runner | None = None
 
     @classmethod
-    def of(cls, scenario: Scenario) -> Built:
+    def of(cls, scenario: Scenario, keep: Random | None = None) -> Built:
         binary = bytes(wat2wasm(composition(scenario.funcs, *scenario.guests)))
         composed = composed_runner(scenario, binary)
         output = fused(scenario, binary)
         assert_fused_shape(output)
-        return cls(scenario, composed, Runner.of(output))
+        mixed = None if keep is None or composed is None else mixed_runner(binary, keep)
+        return cls(scenario, composed, Runner.of(output), mixed)
 
     def judge(self, ready: Ready, tally: Tally | None = None) -> list[str]:
         """Makes one call on both; how they differ from the model."""
@@ -160,14 +166,36 @@ class Built:
             return []
         texts = differences(expected, seen, PATTERNS, FUSED)
         if composed is not None:
-            texts += differences(_quirky(expected, ready, func, guests), composed, PATTERNS, COMPOSED)
+            quirky = _quirky(expected, ready, func, guests)
+            texts += differences(quirky, composed, PATTERNS, COMPOSED)
+            if self.mixed is not None:
+                kept = differences(quirky, self.mixed.run(ready), PATTERNS, COMPOSED)
+                texts += [f"some kept: {text}" for text in kept]
         return [f"{signature(func)}, realloc {ready.scripts}: {text}" for text in texts]
 
 
-def check(scenario: Scenario, rng: Random, calls: int, tally: Tally | None = None) -> list[str]:
-    """Makes `calls` calls of each function, every other one with a broken rule; the differences."""
+def mixed_runner(composed: bytes, rng: Random) -> Runner:
+    """The fused form with the one guest kept, the other, or both."""
+    kept = rng.choice(((0,), (1,), (0, 1)))
+    output, cut = fuse_keeping(
+        [FuseInput("pair", "pair", composed)],
+        FuseOptions(),
+        lambda graph: [with_code(graph)[number] for number in kept],
+        validate=False,
+    )
+    assert len(cut.kept) == len(kept)
+    return Runner.of(output)
+
+
+def check(
+    scenario: Scenario, rng: Random, calls: int, tally: Tally | None = None, *, keep: Random | None = None
+) -> list[str]:
+    """Makes `calls` calls of each function, every other one with a broken rule; the differences.
+
+    keep: also in a form in which a random choice of the guests is kept.
+    """
     tally = Tally() if tally is None else tally
-    built = Built.of(scenario)
+    built = Built.of(scenario, keep)
     tally.compositions += 1
     tally.structures.add(digest(scenario))
     tally.unjudged += built.composed is None
