@@ -38,7 +38,8 @@ class FuseOptions:
     what the last of them imports stays open.
     strict: open imports are errors, but for `wasi:*`, `opens` and the `allow_imports` patterns.
     roots: inputs by name ("all": every one) whose exports the output has; without any, inputs that satisfy no import of
-    another. exports, hides: names (NAME or INPUT:NAME) to export besides, or not.
+    another. exports, hides: names (NAME or INPUT:NAME) to export besides, or not. renames: "NAME=NEW", what exports are
+    called in the output.
     validate: check the inputs and the output with the engine.
     names: "full", "short" or "none", what the name section says. dwarf: "keep", "drop" or "split"; source_map:
     "inline", "file" or "drop"; origins: say where each byte of code came from (see `debugging`). file: the name of the
@@ -59,6 +60,7 @@ class FuseOptions:
     roots: tuple[str, ...] = ()
     exports: tuple[str, ...] = ()
     hides: tuple[str, ...] = ()
+    renames: tuple[str, ...] = ()
     validate: bool = True
     names: str = "full"
     dwarf: str = "keep"

@@ -84,7 +84,7 @@ def _fuse_decoded(
 
     sizes = tuple((item.name, len(item.data)) for item, _ in components)
     only_flat = options.flat or options.core
-    alone = len(components) == 1 and not (options.roots or options.exports or options.hides)
+    alone = len(components) == 1 and not (options.roots or options.exports or options.hides or options.renames)
     # Resolve: link the inputs, and evaluate every instantiation; everything gets its identity.
     try:
         graph = link(components, options)
@@ -303,6 +303,7 @@ def link(components: Sequence[tuple[FuseInput, Component]], options: FuseOptions
             roots=options.roots,
             exports=options.exports,
             hides=options.hides,
+            renames=options.renames,
             max_instances=options.max_instances,
             max_core_instances=options.max_core_instances,
             max_definitions=options.max_definitions,

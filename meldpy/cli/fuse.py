@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import click
 
-from meldpy.cli.advice import advise
-from meldpy.cli.io import leftovers, read_inputs, refuse_overwriting, refuse_terminal, write_output
-from meldpy.cli.rest import kept_notes, rest_words
-from meldpy.cli.settings import Settings, verbosity
-from meldpy.errors import FileError, UsageError
-from meldpy.pipeline import FuseOptions, FuseResult
-from meldpy.pipeline import fuse as fuse_inputs
+from meldpy.cli.build import chosen, perform, refuse_what_cannot_be
+from meldpy.cli.settings import settings as settings_of
+from meldpy.cli.settings import verbosity
+from meldpy.errors import UsageError
+from meldpy.manifest import Build
+from meldpy.options import FuseOptions
 
 _CAP = click.IntRange(min=1)
 
@@ -22,6 +20,8 @@ _CAP = click.IntRange(min=1)
 @click.argument("inputs", nargs=-1, metavar="INPUT...")
 @click.option("-o", "--output", metavar="FILE", help="Where to write; stdout without it, or with `-`.")
 @click.option("-t", "--wat", is_flag=True, help="Write the text format (needs wasm-tools).")
+@click.option("--manifest", metavar="FILE", help="Do what this file says (meld.toml); with -o only that output of it.")
+@click.option("--print-manifest", is_flag=True, help="Write nothing; print the manifest of this command line.")
 @click.option("--check", is_flag=True, help="Write nothing; fail unless FILE is what the inputs give.")
 @click.option(
     "--self-check",
@@ -55,6 +55,8 @@ _CAP = click.IntRange(min=1)
 )
 @click.option("--export", "exports", multiple=True, metavar="NAME", help="Export this too; NAME or INPUT:NAME.")
 @click.option("--hide", "hides", multiple=True, metavar="NAME", help="Do not export this; NAME or INPUT:NAME.")
+@click.option("--rename", "renames", multiple=True, metavar="NAME=NEW", help="Export this under another name.")
+@click.option("--dep", "deps", multiple=True, metavar="PACKAGE=FILE", help="Where a package of a .wac file is.")
 @click.option(
     "--names",
     type=click.Choice(["full", "short", "none"]),
@@ -113,12 +115,14 @@ _CAP = click.IntRange(min=1)
 @click.option("--max-core-instances", default=10_000, type=_CAP, show_default=True, help="Cap on core instances.")
 @click.option("--max-definitions", default=200_000, type=_CAP, show_default=True, help="Cap on evaluated definitions.")
 @verbosity
-@click.pass_obj
+@click.pass_context
 def fuse(
-    settings: Settings,
+    ctx: click.Context,
     inputs: tuple[str, ...],
     output: str | None,
     wat: bool,
+    manifest: str | None,
+    print_manifest: bool,
     check: bool,
     self_check: str | None,
     validate: bool,
@@ -130,6 +134,8 @@ def fuse(
     roots: tuple[str, ...],
     exports: tuple[str, ...],
     hides: tuple[str, ...],
+    renames: tuple[str, ...],
+    deps: tuple[str, ...],
     names: str,
     no_names: bool,
     dwarf: str,
@@ -151,23 +157,18 @@ def fuse(
 
     Each INPUT is a component (.wasm or .wat), NAME=FILE to name it, or `-` for stdin. Imports of one input are
     satisfied by exports of the others; what remains open is imported by the output. It exports what the inputs export
-    that satisfy no import of another, and interfaces whose types those exports mention.
+    that satisfy no import of another, and interfaces whose types those exports mention. One INPUT that ends in .wac is
+    a composition in wac's language, of packages that --dep names or that lie in deps/.
     """
-    if not inputs:
-        raise UsageError("there is nothing to fuse", remedy="name at least one component, or `-` for stdin")
-    if check and output in (None, "-"):
-        raise UsageError("--check compares with a file", remedy="name it with -o")
-    if core_manifest is not None and not core:
-        raise UsageError("--core-manifest describes a core module", remedy="use it with --core")
-    if wat:
-        from meldpy.engine import tools
+    settings = settings_of(ctx)
+    if manifest is not None:
+        from meldpy.manifest.read import load
 
-        tools.require()
-    else:
-        refuse_terminal(output)
-    began = time.perf_counter()
-    read = read_inputs(inputs)
-    refuse_overwriting(output, [item.source for item in read])
+        _refuse_beside_manifest(ctx)
+        for build in chosen(load(Path(manifest)), output):
+            refuse_what_cannot_be(build, check=check)
+            perform(settings, build, check=check)
+        return
     options = FuseOptions(
         links=links,
         opens=opens,
@@ -177,6 +178,7 @@ def fuse(
         roots=roots,
         exports=exports,
         hides=hides,
+        renames=renames,
         validate=validate,
         names="none" if no_names else names,
         dwarf=dwarf,
@@ -194,68 +196,26 @@ def fuse(
         max_core_instances=max_core_instances,
         max_definitions=max_definitions,
     )
-    result = fuse_inputs(read, options)
-    data = result.bytes
-    if wat:
-        from meldpy.engine import tools
+    build = Build(inputs, output, options, self_check, core_manifest, wat, deps)
+    refuse_what_cannot_be(build, check=check)
+    if print_manifest:
+        from meldpy.manifest.write import written
 
-        data = tools.print_text(result.bytes).encode()
-    for note in (*result.report.notes, *kept_notes(result.report)):
-        settings.note(note)
-    advise(settings, result.report, roots)
-    if self_check is not None:
-        from meldpy.cli.compare import self_check as check_behaviour
-
-        check_behaviour(settings, read, options, result.bytes, Path(self_check))
-    if check:
-        _compare(Path(output or ""), data)
-        for name, content in result.beside.items():
-            _compare(Path(output or "").with_name(name), content)
-        settings.say(f"{output} is what the inputs give")
+        click.echo(written([build]), nl=False)
         return
-    for name, content in result.beside.items():
-        write_output(str(Path(output or "").with_name(name)), content)
-    write_output(output, data)
-    if core_manifest is not None:
-        import json
-
-        from meldpy.core import manifest, read_surface
-
-        described = json.dumps(manifest(read_surface(result.bytes)), indent=2) + "\n"
-        write_output(core_manifest, described.encode())
-    for left in leftovers(output):
-        settings.say(f"{left} is what a run left that was killed; it can be deleted")
-    settings.say(summary(result, output, time.perf_counter() - began))
+    perform(settings, build, check=check)
 
 
-def _compare(output: Path, data: bytes) -> None:
-    """Raise FileError unless the file holds `data`: a committed output that nobody fused again is out of date."""
-    remedy = "fuse again without --check, and commit the result"
-    try:
-        found = output.read_bytes()
-    except (OSError, ValueError) as error:
-        words = getattr(error, "strerror", None) or error
-        raise FileError(f"cannot read {output}: {words}", remedy=remedy) from error
-    if found != data:
-        sizes = f"it has {len(found)} bytes, the inputs give {len(data)}"
-        raise FileError(f"{output} is not what the inputs give", causes=(sizes,), remedy=remedy)
+_WITH_MANIFEST = ("manifest", "check", "output")
+"""What may stand beside a manifest; everything else is said there."""
 
 
-def summary(result: FuseResult, output: str | None, seconds: float) -> str:
-    """The one line at the end: inputs, sizes, call sites, time."""
-    report = result.report
-    count = len(report.inputs)
-    into = "stdout" if output is None or output == "-" else output
-    return (
-        f"fused {count} input{'s' * (count != 1)} ({_size(sum(size for _, size in report.inputs))}) into {into}"
-        f" ({_size(report.output_size)}): {report.core_instances} core instances,"
-        f" {report.call_sites} call site{'s' * (report.call_sites != 1)}, {seconds:.2f} s{rest_words(report)}"
-    )
-
-
-def _size(count: int) -> str:
-    if count < 1000:
-        return f"{count} B"
-    if count < 1_000_000:
-        return f"{count / 1000:.1f} kB"
-    return f"{count / 1_000_000:.1f} MB"
+def _refuse_beside_manifest(ctx: click.Context) -> None:
+    given = [
+        name
+        for name in ctx.params
+        if name not in _WITH_MANIFEST and ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+    ]
+    if given:
+        flag = next(p.opts[0] for p in ctx.command.params if p.name == given[0])
+        raise UsageError(f"a manifest says what is fused and how; {flag} would be lost", remedy="write it there")

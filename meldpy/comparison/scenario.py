@@ -15,9 +15,10 @@ from meldpy.engine.observe import Call, Guest, Host, HostFunction
 from meldpy.engine.wave import parse_call
 from meldpy.engine.wavecodec import SMALLEST
 from meldpy.fixture import FixtureError
-from meldpy.fixture.load import read_call, read_host, read_table
+from meldpy.fixture.load import read_call, read_host
 from meldpy.fixture.scenario import engine_call, engine_host
 from meldpy.records import dataclass, field, replace
+from meldpy.toml import read_table
 
 FIXTURE_KEYS = (
     "title", "theme", "stage", "message", "reason", "covers", "toolchain", "forms", "ambiguous", "like", "wasm", "wire",
@@ -61,7 +62,7 @@ def command(func: str, arguments: Sequence[str], variables: Mapping[str, str]) -
 
 def load(file: Path) -> Scenario:
     """The scenario in a TOML file. Raises FixtureError with the line."""
-    table = read_table(file)
+    table = read_table(file, FixtureError)
     table.only(*FIXTURE_KEYS, "host", "call")
     if "like" in table and "call" not in table:
         raise table.fault("the calls are in another file", "like")

@@ -22,6 +22,7 @@ from meldpy.resolver.determined import Determined, Importable, is_nominal
 from meldpy.resolver.inputs import ResolveOptions
 from meldpy.resolver.names import clash, free, strong
 from meldpy.resolver.nodes import names_of
+from meldpy.resolver.renames import renamed
 from meldpy.resolver.typeowners import Candidate, TypeOwners
 from meldpy.resolver.values import TypeValue
 
@@ -64,14 +65,14 @@ def choose_exports(
     wanted = [c for c in candidates if c not in hidden and (c in asked or c.input in roots)]
     types = TypeOwners(candidates, is_defined, importable)
     types.add(_type_exports(determined, types))
-    exports = types.closure(list(wanted), hidden)
-    exports = _renamed(exports)
+    found = types.closure(list(wanted), hidden)
+    exports = renamed(_freely_named(found), options.renames)
     _refuse_clashes(exports, roots, open_imports)
     left = [] if options.roots else [c for c in candidates if c.library and not c.consumed]
     return Choice(
         tuple(exports),
-        tuple(c for c in exports if c not in wanted and not c.type_only),
-        tuple(c for c in left if c not in exports and c not in hidden),
+        tuple(c for c in found if c not in wanted and not c.type_only),
+        tuple(c for c in left if c not in found and c not in hidden),
     )
 
 
@@ -146,7 +147,7 @@ def _type_exports(determined: Iterable[Determined], types: TypeOwners) -> list[C
     ]
 
 
-def _renamed(chosen: Sequence[Candidate]) -> list[Candidate]:
+def _freely_named(chosen: Sequence[Candidate]) -> list[Candidate]:
     """`chosen`, with free names for what is exported for the sake of a type only."""
     taken = {strong(candidate.name.name) for candidate in chosen if not candidate.type_only}
     found = []

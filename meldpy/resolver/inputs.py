@@ -69,6 +69,7 @@ class ResolveOptions:
     chain: each import is satisfied by the next input to its right that exports it, and by none to its left.
     roots: inputs (by name; "all": every input) whose exports the result has; empty: those that satisfy no import.
     exports: names (NAME or INPUT:NAME) exported besides; hides: names that are not exported after all.
+    renames: `NAME=NEW`, what exports are called otherwise.
     max_*: how far nested instantiation may expand.
     """
 
@@ -80,6 +81,7 @@ class ResolveOptions:
     roots: tuple[str, ...] = ()
     exports: tuple[str, ...] = ()
     hides: tuple[str, ...] = ()
+    renames: tuple[str, ...] = ()
     max_instances: int = 10_000
     max_core_instances: int = 10_000
     max_definitions: int = 200_000

@@ -51,7 +51,7 @@ def _evaluate_one(input_: ResolverInput, options: ResolveOptions, evaluator: Eva
     candidates = [
         Candidate(input_.name, name, item, frame.locations[name.name]) for name, item in frame.exports.values()
     ]
-    if options.roots or options.exports or options.hides:
+    if options.roots or options.exports or options.hides or options.renames:
         export_chosen(candidates, options, builder)
     else:
         exports = OuterExports(builder)

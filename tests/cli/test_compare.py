@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from meldpy.cli import fuse as fuse_command
+from meldpy.cli import build as build_command
 from meldpy.cli.main import run
 from meldpy.fixture import load
 from meldpy.fixture.files import components
@@ -137,12 +137,12 @@ def test_a_self_check_that_holds_writes_the_output(tmp_path: Path, capsys: pytes
 def test_a_self_check_that_fails_writes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rude: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    real = fuse_command.fuse_inputs
+    real = build_command.fuse_inputs
 
     def broken(*arguments: object) -> FuseResult:
         return replace(real(*arguments), bytes=Path(rude).read_bytes())  # type: ignore[arg-type]
 
-    monkeypatch.setattr(fuse_command, "fuse_inputs", broken)
+    monkeypatch.setattr(build_command, "fuse_inputs", broken)
     output = tmp_path / "out.wasm"
     assert run(["fuse", *INPUTS, "--self-check", SCENARIO, "-o", str(output)]) == 70
     assert not output.exists()

@@ -1,0 +1,166 @@
+"""Carrying out one build: files in, a fuse, what is said about it, files out. `meld fuse` and `meld watch` do it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from meldpy.cli.advice import advise
+from meldpy.cli.io import leftovers, read_input, read_inputs, refuse_overwriting, refuse_terminal, write_output
+from meldpy.cli.rest import kept_notes, rest_words
+from meldpy.cli.settings import Settings
+from meldpy.errors import FileError, UsageError
+from meldpy.manifest import Build
+from meldpy.pipeline import FuseInput, FuseOptions, FuseResult
+from meldpy.pipeline import fuse as fuse_inputs
+from meldpy.records import replace
+
+WAC = ".wac"
+"""How a file in wac's language ends: it stands for the inputs that it instantiates."""
+
+
+def perform(settings: Settings, build: Build, *, check: bool = False) -> None:
+    """Fuse and write; or with `check` write nothing, and raise FileError unless the files are what would be written."""
+    output = None if build.output is None else build.path(build.output)
+    if build.wat:
+        from meldpy.engine import tools
+
+        tools.require()
+    elif not check:
+        refuse_terminal(output)
+    began = time.perf_counter()
+    read, options = inputs_of(build)
+    refuse_overwriting(output, [item.source for item in read])
+    result = fuse_inputs(read, options)
+    data = result.bytes
+    if build.wat:
+        from meldpy.engine import tools
+
+        data = tools.print_text(result.bytes).encode()
+    for note in (*result.report.notes, *kept_notes(result.report)):
+        settings.note(note)
+    advise(settings, result.report, options.roots)
+    if build.self_check is not None:
+        from meldpy.cli.compare import self_check
+
+        self_check(settings, read, options, result.bytes, Path(build.path(build.self_check)))
+    files = [(str(Path(output or "").with_name(name)), content) for name, content in result.beside.items()]
+    if check:
+        for path, content in ((output or "", data), *files):
+            _compare(Path(path), content)
+        settings.say(f"{output} is what the inputs give")
+        return
+    for path, content in files:
+        write_output(path, content)
+    write_output(output, data)
+    if build.core_manifest is not None:
+        _describe(build.path(build.core_manifest), result)
+    for left in leftovers(output):
+        settings.say(f"{left} is what a run left that was killed; it can be deleted")
+    settings.say(summary(result, output, time.perf_counter() - began))
+
+
+def inputs_of(build: Build) -> tuple[list[FuseInput], FuseOptions]:
+    """What is fused, and how: as the build says, or as the file in wac's language does that is its only input."""
+    if not any(_is_wac(argument) for argument in build.inputs):
+        if build.deps:
+            raise UsageError("--dep says where packages of a .wac file are", remedy="give a .wac file, or leave it out")
+        return read_inputs([build.input_path(argument) for argument in build.inputs]), build.options
+    if len(build.inputs) != 1:
+        raise UsageError("a .wac file says what all inputs are", remedy="give it alone, and packages with --dep")
+    options = build.options
+    if options.links or options.opens or options.roots or options.exports or options.hides or options.chain:
+        raise UsageError(
+            "a .wac file says what is linked, left open and exported",
+            remedy="leave out --link, --open, --chain, --root, --export and --hide",
+        )
+    return _composed(build)
+
+
+def _composed(build: Build) -> tuple[list[FuseInput], FuseOptions]:
+    from meldpy.wac import Packages, compose, parse_dep, surface
+
+    path = build.path(build.inputs[0])
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise FileError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
+    deps = {package: build.path(file) for package, file in map(parse_dep, build.deps)}
+    packages = Packages(deps, Path(path).parent, read_input)
+    found = compose(text, path, packages.provide, surface)
+    options = replace(
+        build.options,
+        links=found.links,
+        opens=found.opens,
+        exports=found.exports,
+        hides=found.hides,
+        renames=(*found.renames, *build.options.renames),
+    )
+    return list(found.inputs), options
+
+
+def _is_wac(argument: str) -> bool:
+    return argument.endswith(WAC)
+
+
+def refuse_what_cannot_be(build: Build, *, check: bool) -> None:
+    """What the options of a build exclude before anything is read: UsageError."""
+    if not build.inputs:
+        raise UsageError("there is nothing to fuse", remedy="name at least one component, or `-` for stdin")
+    if check and build.output in (None, "-"):
+        raise UsageError("--check compares with a file", remedy="name it with -o")
+    if build.core_manifest is not None and not build.options.core:
+        raise UsageError("--core-manifest describes a core module", remedy="use it with --core")
+
+
+def _describe(path: str, result: FuseResult) -> None:
+    import json
+
+    from meldpy.core import manifest, read_surface
+
+    write_output(path, (json.dumps(manifest(read_surface(result.bytes)), indent=2) + "\n").encode())
+
+
+def _compare(output: Path, data: bytes) -> None:
+    """Raise FileError unless the file holds `data`: a committed output that nobody fused again is out of date."""
+    remedy = "fuse again without --check, and commit the result"
+    try:
+        found = output.read_bytes()
+    except (OSError, ValueError) as error:
+        words = getattr(error, "strerror", None) or error
+        raise FileError(f"cannot read {output}: {words}", remedy=remedy) from error
+    if found != data:
+        sizes = f"it has {len(found)} bytes, the inputs give {len(data)}"
+        raise FileError(f"{output} is not what the inputs give", causes=(sizes,), remedy=remedy)
+
+
+def summary(result: FuseResult, output: str | None, seconds: float) -> str:
+    """The one line at the end: inputs, sizes, call sites, time."""
+    report = result.report
+    count = len(report.inputs)
+    into = "stdout" if output is None or output == "-" else output
+    return (
+        f"fused {count} input{'s' * (count != 1)} ({_size(sum(size for _, size in report.inputs))}) into {into}"
+        f" ({_size(report.output_size)}): {report.core_instances} core instances,"
+        f" {report.call_sites} call site{'s' * (report.call_sites != 1)}, {seconds:.2f} s{rest_words(report)}"
+    )
+
+
+def _size(count: int) -> str:
+    if count < 1000:
+        return f"{count} B"
+    if count < 1_000_000:
+        return f"{count / 1000:.1f} kB"
+    return f"{count / 1_000_000:.1f} MB"
+
+
+def chosen(builds: Sequence[Build], output: str | None) -> Sequence[Build]:
+    """All builds of a manifest, or the one that writes `output`."""
+    if output is None:
+        return builds
+    found = [build for build in builds if build.output == output]
+    if not found:
+        listed = ", ".join(str(build.output) for build in builds)
+        raise UsageError(f"the manifest has no output {output}", remedy=f"it has: {listed}")
+    return found

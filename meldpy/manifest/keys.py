@@ -1,0 +1,41 @@
+"""Which key of a manifest is which field of FuseOptions, in the order in which they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+KEYS: Final[Mapping[str, str]] = {
+    "link": "links",
+    "open": "opens",
+    "chain": "chain",
+    "strict": "strict",
+    "allow-import": "allow_imports",
+    "root": "roots",
+    "export": "exports",
+    "hide": "hides",
+    "rename": "renames",
+    "keep": "keeps",
+    "flat": "flat",
+    "core": "core",
+    "features": "features",
+    "memory": "memory",
+    "memory-max": "memory_max",
+    "opaque-rep": "opaque_reps",
+    "names": "names",
+    "dwarf": "dwarf",
+    "source-map": "source_map",
+    "origins": "origins",
+    "validate": "validate",
+    "max-instances": "max_instances",
+    "max-core-instances": "max_core_instances",
+    "max-definitions": "max_definitions",
+}
+"""`file`, the one field that is not here, follows from the output."""
+
+CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
+    "memory": ("separate", "single"),
+    "names": ("full", "short", "none"),
+    "dwarf": ("keep", "drop", "split"),
+    "source-map": ("inline", "file", "drop"),
+}

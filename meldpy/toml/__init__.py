@@ -1,0 +1,13 @@
+"""TOML files that people write, read so that a fault names the line: every key known, every value of its type.
+
+What keys there are is for those who read a kind of file: `fixture` (fixture.toml), `comparison` (scenarios), `manifest`
+(meld.toml).
+"""
+
+from __future__ import annotations
+
+from meldpy.toml.fields import Table
+from meldpy.toml.lines import Place, locate
+from meldpy.toml.read import read_table
+
+__all__ = ["Place", "Table", "locate", "read_table"]

@@ -1,0 +1,210 @@
+"""Manifests: what is written is read back, what is wrong is named with its line, and builds do what they say."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from meldpy.cli.fuse import fuse as fuse_command
+from meldpy.cli.main import run
+from meldpy.manifest import Build, ManifestError
+from meldpy.manifest.keys import CHOICES, KEYS
+from meldpy.manifest.read import load
+from meldpy.manifest.write import written
+from meldpy.options import FuseOptions
+from meldpy.records import fields, replace
+
+ROOT = Path(__file__).resolve().parents[2]
+HELLO = ROOT / "fixtures" / "hello"
+INPUTS = [str(HELLO / name) for name in ("greeter.wasm", "app.wasm")]
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
+TEXTS = st.lists(TEXT, max_size=3).map(tuple)
+
+
+def options() -> st.SearchStrategy[FuseOptions]:
+    """Any options that do not exclude each other."""
+    defaults = FuseOptions()
+    values: dict[str, st.SearchStrategy[object]] = {}
+    for key, name in KEYS.items():
+        match getattr(defaults, name):
+            case bool():
+                values[name] = st.booleans()
+            case int():
+                values[name] = st.integers(1, 10**6)
+            case str():
+                values[name] = st.sampled_from(CHOICES[key]) if key in CHOICES else TEXT
+            case _:
+                values[name] = TEXTS
+    values |= {
+        "memory": st.just("separate"),
+        "memory_max": st.just(()),
+        "features": st.just(""),
+        "core": st.just(False),
+    }
+    return st.builds(FuseOptions, **values).map(lambda o: replace(o, keeps=()) if o.flat else o)
+
+
+@given(st.builds(Build, st.lists(TEXT, min_size=1, max_size=3).map(tuple), TEXT.filter(lambda t: t != "-"), options(),
+                 self_check=st.none() | TEXT, wat=st.booleans(), deps=TEXTS))  # fmt: skip
+def test_what_is_written_is_read_back(tmp_path_factory: pytest.TempPathFactory, build: Build) -> None:
+    output = build.output
+    assert output is not None
+    build = replace(build, options=replace(build.options, file=Path(output).name))
+    file = tmp_path_factory.mktemp("manifest") / "meld.toml"
+    file.write_text(written([build]), encoding="utf-8")
+    assert load(file) == (build,)
+    other = replace(build, output=output + "2", options=replace(build.options, file=Path(output + "2").name))
+    file.write_text(written([build, other]), encoding="utf-8")
+    assert load(file) == (build, other)
+
+
+def test_every_option_that_shapes_the_output_has_its_key() -> None:
+    flags = {opt for param in fuse_command.params for opt in param.opts if isinstance(param, click.Option)}
+    assert {f"--{key}" for key in KEYS} <= flags
+    assert set(KEYS.values()) == {each.name for each in fields(FuseOptions)} - {"file"}
+
+
+def test_the_manifest_of_a_command_line_does_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    flags = [*INPUTS, "-o", "out.wasm", "--no-names", "--strict", "--rename", "greet=welcome"]
+    assert run(["-q", "fuse", *flags, "--print-manifest"]) == 0
+    Path("meld.toml").write_text(capsys.readouterr().out)
+    assert not Path("out.wasm").exists()
+    assert run(["-q", "fuse", "--manifest", "meld.toml"]) == 0
+    by_manifest = Path("out.wasm").read_bytes()
+    assert run(["-q", "fuse", *flags]) == 0
+    assert Path("out.wasm").read_bytes() == by_manifest
+    assert run(["-q", "fuse", "--manifest", "meld.toml", "--check"]) == 0
+    assert run(["run", "out.wasm", "--invoke", 'welcome("x")']) == 0
+
+
+TWO = f"""\
+names = "none"
+self-check = "{HELLO / "fixture.toml"}"
+
+[[build]]
+inputs = ["{INPUTS[0]}", "{INPUTS[1]}"]
+output = "one.wasm"
+
+[[build]]
+inputs = ["g={INPUTS[0]}", "{INPUTS[1]}"]
+output = "two.wasm"
+keep = ["g"]
+"""
+
+
+def test_a_manifest_has_several_outputs_and_what_is_common_to_them(tmp_path: Path) -> None:
+    (tmp_path / "meld.toml").write_text(TWO)
+    assert run(["-q", "fuse", "--manifest", str(tmp_path / "meld.toml")]) == 0
+    sizes = [(tmp_path / name).stat().st_size for name in ("one.wasm", "two.wasm")]
+    assert sizes[0] != sizes[1]
+    (tmp_path / "one.wasm").write_bytes(b"stale")
+    assert run(["-q", "fuse", "--manifest", str(tmp_path / "meld.toml"), "-o", "two.wasm", "--check"]) == 0
+    assert run(["-q", "fuse", "--manifest", str(tmp_path / "meld.toml"), "--check"]) == 1
+
+
+def test_an_output_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "meld.toml").write_text(TWO)
+    assert run(["fuse", "--manifest", str(tmp_path / "meld.toml"), "-o", "three.wasm"]) == 2
+    assert "it has: one.wasm, two.wasm" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flag", [["--strict"], ["--keep", "a"], [INPUTS[0]], ["--wat"]], ids=lambda f: f[0])
+def test_nothing_given_beside_a_manifest_is_lost_in_silence(
+    tmp_path: Path, flag: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "meld.toml").write_text(TWO)
+    assert run(["fuse", "--manifest", str(tmp_path / "meld.toml"), *flag]) == 2
+    assert "would be lost" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ("output = 'x'\n", 1, "there are no `inputs`"),
+        ("inputs = ['a']\n", 1, "there is no `output`"),
+        ("inputs = ['a']\noutput = '-'\n", 1, "there is no `output`"),
+        ("inputs = ['a']\noutput = 'x'\nlinks = []\n", 3, "the key 'links' is not known here"),
+        ("inputs = ['a']\noutput = 'x'\n\nnames = 'long'\n", 4, "names is one of full, short, none"),
+        ("inputs = ['a']\noutput = 'x'\nmax-instances = 0\n", 3, "max-instances must be at least 1"),
+        ("inputs = ['a']\noutput = 'x'\nchain = 'yes'\n", 3, "chain must be true or false"),
+        ("inputs = ['a']\noutput = 'x'\nmemory = 'single'\n", 1, "a single memory is for core outputs"),
+        ("inputs = ['a']\n\n[[build]]\noutput = 'x'\n", 1, "belongs to each of them"),
+        ("[[build]]\ninputs = ['a']\noutput = 'x'\n[[build]]\ninputs = ['b']\noutput = 'x'\n", 3, "two builds write x"),
+        ("inputs = [\n", 2, "not TOML"),
+    ],
+)
+def test_a_wrong_manifest_names_the_line(
+    tmp_path: Path, text: str, line: int, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "meld.toml"
+    file.write_text(text)
+    assert run(["fuse", "--manifest", str(file)]) in (1, 2)
+    err = capsys.readouterr().err
+    assert message in err
+    assert f"at {file}:{line}" in err
+
+
+def test_a_missing_manifest_is_an_error() -> None:
+    with pytest.raises(ManifestError, match="cannot read"):
+        load(Path("missing.toml"))
+
+
+@pytest.mark.parametrize(
+    ("renames", "message"),
+    [
+        (["greet"], "is not of the form NAME=NEW"),
+        (["hello=x"], "no export is called as `hello=x` says"),
+        (["greet=Not A Name"], "`greet` cannot be called `Not A Name`"),
+        (["greet=a:b/c@1.0.0"], "`greet` cannot be called `a:b/c@1.0.0`"),
+    ],
+)
+def test_a_name_that_cannot_be_given_is_refused(
+    renames: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = [flag for rename in renames for flag in ("--rename", rename)]
+    assert run(["fuse", *INPUTS, "-o", str(tmp_path / "o.wasm"), *flags]) in (1, 2)
+    err = capsys.readouterr().err
+    assert message in err
+    assert "help: " in err or "Caused by" in err
+
+
+def test_an_interface_is_exported_by_another_name(tmp_path: Path) -> None:
+    output = str(tmp_path / "o.wasm")
+    rename = "--rename", "demo:hello/greeting@1.0.0=demo:other/hello@2.0.0"
+    assert run(["-q", "fuse", INPUTS[0], *rename, "-o", output]) == 0
+    assert run(["run", output, "--invoke", 'demo:other/hello@2.0.0#greet("x")']) == 0
+    assert run(["validate", output]) == 0
+
+
+def test_watching_builds_again_after_a_change(tmp_path: Path) -> None:
+    for path in INPUTS:
+        (tmp_path / Path(path).name).write_bytes(Path(path).read_bytes())
+    (tmp_path / "meld.toml").write_text('inputs = ["greeter.wasm", "app.wasm"]\noutput = "out.wasm"\n')
+    command = [sys.executable, "-m", "meldpy", "watch", "--times", "3"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as watcher:
+        assert watcher.stderr is not None
+        try:
+            assert "fused 2 inputs" in watcher.stderr.readline()
+            assert "watching 3 files" in watcher.stderr.readline()
+            first = (tmp_path / "out.wasm").read_bytes()
+            time.sleep(0.5)
+            (tmp_path / "meld.toml").write_text('inputs = ["greeter.wasm"]\n')
+            assert "there is no `output`" in watcher.stderr.readline()
+            time.sleep(0.5)
+            text = 'inputs = ["greeter.wasm", "app.wasm"]\noutput = "out.wasm"\nnames = "none"\n'
+            (tmp_path / "meld.toml").write_text(text)
+            assert watcher.wait(60) == 0
+        finally:
+            watcher.kill()
+    assert len((tmp_path / "out.wasm").read_bytes()) < len(first)
