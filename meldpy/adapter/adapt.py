@@ -26,13 +26,13 @@ from meldpy.adapter.plan import plan
 from meldpy.adapter.refusals import refuse_unsupported
 from meldpy.adapter.resources import handle_tables, outer_resources
 from meldpy.adapter.symbols import Symbols
-from meldpy.adapter.tasks import Tasks, waiting_instances
+from meldpy.adapter.tasks import Tasks, takes_time, waiting_instances
 from meldpy.adapter.trampoline import emit_trampoline
 from meldpy.adapter.translate import translate
 from meldpy.adapter.trivial import direct_callee
 from meldpy.cabi import Abi
 from meldpy.model.asynchrony import AsyncClass
-from meldpy.model.code import Adapted, EmittedFunc, OuterLift
+from meldpy.model.code import Adapted, EmittedFunc, OuterLift, OuterLower
 from meldpy.model.facts import Facts
 from meldpy.model.ids import LowerId, ResourceId
 from meldpy.model.linked import AsyncBuiltin, Builtin, Lift, LiftFunc, LinkedGraph, Lower
@@ -62,7 +62,8 @@ def adapt(
     found = facts.asynchrony
     nameless = nameless_resources(graph) if core else frozenset()
     waiting = waiting_instances(graph, facts, exported, abi)
-    tables = handle_tables(graph, facts, exported, abi, opaque, nameless, waiting)
+    crowded = bool(found.reaching or found.working)
+    tables = handle_tables(graph, facts, exported, abi, opaque, nameless, waiting, crowded=crowded)
     symbols = Symbols(facts.forwards)
     functions = Functions()
     labels = {instance.id: instance.label for instance in graph.instances}
@@ -76,7 +77,7 @@ def adapt(
     inner_builtins = TableBuiltins(shop, graph, symbols)
     tasks: Tasks | None = None
     if found.class_ is not AsyncClass.SYNC:
-        tasks = Tasks(shop, graph, facts, symbols, exported)
+        tasks = Tasks(shop, graph, facts, symbols, exported, edge)
         shop.tasks = tasks.machinery
 
     # Name: every live lower and built-in gets its function before any body that might call it is written.
@@ -94,7 +95,9 @@ def adapt(
         if callee is None:
             sites[lower.id] = functions.reserve()
         symbols.lowers[lower.id] = sites[lower.id] if callee is None else callee
-    symbols.lowers.update({lower.id: edge.host_call(lower) for lower in host_calls})
+    for lower in host_calls:
+        slow = None if tasks is None else tasks.host_call(lower)
+        symbols.lowers[lower.id] = edge.host_call(lower) if slow is None else slow
     builtins = _live_builtins(graph, facts)
     for builtin in builtins:
         if isinstance(builtin, AsyncBuiltin):
@@ -120,9 +123,11 @@ def adapt(
             shop.finish()
     inner_builtins.finish()
     edge.finish()
+    if tasks is not None:
+        tasks.hosts.finish()
 
     # The outer edge, whose wrappers are functions too: nothing is collected before all of it is made.
-    outer_lowers = tuple(edge.outer_lower(lower) for lower in host_calls)
+    outer_lowers = tuple(_outer_lower(lower, edge, tasks) for lower in host_calls)
     outer_lifts = tuple(_outer_lift(graph.lifts[id], edge, tasks) for id in exported)
     resources = tuple(edge.outer_resource(id) for id in outer_resources(graph, facts, exported, abi, tables))
     core_edge = None if one_memory is None else one_memory.edge(outer_lifts, outer_lowers)
@@ -150,6 +155,11 @@ def _outer_lift(lift: Lift, edge: OuterEdge, tasks: Tasks | None) -> OuterLift:
         with located(lift.location):
             return tasks.roots.outer_lift(lift, edge.realloc_of(lift))
     return edge.outer_lift(lift)
+
+
+def _outer_lower(lower: Lower, edge: OuterEdge, tasks: Tasks | None) -> OuterLower:
+    slow = tasks is not None and takes_time(lower)
+    return tasks.hosts.outer_lower(lower) if tasks is not None and slow else edge.outer_lower(lower)
 
 
 def _live_lowers(graph: LinkedGraph, facts: Facts) -> tuple[list[Lower], list[Lower]]:

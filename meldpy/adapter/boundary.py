@@ -126,6 +126,13 @@ class OuterEdge:
         needs = self._shop.abi.needs(lower.type, Context.LOWER)
         return OuterLower(lower.id, core_type, self._options(lower.instance, lower.options, needs, None))
 
+    def async_lower(self, lower: Lower) -> OuterLower:
+        """An async outer canon lower of an imported function, whatever the guest's is, with the guest's options."""
+        core_type = self._shop.abi.func(lower.type, Context.ASYNC_LOWER, lower.options.memory64).core
+        needs = self._shop.abi.needs(lower.type, Context.ASYNC_LOWER)
+        options = self._options(lower.instance, lower.options, needs, None)
+        return OuterLower(lower.id, core_type, replace(options, async_=True))
+
     def outer_resource(self, id: ResourceId) -> OuterResource:
         """The outer definition of a resource type."""
         resource = self._graph.resources[id]

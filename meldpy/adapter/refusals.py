@@ -93,10 +93,6 @@ def _export(lift: Lift, working: bool, reaching: bool, facts: Facts, graph: Link
 def _lower(graph: LinkedGraph, lower: Lower, abi: Abi) -> Iterator[str]:
     match lower.callee:
         case ImportFunc():
-            if lower.type.async_:
-                yield "an imported function with an async function type is called"
-            if lower.options.async_:
-                yield "an imported function is lowered with the option async"
             yield from _content("an imported function", lower.type, Content.ASYNC, abi)
         case LiftFunc(lift):
             yield from _content("a function", lower.type, Content.ERROR_CONTEXT, abi)

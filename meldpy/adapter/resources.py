@@ -4,7 +4,8 @@ In the spec every component instance has a handle table of its own. The outer co
 and canon built-ins, lifts and lowers of the outer component all work on it. There are three ways for an instance:
 
 - It deals in no handles. Then it has no table.
-- **direct**: it alone deals in handles with the outer component, and it passes none to another fused instance. Then its
+- **direct**: it alone deals in handles with the outer component (no task of the engine's waits for emitted code, which
+  takes a handle), and it passes none to another fused instance. Then its
   table and the engine's hold the same entries at all times: whatever it creates, drops, receives from the host or gives
   to the host goes through built-ins, lifts and lowers whose outer counterparts do exactly that on the outer table, in
   the same order, with the same indices and the same traps. So they are used directly and nothing is translated. This
@@ -53,10 +54,13 @@ def handle_tables(
     opaque: Iterable[ResourceId] = (),
     nameless: Collection[ResourceId] = frozenset(),
     waiting: Iterable[InstanceId] = (),
+    *,
+    crowded: bool = False,
 ) -> Tables:
     """Which instance has which table. `opaque`: the resource types that were declared so; `nameless`: those that
     cannot be in the outer component's table; `waiting`: the instances that have handles of tasks, sets, streams or
-    futures, which are in the same table as all others."""
+    futures, which are in the same table as all others; `crowded`: whether emitted code has handles of its own in the
+    engine's table, so that it is no instance's."""
     builtins = [b for b in graph.builtins if isinstance(b, ResourceBuiltin) and b.id in facts.live.builtins]
     with_builtins = {builtin.instance for builtin in builtins}
     lifts = [graph.lifts[id] for id in exported]
@@ -72,7 +76,7 @@ def handle_tables(
     users = with_builtins | at_the_edge | among_themselves
     candidates = (at_the_edge or users) - among_themselves
     direct = min(candidates) if len(candidates) == 1 and len(at_the_edge or users) == 1 else None
-    if any(builtin.instance == direct and builtin.resource in nameless for builtin in builtins):
+    if crowded or any(builtin.instance == direct and builtin.resource in nameless for builtin in builtins):
         direct = None
     numbers = {instance: number for number, instance in enumerate(sorted(users - {direct}))}
     lent = set(_lent_to_others(graph, facts, exported, abi))

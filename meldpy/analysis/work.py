@@ -5,8 +5,8 @@ host runs and a sync-typed export return to a host that waits for nothing; work 
 call that leaves nothing needs nobody to come back for it.
 
 Work is made by calling what becomes a task that may wait, by reads and writes, cancels and drops that settle the other
-side, and by joining a set that somebody waits for. Making sets and ends, and returning, leave nothing: whoever waits
-for a result is in the middle of a call that is looked at by itself.
+side, and by joining a set that somebody waits for. A host call that takes its time is work too. Making sets and ends,
+and returning, leave nothing: whoever waits for a result is in the middle of a call that is looked at by itself.
 """
 
 from __future__ import annotations
@@ -70,10 +70,10 @@ def with_work(graph: LinkedGraph, live: Live, calls: CallGraph, exits: Exits, fo
     lifts = frozenset(lift.id for lift in graph.lifts if lift.options.async_ or lift.core_func in working)
     # Only tasks that wait in an event loop can be made ready, and only by what comes after they began to.
     loops = [lift for lift in graph.lifts if lift.options.async_ and lift.id in live.lifts]
-    orphans = tuple(_orphans(graph, working)) if loops else ()
-    if orphans and all(map(exits.at_once, loops)):
-        orphans = ()
-    return replace(found, working=lifts, orphans=orphans)
+    if all(map(exits.at_once, loops)):
+        # nobody but the host can have something to say later
+        working = backwards(callers, _slow_host_calls(graph, live))
+    return replace(found, working=lifts, orphans=tuple(_orphans(graph, working)))
 
 
 def _makers(graph: LinkedGraph, live: Live, exits: Exits) -> Iterator[Node]:
@@ -83,7 +83,7 @@ def _makers(graph: LinkedGraph, live: Live, exits: Exits) -> Iterator[Node]:
                 pass
             case LiftFunc(lift) if graph.lifts[lift].options.async_ and not exits.at_once(graph.lifts[lift]):
                 yield LowerFunc(lower.id)
-            case ImportFunc() if lower.options.async_:
+            case ImportFunc() if lower.options.async_ and lower.type.async_:
                 yield LowerFunc(lower.id)
             case _:
                 pass
@@ -99,6 +99,13 @@ def _makers(graph: LinkedGraph, live: Live, exits: Exits) -> Iterator[Node]:
                 yield BuiltinFunc(builtin.id)
             case _:
                 pass
+
+
+def _slow_host_calls(graph: LinkedGraph, live: Live) -> Iterator[Node]:
+    for lower in graph.lowers:
+        hosts = lower.id in live.lowers and isinstance(lower.callee, ImportFunc)
+        if hosts and lower.options.async_ and lower.type.async_:
+            yield LowerFunc(lower.id)
 
 
 def _orphans(graph: LinkedGraph, working: set[Node]) -> Iterator[Deciding]:

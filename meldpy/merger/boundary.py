@@ -155,7 +155,7 @@ class Edge:
         memory = self._carried_memory(options.memory)
         realloc = None if options.realloc is None else self._early(options.realloc, "cabi_realloc")
         assert options.post_return is None, "only lifts have a post-return"
-        return BoundOptions(options.string_encoding, memory, realloc, None)
+        return BoundOptions(options.string_encoding, memory, realloc, None, async_=options.async_)
 
     def _early(self, func: FuncSymbol, wish: str) -> CoreExportRef:
         """A function that a component must name before its main module exists: a forwarder's, if there are any."""

@@ -97,7 +97,7 @@ def host_imports(graph: LinkedGraph, adapted: Adapted, symbols: Symbols) -> Host
             raise InternalError(f"{lower.lower} is lowered from outside, but it is no host function")
         options = lower.options
         realloc = None if options.realloc is None else symbols.need(options.realloc)
-        same = (callee.func, options.string_encoding, options.memory, realloc, lower.core_type)
+        same = (callee.func, options.string_encoding, options.memory, realloc, options.async_, lower.core_type)
         lowers[lower.lower] = number(same, HostFunc(callee.func, lower, *_function_name(graph, callee.func)))
     for builtin in adapted.outer_builtins:
         key = (builtin.op, builtin.resource, builtin.core_type)

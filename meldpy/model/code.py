@@ -201,6 +201,8 @@ class OuterOptions:
     post_return: FuncSymbol | None = None
     callback: FuncSymbol | None = None
     """Set for an async lift, which has no post-return."""
+    async_: bool = False
+    """Set for an async lower."""
 
 
 @final

@@ -36,6 +36,7 @@ class BoundOptions:
     realloc: CoreExportRef | None
     post_return: CoreExportRef | None
     callback: CoreExportRef | None = None
+    async_: bool = False
 
 
 @final

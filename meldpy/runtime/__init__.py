@@ -4,9 +4,9 @@ What needs loops over guest memory is written here, once, instead of being emitt
 the lifting and lowering of strings (`string_source.wat`, `strings.wat`). So is what needs a state of its own: the
 handle tables (`handles.wat`, with `handles.py` for what emitted code says to it), the memory in which values wait
 at the outer edge (`boundary.wat`), and tasks, streams and futures (`waitables.wat` first, then `tasks.wat`,
-`streams.wat`, `roots.wat`). A module of the library is bound to
-its memories and functions by `adapt` (`RuntimeInstance`) and merged like any core module; functions that nothing
-reaches are dropped by the merger. Assembling the text is the pipeline's affair, on demand.
+`streams.wat`, `roots.wat`; for what is the engine's, `outer.wat`, `hosts.wat`, `heap.wat`). A module of the library
+is bound to its memories and functions by `adapt` (`RuntimeInstance`) and merged like any core module; functions that
+nothing reaches are dropped by the merger. Assembling the text is the pipeline's affair, on demand.
 
 An instruction names its memory statically and the address type is part of its operands' types, so a WAT file here
 is a template over the *shape* of its memories. In a template `S` and `D` stand for the address type of the source
@@ -41,8 +41,11 @@ from meldpy.runtime.macros import expand
 __all__ = [
     "BOUNDARY",
     "HANDLES",
+    "HEAP",
+    "HOSTS",
     "MAX_RESOURCE_TYPES",
     "MAX_TABLES",
+    "OUTER",
     "ROOTS",
     "SET_TAG",
     "STREAMS",
@@ -63,6 +66,12 @@ BOUNDARY = "boundary"
 
 WAITABLES, TASKS, STREAMS, ROOTS = "waitables", "tasks", "streams", "roots"
 """The modules of the async runtime. Each must be instantiated once; all of them work in the memory of the handles."""
+
+OUTER, HOSTS = "outer", "hosts"
+"""Those of them for calls of the host's async functions, and for ends that the host has."""
+
+HEAP = "heap"
+"""The name of the module with the memory in which values of such calls wait. It must be instantiated once."""
 
 _WASM_PAGE_LOG2 = 16
 
@@ -122,7 +131,7 @@ class _Library(Mapping[str, str]):
                     self._modules[strings(shape, destination)] = ("strings.wat", {"S": shape, "D": destination})
         self._modules[HANDLES] = ("handles.wat", {})
         self._modules[BOUNDARY] = ("boundary.wat", {})
-        for name in (WAITABLES, TASKS, STREAMS, ROOTS):
+        for name in (WAITABLES, TASKS, STREAMS, ROOTS, OUTER, HOSTS, HEAP):
             self._modules[name] = (f"{name}.wat", {})
 
     def __getitem__(self, name: str) -> str:

@@ -3,7 +3,7 @@
 ;; An async export is an async callback lift of the output. Its first call and its callbacks come in here, run what is
 ;; ready (the pump), and go back to the engine:
 ;;
-;;   EXIT   the task has exited, and nothing is ready
+;;   EXIT   the task has exited, nothing is ready, and nothing of the engine's is in the root's set (`outer.wat`)
 ;;   YIELD  something is ready; after 64 pieces of work the engine has its turn
 ;;   WAIT   nothing is ready, for a set of the engine's that belongs to this root
 ;;
@@ -14,12 +14,13 @@
 ;; The engine's handles (set and stream) of a root are used again by later roots:
 ;;
 ;;   +0 next of the unused ones  +4 the set  +8 the readable end  +12 the writable end  +16 whether a read is pending
+;;   +20 next of all  +24 how many of the engine's waitables are in the set, but for the readable end  +28 the root
 ;;
 ;; A root's words: +80 its engine handles  +84 it is ready (another root found out)  +88 the engine waits for its set
 ;; +92 it had returned when it last went back to the engine
 ;;
 ;; `block` is for a task that blocks on its stack: the pump runs below it, and when nothing is ready the engine task waits
-;; in place.
+;; in place. No other root can be called back meanwhile, so it waits for everything that is the engine's.
 (module
   (import "handles" "memory" (memory $cells 4))
   (import "boundary" "memory" (memory $boundary 1))
@@ -30,6 +31,10 @@
   (import "tasks" "resume" (func $resume (param i32)))
   (import "tasks" "root" (func $root (result i32)))
   (import "tasks" "enter-root" (func $enter_root (param i32) (result i32)))
+  (import "emitted" "outer event" (func $outer_event (param i32 i32 i32)))
+  (import "emitted" "drain" (func $drain (param i32)))
+  (import "emitted" "gather" (func $gather (param i32)))
+  (import "emitted" "turn" (func $turn (param i32)))
   (import "engine" "waitable-set.new" (func $engine.set_new (result i32)))
   (import "engine" "waitable-set.wait" (func $engine.wait (param i32 i32) (result i32)))
   (import "engine" "waitable.join" (func $engine.join (param i32 i32)))
@@ -40,10 +45,11 @@
   (import "engine" "stream.write" (func $engine.write (param i32 i32 i32) (result i32)))
 
   (global $unused (mut i32) (i32.const 0))
+  (global $all (mut i32) (i32.const 0))
 
   ;; --- the engine's handles --------------------------------------------------------------------------------------
 
-  (func $handles (param $task i32) (result i32)
+  (func $handles (export "handles") (param $task i32) (result i32)
     (local $handles i32)
     (local.set $handles (i32.load offset=80 (local.get $task)))
     (if (i32.eqz (local.get $handles))
@@ -53,11 +59,26 @@
           (then (global.set $unused (i32.load (local.get $handles))))
           (else
             (local.set $handles (call $cell.new))
-            (i32.store offset=4 (local.get $handles) (call $engine.set_new))))
+            (i32.store offset=4 (local.get $handles) (call $engine.set_new))
+            (i32.store offset=20 (local.get $handles) (global.get $all))
+            (global.set $all (local.get $handles))))
+        (i32.store offset=28 (local.get $handles) (local.get $task))
         (i32.store offset=80 (local.get $task) (local.get $handles))))
     local.get $handles)
 
-  ;; Wakes the engine task of a root that is ready.
+  ;; The first of all.
+  (func (export "all") (result i32)
+    global.get $all)
+
+  ;; Nothing of the engine's is in the root's set any more.
+  (func (export "let-exit") (param $handles i32)
+    (local $task i32)
+    (local.set $task (i32.load offset=28 (local.get $handles)))
+    (if (i32.eqz (i32.and (i32.load offset=36 (local.get $task)) (i32.const 1)))
+      (then
+        (if (i32.ne (local.get $task) (call $root)) (then (call $wake (local.get $task)))))))
+
+  ;; Wakes the engine task of a root that is ready, or has exited and may go.
   (func $wake (export "wake") (param $task i32)
     (local $handles i32) (local $ends i64)
     (i32.store offset=84 (local.get $task) (i32.const 1))
@@ -88,17 +109,31 @@
     (local.set $task (call $engine.context_get))
     (local.set $outside (call $enter_root (local.get $task)))
     (i32.store offset=88 (local.get $task) (i32.const 0))
-    (call $event (local.get $task) (local.get $code) (local.get $index) (local.get $payload))
+    (if (i32.load offset=80 (local.get $task))
+      (then
+        (call $event
+          (i32.load offset=80 (local.get $task))
+          (local.get $code)
+          (local.get $index)
+          (local.get $payload))
+        (call $drain (i32.load offset=80 (local.get $task)))))
     (if (i32.load offset=84 (local.get $task))
       (then
         (i32.store offset=84 (local.get $task) (i32.const 0))
-        (call $resume (local.get $task))))
+        (if (i32.and (i32.load offset=36 (local.get $task)) (i32.const 1))
+          (then (call $resume (local.get $task))))))
     (call $leave (local.get $task) (local.get $outside)))
 
   ;; An event of the engine's: it only makes things ready.
-  (func $event (param $task i32) (param $code i32) (param $index i32) (param $payload i32)
-    (if (i32.eq (local.get $code) (i32.const 2))
-      (then (i32.store offset=16 (i32.load offset=80 (local.get $task)) (i32.const 0)))))
+  (func $event (export "event")
+    (param $handles i32) (param $code i32) (param $index i32) (param $payload i32)
+    (if
+      (i32.and
+        (i32.eq (local.get $code) (i32.const 2))
+        (i32.eq (local.get $index) (i32.load offset=8 (local.get $handles))))
+      (then (i32.store offset=16 (local.get $handles) (i32.const 0)) (return)))
+    (if (local.get $code)
+      (then (call $outer_event (local.get $code) (local.get $index) (local.get $payload)))))
 
   ;; The pump; then what to tell the engine.
   (func $leave (export "leave") (param $task i32) (param $outside i32) (result i32)
@@ -121,15 +156,21 @@
     end
     (drop (call $enter_root (local.get $outside)))
     (if (call $ready) (then (return (i32.const 1))))
-    (if (i32.and (i32.load offset=36 (local.get $task)) (i32.const 1))
+    (local.set $handles (i32.load offset=80 (local.get $task)))
+    (if
+      (if (result i32) (i32.and (i32.load offset=36 (local.get $task)) (i32.const 1))
+        (then (i32.const 1))
+        (else
+          (if (result i32) (local.get $handles)
+            (then (i32.load offset=24 (local.get $handles)))
+            (else (i32.const 0)))))
       (then
         (i32.store offset=88 (local.get $task) (i32.const 1))
         (return
           (i32.or
             (i32.const 2)
             (i32.shl (i32.load offset=4 (call $handles (local.get $task))) (i32.const 4))))))
-    ;; It has exited.
-    (local.set $handles (i32.load offset=80 (local.get $task)))
+    ;; It has exited, and needs nothing more.
     (if (local.get $handles)
       (then
         (i32.store (local.get $handles) (global.get $unused))
@@ -139,20 +180,28 @@
 
   ;; --- blocking --------------------------------------------------------------------------------------------------
 
-  ;; Until one of the bits in `$mask` is set in the word at `$at`.
+  ;; Until one of the bits in `$mask` is set in the word at `$at`. After 64 pieces of work the engine has its turn.
   (func $block (export "block") (param $at i32) (param $mask i32)
+    (local $budget i32)
+    (local.set $budget (i32.const 64))
     loop $next
       (if (i32.eqz (i32.and (i32.load (local.get $at)) (local.get $mask)))
         (then
           (if (i32.eqz (call $step)) (then (call $idle)))
+          (local.set $budget (i32.sub (local.get $budget) (i32.const 1)))
+          (if (i32.eqz (local.get $budget))
+            (then
+              (call $turn (call $handles (call $root)))
+              (local.set $budget (i32.const 64))))
           (br $next)))
     end)
 
   (func $idle
-    (local $task i32)
-    (local.set $task (call $root))
+    (local $handles i32)
+    (local.set $handles (call $handles (call $root)))
+    (call $gather (local.get $handles))
     (call $event
-      (local.get $task)
-      (call $engine.wait (i32.load offset=4 (call $handles (local.get $task))) (i32.const 8))
+      (local.get $handles)
+      (call $engine.wait (i32.load offset=4 (local.get $handles)) (i32.const 8))
       (i32.load $boundary offset=8 (i32.const 0))
       (i32.load $boundary offset=12 (i32.const 0)))))

@@ -164,7 +164,7 @@ class Knot:
             case BuiltinOp.STREAM_READ | BuiltinOp.STREAM_WRITE:
                 immediates = (self._type(func), (CanonOpt(OPT_ASYNC),))
             case BuiltinOp.SUBTASK_CANCEL | BuiltinOp.THREAD_YIELD:
-                immediates = (False,)
+                immediates = (func.async_,)
             case _:
                 immediates = ()
         return OtherBuiltin(func.op, immediates)
@@ -182,6 +182,8 @@ class Knot:
         written += [CanonOpt(opcode, self._core(ref)) for opcode, ref in places if ref is not None]
         if options.callback is not None:
             written += [CanonOpt(OPT_ASYNC), CanonOpt(OPT_CALLBACK, self._core(options.callback))]
+        elif options.async_:
+            written.append(CanonOpt(OPT_ASYNC))
         return tuple(written)
 
     def _core(self, ref: CoreExportRef) -> int:

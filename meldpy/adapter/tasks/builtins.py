@@ -15,10 +15,11 @@ from meldpy.adapter.emitter import Emitter, Workshop
 from meldpy.adapter.memories import memory_of
 from meldpy.adapter.symbols import Symbols
 from meldpy.adapter.tasks.copies import Copies
-from meldpy.adapter.tasks.machinery import Machinery
+from meldpy.adapter.tasks.machinery import FLAGS, HOSTED_FLAG, Machinery
+from meldpy.adapter.tasks.outside import Outside
 from meldpy.adapter.tasks.returns import emit_task_return, returns_from
 from meldpy.adapter.traps import Trap
-from meldpy.asm import I32, FuncBuilder, Local, Op, Store
+from meldpy.asm import I32, FuncBuilder, Load, Local, Op, Store
 from meldpy.model.builtins import (
     CancelCopy,
     ContextSlot,
@@ -43,10 +44,13 @@ _EVENT_SIZE = 8
 class AsyncBuiltins:
     """Symbols are handed out first (`symbol`) and written when all lifts and ways back are known (`finish`)."""
 
-    def __init__(self, shop: Workshop, graph: LinkedGraph, machinery: Machinery, symbols: Symbols) -> None:
+    def __init__(
+        self, shop: Workshop, graph: LinkedGraph, machinery: Machinery, outside: Outside, symbols: Symbols
+    ) -> None:
         self._shop = shop
         self._graph = graph
         self._machinery = machinery
+        self._outside = outside
         self._copies = Copies(shop, graph, machinery, symbols)
         self._builtins: list[tuple[AsyncBuiltin, EmittedFunc]] = []
 
@@ -124,6 +128,9 @@ class AsyncBuiltins:
         set_ = b.local(I32)
         self._push_row(em, builtin, runtime.SET_TAG, index, "rep")
         b.set(set_)
+        if self._outside.has_calls:
+            # what the engine knows, we know
+            b.call(self._outside.outer("drain-all"))
         if builtin.op is BuiltinOp.WAITABLE_SET_WAIT:
             self._wait(em, set_)
         code, first, second = b.local(I32), b.local(I32), b.local(I32)
@@ -162,11 +169,40 @@ class AsyncBuiltins:
 
     def _cancel_subtask(self, symbol: EmittedFunc, builtin: AsyncBuiltin, *, async_: bool) -> None:
         em = self._emitter(builtin, (I32,), (I32,))
+        b, machinery = em.b, self._machinery
         em.check_may_leave(builtin.instance)
-        self._push_row(em, builtin, runtime.SUBTASK_TAG, em.b.params[0], "rep")
-        em.b.i32(int(async_))
-        em.b.call(self._machinery.tasks("cancel-subtask"))
-        self._shop.functions.define(symbol, em.b)
+        with b.scratch(I32) as (task,):
+            self._push_row(em, builtin, runtime.SUBTASK_TAG, b.params[0], "rep")
+            b.set(task)
+            if self._outside.has_calls:
+                b.get(task)
+                b.load(Load.I32, machinery.memory, FLAGS)
+                b.i32(HOSTED_FLAG)
+                b.op(Op.I32_AND)
+                with b.if_():
+                    self._cancel_host_call(em, task, async_=async_)
+                    b.return_()
+            b.get(task)
+            b.i32(int(async_))
+            b.call(machinery.tasks("cancel-subtask"))
+        self._shop.functions.define(symbol, b)
+
+    def _cancel_host_call(self, em: Emitter, task: Local, *, async_: bool) -> None:
+        """Push the state, or -1. The engine is asked, and a synchronous cancel waits for its answer."""
+        b, outside = em.b, self._outside
+        with b.scratch(I32) as (handle,):
+            b.call(outside.outer("drain-all"))
+            b.get(task)
+            b.call(outside.hosts("cancelling"))
+            b.tee(handle)
+            with b.if_():
+                if not async_:
+                    self._machinery.check_may_block(em)
+                b.get(task, handle)
+                b.call(outside.cancel(async_=async_))
+                b.call(outside.hosts("cancelled"))
+        b.get(task)
+        b.call(outside.hosts("state-after-cancel"))
 
     def _plain(self, symbol: EmittedFunc, builtin: AsyncBuiltin) -> None:
         machinery, handles = self._machinery, self._shop.handles

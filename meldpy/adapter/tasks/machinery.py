@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 # Words of a task's cell, see `tasks.wat`.
 SITE, FLAGS, SCOPE, RESULT = 32, 36, 40, 80
 CONTEXTS = (64, 72)
-RESOLVED_FLAG = 32
+RESOLVED_FLAG, HOSTED_FLAG = 32, 512
 
 MOST_LIFTS, MOST_CALLERS = 1 << 16, 1 << 15
 """What the two halves of SITE can number."""
@@ -89,6 +89,8 @@ class Machinery:
         self.lifts: dict[LiftId, LiftNumber] = {}
         self.outer: dict[OuterAsyncFunc, None] = {}
         self._payload, self._run, self._wake, self._block = (functions.reserve() for _ in range(4))
+        self.outer_event, self.drain, self.gather, self.turn = (functions.reserve() for _ in range(4))
+        """What `roots.wat` calls of what is the engine's; `outside` writes them."""
         self.has_roots = False
         self.has_streams = False
 
@@ -168,6 +170,7 @@ class Machinery:
             *(self.memory, boundary),
             *map(self.waitables, ("new-cell", "free-cell")),
             *map(self.tasks, ("step", "ready", "resume", "root", "enter-root")),
+            *(self.outer_event, self.drain, self.gather, self.turn),
             *engine,
         )
         return self._library.func(runtime.ROOTS, args, export)

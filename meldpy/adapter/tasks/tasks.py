@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from typing import final
 
+from meldpy.adapter.boundary import OuterEdge
 from meldpy.adapter.emitter import Emitter, Workshop
 from meldpy.adapter.plan import CallSite
 from meldpy.adapter.refusals import context_slots
 from meldpy.adapter.symbols import Symbols
 from meldpy.adapter.tasks.builtins import AsyncBuiltins
 from meldpy.adapter.tasks.calls import emit_task_call
+from meldpy.adapter.tasks.hosts import HostCalls, takes_time
 from meldpy.adapter.tasks.machinery import Machinery, Observers
+from meldpy.adapter.tasks.outside import Outside
 from meldpy.adapter.tasks.roots import Roots
 from meldpy.asm import FuncBuilder
 from meldpy.cabi import Abi, Content, value_types
@@ -23,7 +26,7 @@ from meldpy.model.code import EmittedFunc
 from meldpy.model.core import CoreFuncType
 from meldpy.model.facts import Facts
 from meldpy.model.ids import InstanceId, LiftId
-from meldpy.model.linked import AsyncBuiltin, Lift, LiftFunc, LinkedGraph, Lower
+from meldpy.model.linked import AsyncBuiltin, ImportFunc, Lift, LiftFunc, LinkedGraph, Lower
 
 _RETURNING = (BuiltinOp.TASK_RETURN, BuiltinOp.TASK_CANCEL)
 _CONTEXTS = (BuiltinOp.CONTEXT_GET, BuiltinOp.CONTEXT_SET)
@@ -32,7 +35,13 @@ _CONTEXTS = (BuiltinOp.CONTEXT_GET, BuiltinOp.CONTEXT_SET)
 @final
 class Tasks:
     def __init__(
-        self, shop: Workshop, graph: LinkedGraph, facts: Facts, symbols: Symbols, exported: tuple[LiftId, ...]
+        self,
+        shop: Workshop,
+        graph: LinkedGraph,
+        facts: Facts,
+        symbols: Symbols,
+        exported: tuple[LiftId, ...],
+        edge: OuterEdge,
     ) -> None:
         self._shop = shop
         self._graph = graph
@@ -40,8 +49,10 @@ class Tasks:
         self._found = facts.asynchrony
         self._exported = exported
         self.machinery = Machinery(shop.functions, shop.library, shop.handles, _observers(graph, facts))
-        self.builtins = AsyncBuiltins(shop, graph, self.machinery, symbols)
+        self.outside = Outside(shop.functions, shop.library, shop.handles, self.machinery)
+        self.builtins = AsyncBuiltins(shop, graph, self.machinery, self.outside, symbols)
         self.roots = Roots(shop, graph, self.machinery, symbols)
+        self.hosts = HostCalls(shop, graph, self.machinery, self.outside, symbols, edge)
 
     def is_root(self, lift: Lift) -> bool:
         """Whether an exported lift becomes an async callback lift: it waits, blocks, or leaves something to do."""
@@ -52,6 +63,10 @@ class Tasks:
         """Whether nothing about a call could tell that there is async around it."""
         observed = self.machinery.observes(lift.instance) or lift.instance in self.machinery.locks
         return not (lower.options.async_ or lift.options.async_ or observed)
+
+    def host_call(self, lower: Lower) -> EmittedFunc | None:
+        """The function behind a lower of an imported function that may take its time; None for any other."""
+        return self.hosts.symbol(lower) if takes_time(lower) else None
 
     def know_all(self) -> None:
         """Number what must be known before code is written: every lower and built-in has its symbol by now."""
@@ -72,6 +87,8 @@ class Tasks:
         def new_emitter(name: str, type: CoreFuncType) -> Emitter:
             return Emitter(self._shop, FuncBuilder(name, type))
 
+        self.hosts.finish_heard()
+        self.outside.finish(new_emitter)
         self.machinery.finish(new_emitter)
 
 
@@ -89,6 +106,9 @@ def waiting_instances(graph: LinkedGraph, facts: Facts, exported: tuple[LiftId, 
             found.add(lift.instance)
     for lower in graph.lowers:
         fused = lower.id in live.lowers and isinstance(lower.callee, LiftFunc)
+        hosted = lower.id in live.lowers and isinstance(lower.callee, ImportFunc)
+        if hosted and lower.options.async_:
+            found.add(lower.instance)
         if fused and (lower.options.async_ or abi.contents.of(value_types(lower.type)) & Content.ASYNC):
             found.add(lower.instance)
     if facts.asynchrony.reaching or facts.asynchrony.working:

@@ -84,12 +84,10 @@ def test_what_async_cannot_carry_is_refused_where_it_is_reached() -> None:
     lift, lower = graph.lifts[0], graph.lowers[0]
     async_type = FuncType((), None, async_=True)
     stackful = replace(lift, type=async_type, options=replace(lift.options, async_=True))
-    slow = replace(host_lower(0, CALLER_I, P.U8), type=async_type)
     streams = DefinedType(OptionType(DefinedType(StreamType(P.U8))))
     gate = AsyncBuiltin(BuiltinId(0), CALLER_I, BuiltinOp.BACKPRESSURE_INC, PLACE)
     cases = [
         (replace(graph, lifts=(stackful,), lowers=(replace(lower, type=async_type),)), "no callback"),
-        (replace(graph, lowers=(replace(slow, options=replace(slow.options, async_=True)),)), "async"),
         (
             replace(graph, lowers=(host_lower(0, CALLER_I, streams),)),
             "stream",

@@ -1,0 +1,131 @@
+"""What fused code waits for and the engine has: the runtime's functions for it, and what it calls back.
+
+Host calls that take their time are subtasks of the engine's (`hosts`). The runtime watches them in the sets of roots
+(`runtime/outer.wat`) and calls the functions that are written here last, when it is known what there is: an output
+without host calls pays nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, final
+
+from meldpy import runtime
+from meldpy.adapter.functions import Functions
+from meldpy.adapter.handles import Handles
+from meldpy.adapter.library import Instances
+from meldpy.adapter.places import Memory, Side
+from meldpy.adapter.tasks.machinery import Machinery
+from meldpy.adapter.traps import Trap
+from meldpy.asm import I32, Op
+from meldpy.model.canon import BuiltinOp, StringEncoding
+from meldpy.model.code import OuterAsyncFunc, RuntimeArg
+from meldpy.model.core import CoreFuncType
+from meldpy.model.ids import FuncId
+
+if TYPE_CHECKING:
+    from meldpy.adapter.tasks.machinery import EmitterOf
+
+_HEAP_TRAPS = (Trap.BOUNDARY_FULL,)
+_SUBTASK = 1
+"""The code of a subtask's event."""
+
+
+@final
+class Outside:
+    """One for each adapt run that has tasks."""
+
+    def __init__(self, functions: Functions, library: Instances, handles: Handles, machinery: Machinery) -> None:
+        self._functions = functions
+        self._library = library
+        self._handles = handles
+        self._machinery = machinery
+        self.heard = functions.reserve()
+        """Called when a host call whose result is in the heap is heard of: with its cell, and the state before."""
+        self.has_calls = False
+        self.has_heap = False
+
+    # --- the runtime ------------------------------------------------------------------------------------------
+    def heap(self, export: str) -> FuncId:
+        self.has_heap = True
+        return self._library.func(runtime.HEAP, tuple(map(self._functions.trap, _HEAP_TRAPS)), export)
+
+    def side(self) -> Side:
+        """The outer component as one side of a crossing that takes its time."""
+        memory = self._library.memory(runtime.HEAP, tuple(map(self._functions.trap, _HEAP_TRAPS)))
+        return Side(self._handles.outer, StringEncoding.UTF8, Memory(memory), self.heap("realloc"))
+
+    def outer(self, export: str) -> FuncId:
+        machinery = self._machinery
+        boundary = self._handles.outer_side().needs_memory().id
+        args: tuple[RuntimeArg, ...] = (
+            *(machinery.memory, boundary, self._handles.func("allocate"), machinery.tasks("root")),
+            *map(machinery.roots, ("handles", "all", "event", "let-exit")),
+            machinery.engine(OuterAsyncFunc(BuiltinOp.WAITABLE_JOIN, CoreFuncType((I32, I32), ()))),
+            machinery.engine(
+                OuterAsyncFunc(BuiltinOp.WAITABLE_SET_POLL, CoreFuncType((I32, I32), (I32,)), memory=boundary)
+            ),
+        )
+        return self._library.func(runtime.OUTER, args, export)
+
+    def hosts(self, export: str) -> FuncId:
+        self.has_calls = True
+        machinery = self._machinery
+        traps = (Trap.SUBTASK_DELIVERED, Trap.CANCELLED_TWICE, Trap.SYNC_USE)
+        args: tuple[RuntimeArg, ...] = (
+            *(machinery.memory, self._handles.func("new-own")),
+            *map(machinery.waitables, ("new-cell", "order", "notify", "deliver")),
+            *map(self.outer, ("find", "watch", "unwatch")),
+            machinery.engine(OuterAsyncFunc(BuiltinOp.SUBTASK_DROP, CoreFuncType((I32,), ()))),
+            self.heard,
+            *map(self._functions.trap, traps),
+        )
+        return self._library.func(runtime.HOSTS, args, export)
+
+    def cancel(self, *, async_: bool) -> OuterAsyncFunc:
+        """The engine's `subtask.cancel`."""
+        return self._machinery.engine(
+            OuterAsyncFunc(BuiltinOp.SUBTASK_CANCEL, CoreFuncType((I32,), (I32,)), async_=async_)
+        )
+
+    # --- what the runtime calls -------------------------------------------------------------------------------
+    def finish(self, new_emitter: EmitterOf) -> None:
+        """Write what `roots.wat` calls."""
+        machinery = self._machinery
+        self._event(new_emitter)
+        self._drain(new_emitter)
+        em = new_emitter("gather what the host has", CoreFuncType((I32,), ()))
+        if self.has_calls:
+            em.b.get(*em.b.params)
+            em.b.call(self.outer("gather"))
+        self._functions.define(machinery.gather, em.b)
+        em = new_emitter("the engine's turn", CoreFuncType((I32,), ()))
+        if self.has_calls:
+            em.b.call(machinery.engine(OuterAsyncFunc(BuiltinOp.THREAD_YIELD, CoreFuncType((), (I32,)))))
+            em.b.drop()
+            em.b.get(*em.b.params)
+            em.b.call(machinery.drain)
+        self._functions.define(machinery.turn, em.b)
+
+    def _event(self, new_emitter: EmitterOf) -> None:
+        em = new_emitter("event of the host", CoreFuncType((I32,) * 3, ()))
+        code, handle, state = em.b.params
+        if self.has_calls:
+            em.b.get(code)
+            em.b.i32(_SUBTASK)
+            em.b.op(Op.I32_EQ)
+            with em.b.if_():
+                em.b.get(handle, state)
+                em.b.call(self.hosts("event"))
+        self._functions.define(self._machinery.outer_event, em.b)
+
+    def _drain(self, new_emitter: EmitterOf) -> None:
+        em = new_emitter("hear of the host", CoreFuncType((I32,), ()))
+        if self.has_calls:
+            em.b.get(*em.b.params)
+            em.b.call(self.outer("drain"))
+        if self.has_heap:
+            em.b.call(self.heap("crowded"))
+            with em.b.if_():
+                em.b.call(self.outer("drain-all"))
+                em.b.call(self.heap("heard"))
+        self._functions.define(self._machinery.drain, em.b)
