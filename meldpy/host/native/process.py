@@ -1,0 +1,203 @@
+"""The operating system's side of a worker: start it, kill it, know how it ended, read what it printed.
+
+A worker is a session of its own with nothing but what it is given: an environment of granted names, a socket, shared
+memory of fixed size, a pipe whose end means that the host is gone. What it prints goes to a memory file of fixed size,
+which a crashed process leaves behind whole; a pipe would have to be emptied by somebody, or block. The descriptors 0 to
+2 carry no protocol, so that a module that prints breaks nothing.
+
+Processes are known by pidfd, never by number alone: a number may be another process's by the time it is used.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import mmap
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Final, final
+
+from meldpy.host.faults import HostError
+from meldpy.host.native.worker.wire import Layout
+from meldpy.records import dataclass
+
+OUTPUT: Final = 256 * 1024
+"""Bytes that a module can print in one call; what it prints beyond is lost."""
+_HERE: Final = Path(__file__).parent
+_BOOT: Final = "import sys; sys.path.append(sys.argv.pop(1)); from worker.main import boot; boot()"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class NativeOptions:
+    """What a native module's process may use beside `Limits`; None: what the host may.
+
+    cpu: seconds in its whole life; files: open at once; file_size: bytes of the longest file it writes; start: seconds
+    until it must have introduced itself; sanitizer: path of AddressSanitizer's runtime, for a library built with it
+    (the memory limit is off then: the sanitizer reserves terabytes of addresses).
+    """
+
+    cpu: int | None = None
+    files: int | None = 64
+    file_size: int | None = 64 << 20
+    start: float = 10.0
+    sanitizer: str | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a worker ended: by a signal, or with a code."""
+
+    signal: int | None
+    code: int | None
+
+    def __str__(self) -> str:
+        if self.signal is None:
+            return f"exit code {self.code}"
+        try:
+            return signal.Signals(self.signal).name
+        except ValueError:
+            return f"signal {self.signal}"
+
+
+@final
+class Life:
+    """One pipe for all workers of this process. Nobody writes to it; its end is the host's."""
+
+    _lock = threading.Lock()
+    _pipe: tuple[int, int] | None = None
+    _owner: int | None = None
+
+    @classmethod
+    def read_end(cls) -> int:
+        """A descriptor to pass on. After a fork the child has a pipe of its own."""
+        with cls._lock:
+            if cls._pipe is None or cls._owner != os.getpid():
+                cls._pipe, cls._owner = os.pipe(), os.getpid()
+            return cls._pipe[0]
+
+
+@final
+class WorkerProcess:
+    """A started worker. `socket` and `area` are the host's ends; all is freed by `free`."""
+
+    def __init__(
+        self, library: Path, granted: tuple[str, ...], environment: dict[str, str], memory: int, payload: int,
+        options: NativeOptions,
+    ) -> None:  # fmt: skip
+        if not sys.executable:
+            raise HostError(
+                "this program does not know its Python interpreter, which native modules run in",
+                remedy="set sys.executable to the path of one",
+            )
+        layout = Layout(payload)
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        shared = _sealed("meld-payloads", layout.size)
+        self._output = _sealed("meld-output", OUTPUT)
+        life = Life.read_end()
+        if options.sanitizer is not None:
+            environment = {
+                "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=0:handle_abort=0",
+                **environment,
+                "LD_PRELOAD": options.sanitizer,
+            }
+            memory = -1
+        numbers = (
+            theirs.fileno(), shared, life, payload, memory,
+            *(-1 if each is None else each for each in (options.cpu, options.files, options.file_size)),
+        )  # fmt: skip
+        try:
+            self._popen = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-I",
+                    "-S",
+                    "-c",
+                    _BOOT,
+                    str(_HERE),
+                    str(library),
+                    ",".join(granted),
+                    *map(str, numbers),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=self._output,
+                stderr=self._output,
+                pass_fds=(theirs.fileno(), shared, life),
+                env={"LANG": "C.UTF-8", **environment},
+                cwd="/",
+                start_new_session=True,
+            )
+            self.area = mmap.mmap(shared, layout.size)
+        except BaseException:
+            ours.close()
+            os.close(self._output)
+            raise
+        finally:
+            theirs.close()
+            os.close(shared)
+        self.socket = ours
+        self.pid = self._popen.pid
+        self.pidfd = os.pidfd_open(self.pid)
+        self._lock = threading.Lock()
+        self._exit: Exit | None = None
+
+    def kill(self) -> None:
+        """End it now, with what it forked. Any thread, any number of times."""
+        with self._lock:
+            if self._exit is None:
+                # it is not reaped, so the number is still its own, even if it is dead
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(self.pid, signal.SIGKILL)
+
+    def dead(self) -> bool:
+        """Whether it ended, seen without waiting. Any thread."""
+        with self._lock:
+            if self._exit is not None:
+                return True
+            waiter = select.poll()
+            waiter.register(self.pidfd, select.POLLIN)
+            return bool(waiter.poll(0))
+
+    def end(self, grace: float) -> Exit:
+        """How it ended; it is killed unless it ends by itself in `grace` seconds."""
+        if self._exit is None:
+            waiter = select.poll()
+            waiter.register(self.pidfd, select.POLLIN)
+            waiter.poll(grace * 1000)
+            self.kill()
+            with self._lock:
+                code = self._popen.wait()
+                self._exit = Exit(-code, None) if code < 0 else Exit(None, code)
+        return self._exit
+
+    def printed(self) -> str:
+        """What it printed since the last look. Any moment, also after its end."""
+        length = min(os.lseek(self._output, 0, os.SEEK_CUR), OUTPUT)
+        if length == 0:
+            return ""
+        text = os.pread(self._output, length, 0)
+        os.lseek(self._output, 0, os.SEEK_SET)
+        return text.decode(errors="replace")
+
+    def free(self) -> None:
+        """Close what the host holds of it. The last call."""
+        self.end(0)
+        self.socket.close()
+        self.area.close()
+        os.close(self._output)
+        os.close(self.pidfd)
+
+
+def _sealed(name: str, size: int) -> int:
+    """A memory file that nobody can shrink (a read beyond its end would kill the host) or grow."""
+    file = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.ftruncate(file, size)
+    fcntl.fcntl(file, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
+    return file
