@@ -1,8 +1,9 @@
 """meldpy fuses and links WebAssembly components into one component with one core module.
 
 The Python API: `fuse(inputs, options)` gives a `FuseResult` with the output's bytes and a report, `inspect(file)` says
-what is inside a file, `compare(original, fused, scenario)` runs two components and lists where they differ; every
-failure is a `MeldError`. `pipeline` narrates how it works. Importing this package loads nothing heavy.
+what is inside a file, `explain(inputs)` what a fuse decides and why, `compare(original, fused, scenario)` runs two
+components and lists where they differ; every failure is a `MeldError`. `pipeline` narrates how it works. Importing this
+package loads nothing heavy.
 """
 
 from __future__ import annotations
@@ -27,14 +28,17 @@ if TYPE_CHECKING:
     )
     from meldpy.model.linked import NearMiss, NearMissKind, OpenImport
     from meldpy.pipeline import FuseInput, FuseOptions, FuseReport, FuseResult, fuse
+    from meldpy.report.explain import AdapterClass, Explanation, explain
     from meldpy.report.inspection import Inspection, Node, inspect
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AdapterClass",
     "Comparison",
     "DecodeError",
     "EngineError",
+    "Explanation",
     "FileError",
     "FuseInput",
     "FuseOptions",
@@ -56,6 +60,7 @@ __all__ = [
     "ValidationError",
     "__version__",
     "compare",
+    "explain",
     "fuse",
     "inspect",
 ]
@@ -64,6 +69,7 @@ _PLACES = {
     **dict.fromkeys(("Comparison", "Scenario", "compare"), "meldpy.comparison"),
     **dict.fromkeys(("FuseInput", "FuseOptions", "FuseReport", "FuseResult", "fuse"), "meldpy.pipeline"),
     **dict.fromkeys(("NearMiss", "NearMissKind", "OpenImport"), "meldpy.model.linked"),
+    **dict.fromkeys(("AdapterClass", "Explanation", "explain"), "meldpy.report.explain"),
     **dict.fromkeys(("Inspection", "Node", "inspect"), "meldpy.report.inspection"),
 }
 """Where each name is; all others are errors."""

@@ -90,9 +90,14 @@ class MeldError(Exception):
             lines += [f"  {i}: {escape(shorten(cause))}" for i, cause in enumerate(self.causes[:_MOST_CAUSES])]
             if len(self.causes) > _MOST_CAUSES:
                 lines.append(f"  … and {len(self.causes) - _MOST_CAUSES} more")
+        lines += self._details()
         if self.remedy is not None:
             lines.append(f"  help: {escape(shorten(self.remedy))}")
         return "\n".join(lines)
+
+    def _details(self) -> list[str]:
+        """Lines between the causes and the remedy."""
+        return []
 
     def __str__(self) -> str:
         return self.render()
@@ -121,7 +126,20 @@ class UnsupportedError(MeldError):
 
 @final
 class LinkError(MeldError):
-    """Inputs that do not fit together: mismatch, ambiguity, cycle, or (strict) an open import."""
+    """Inputs that do not fit together: mismatch, ambiguity, cycle, or (strict) an open import.
+
+    diff: of a mismatch, the two types as lines of WIT: `-` asked for, `+` provided, a blank what both have.
+    """
+
+    diff: tuple[str, ...] = ()
+
+    def _details(self) -> list[str]:
+        if not self.diff:
+            return []
+        lines = [f"    {escape(shorten(line))}" for line in self.diff[:_MOST_CAUSES]]
+        if len(self.diff) > _MOST_CAUSES:
+            lines.append(f"    … and {len(self.diff) - _MOST_CAUSES} more lines")
+        return ["", "What is imported (-) and what is provided (+):", *lines]
 
 
 @final

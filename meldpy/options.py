@@ -50,6 +50,7 @@ class FuseOptions:
     has, as a target and features added and taken away ("wazero", "wasm2,-simd").
     flat: refuse what cannot be fused, instead of keeping it as it is. keeps: inputs by name that are kept as they are.
     max_*: caps on link-time expansion.
+    record: keep what the stages found in the result, for `report.explain`; it holds on to the inputs.
     """
 
     links: tuple[str, ...] = ()
@@ -77,6 +78,7 @@ class FuseOptions:
     max_instances: int = 10_000
     max_core_instances: int = 10_000
     max_definitions: int = 200_000
+    record: bool = False
 
     def check(self) -> None:
         """Raises UsageError for options that contradict each other."""

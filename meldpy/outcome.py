@@ -9,6 +9,7 @@ from meldpy.errors import LinkError, UnsupportedError
 from meldpy.model.ids import InstanceId
 from meldpy.model.linked import LiftFunc, LinkedGraph, OpenImport
 from meldpy.model.partition import Reason
+from meldpy.model.record import FuseRecord
 from meldpy.records import dataclass, field
 
 if TYPE_CHECKING:
@@ -60,11 +61,12 @@ Files: TypeAlias = "Mapping[str, bytes]"
 @final
 @dataclass(frozen=True, slots=True)
 class FuseResult:
-    """beside: files that belong beside the output, by name."""
+    """beside: files that belong beside the output, by name. record: what the stages found, if that was asked for."""
 
     bytes: bytes = field(repr=False)
     report: FuseReport
     beside: Files = field(default_factory=dict, repr=False)
+    record: FuseRecord | None = field(default=None, repr=False, compare=False)
 
 
 def result_of(
@@ -74,6 +76,8 @@ def result_of(
     graph: LinkedGraph,
     assembled: Assembled,
     notes: Sequence[str],
+    *,
+    record: bool = False,
 ) -> FuseResult:
     """The output `data` of `graph`, which was cut and built as `assembled` says. inputs: names and sizes; limits: what
     the embedded engine cannot do with it."""
@@ -101,7 +105,8 @@ def result_of(
         fused_instances=cut.fused,
         kept=tuple(_kept_instance(graph, id_, reasons) for id_, reasons in cut.kept.items()),
     )
-    return FuseResult(data, report, {} if built is None else built.beside)
+    kept = FuseRecord(graph, cut, () if built is None else built.stages) if record else None
+    return FuseResult(data, report, {} if built is None else built.beside, kept)
 
 
 def untouched(

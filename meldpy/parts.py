@@ -27,6 +27,7 @@ from meldpy.model.facts import CodeFacts, Facts
 from meldpy.model.ids import InstanceId, LiftId
 from meldpy.model.linked import LinkedGraph
 from meldpy.model.partition import Part, Partition, Piece, Reason
+from meldpy.model.record import Stages
 from meldpy.records import dataclass, field
 from meldpy.resolver import restrict
 from meldpy.wrapper import Child, write_whole
@@ -37,13 +38,15 @@ from meldpy.wrapper import Child, write_whole
 class Built:
     """A component (or the core module that is to take its place), notes for `-v`, and how many carriers it has.
 
-    beside: files that belong beside it, by name.
+    beside: files that belong beside it, by name. stages: what was found on the way, for each fused group, if that is
+    kept.
     """
 
     output: Component | CoreModule
     notes: Sequence[str] = ()
     carriers: int = 0
     beside: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    stages: tuple[Stages, ...] = ()
 
 
 @final
@@ -216,7 +219,8 @@ class _Cut:
             return max(groups, key=lambda part: len(part.instances)), error
         notes = dict.fromkeys(note for part in parts for note in made[part].notes)
         beside = {name: data for part in parts for name, data in made[part].beside.items()}
-        return Built(component, tuple(notes), sum(made[part].carriers for part in parts), beside)
+        stages = tuple(stage for part in parts for stage in made[part].stages)
+        return Built(component, tuple(notes), sum(made[part].carriers for part in parts), beside, stages)
 
     def _whole(self, children: Sequence[Child]) -> Component:
         """The root around its parts. A kept instance that is all there is needs no component of its own."""
@@ -229,7 +233,7 @@ class _Cut:
     def _fused(self, piece: Piece) -> _Made:
         built = self.flat(piece.graph)
         assert isinstance(built.output, Component)  # a core module has no parts
-        return _Made(Child(piece, built.output), built.notes, built.carriers, built.beside)
+        return _Made(Child(piece, built.output), built.notes, built.carriers, built.beside, built.stages)
 
 
 @final
@@ -239,6 +243,7 @@ class _Made:
     notes: Sequence[str] = ()
     carriers: int = 0
     beside: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    stages: tuple[Stages, ...] = ()
 
 
 @final

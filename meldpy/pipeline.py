@@ -20,6 +20,7 @@ from meldpy.model.debug import NameStyle
 from meldpy.model.facts import CodeFacts
 from meldpy.model.fused import FusedModule
 from meldpy.model.linked import InstanceItem, LinkedGraph, ModuleItem, OuterItem
+from meldpy.model.record import Stages
 from meldpy.model.reindexed import IndexCounts
 from meldpy.options import FuseInput, FuseOptions
 from meldpy.outcome import FuseReport, FuseResult, KeptInstance, kept_by_hand, result_of, untouched
@@ -97,8 +98,10 @@ def _fuse_decoded(
 
     def flat(part: LinkedGraph) -> Built:
         before = set(taken)
-        output, said, carriers = (build_core if options.core else build)(part, options, taken)
-        return Built(output, said, carriers, {name: data for name, data in taken.items() if name not in before})
+        found: list[Stages] = []
+        output, said, carriers = (build_core if options.core else build)(part, options, taken, found)
+        beside = {name: data for name, data in taken.items() if name not in before}
+        return Built(output, said, carriers, beside, tuple(found) if options.record else ())
 
     def check(output: Component | CoreModule) -> None:
         outputs.append(_encoded(output, options))
@@ -107,7 +110,7 @@ def _fuse_decoded(
     keep = kept_by_hand(graph, options.keeps)
     assembled = assemble(graph, flat, scan, check, keep, only_flat=only_flat, verbatim=alone)
     encoded = outputs[-1] if assembled.built is not None else _Encoded(_as_it_is(*components[0]))
-    return result_of(encoded.data, encoded.limits, sizes, graph, assembled, notes)
+    return result_of(encoded.data, encoded.limits, sizes, graph, assembled, notes, record=options.record)
 
 
 @final
@@ -139,19 +142,24 @@ def _as_it_is(item: FuseInput, component: Component) -> bytes:
     return encode(component) if is_text(item.data) else bytes(item.data)
 
 
-def build(graph: LinkedGraph, options: FuseOptions, beside: dict[str, bytes]) -> tuple[Component, list[str], int]:
-    """The output component of a linked graph, notes for `-v`, and the number of carriers; files go into `beside`."""
+def build(
+    graph: LinkedGraph, options: FuseOptions, beside: dict[str, bytes], found: list[Stages] | None = None
+) -> tuple[Component, list[str], int]:
+    """The output component of a linked graph, notes for `-v`, and the number of carriers; files go into `beside`, what
+    the stages found into `found`."""
     from meldpy.debugging import finish
     from meldpy.wrapper import wrap
 
-    fused, notes = merged(graph, options)
+    fused, notes = merged(graph, options, found)
     # Finish: what can be said only of a module that does not change any more.
     main, more = finish(fused.main, fused.units, debug_options(options), beside)
     # Wrap: the outer component, with the world of the composition.
     return wrap(graph, replace(fused, main=main)), [*notes, *more], len(fused.carriers)
 
 
-def build_core(graph: LinkedGraph, options: FuseOptions, beside: dict[str, bytes]) -> tuple[CoreModule, list[str], int]:
+def build_core(
+    graph: LinkedGraph, options: FuseOptions, beside: dict[str, bytes], found: list[Stages] | None = None
+) -> tuple[CoreModule, list[str], int]:
     """The same for a core output, which has no carriers."""
     from meldpy.core_output import check_features, in_one_memory, parse_features, present
     from meldpy.debugging import finish
@@ -164,7 +172,7 @@ def build_core(graph: LinkedGraph, options: FuseOptions, beside: dict[str, bytes
             reason = f"`{export.name.name}` is or holds a core module, which a core module cannot export"
             raise UnsupportedError("exported core module", reason, export.location, remedy="leave it out with --hide")
     allowed = parse_features(options.features)
-    fused, notes = merged(graph, options)
+    fused, notes = merged(graph, options, found)
     assert fused.boundary.core is not None
     # Present: the names that the ecosystem gives a guest's edge, and the world as a type.
     world = encode(world_type(graph, fused.boundary.core.string_encoding))
@@ -217,8 +225,10 @@ def rebasing_tools() -> Tools:
     )
 
 
-def merged(graph: LinkedGraph, options: FuseOptions) -> tuple[FusedModule, list[str]]:
-    """All code of a linked graph in one module, and notes for `-v`."""
+def merged(
+    graph: LinkedGraph, options: FuseOptions, found: list[Stages] | None = None
+) -> tuple[FusedModule, list[str]]:
+    """All code of a linked graph in one module, and notes for `-v`; what the stages found goes into `found`."""
     from meldpy import __version__
     from meldpy.adapter import adapt, declared_opaque, opaque_notes
     from meldpy.analysis import analyse
@@ -238,6 +248,8 @@ def merged(graph: LinkedGraph, options: FuseOptions) -> tuple[FusedModule, list[
     moves = needs_positions([module.module for module in graph.modules], debug)
     merge_options = MergeOptions(version=__version__, names=NameStyle(options.names), positions=moves)
     fused = merge(named, facts, adapted, reindex, scan, merge_options)
+    if found is not None:
+        found.append(Stages(graph, facts, adapted, fused))
     # Carry: the custom sections that hold offsets into the code, or speak of it. A single memory moves code once more.
     if options.memory == "single":
         carried = dropped_note(fused.dropped_customs)

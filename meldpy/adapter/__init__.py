@@ -8,6 +8,7 @@ Start with `adapt`; `places` says where values are, `translate` moves them, `tra
 from meldpy.adapter.adapt import adapt
 from meldpy.adapter.exports import exported_lifts
 from meldpy.adapter.forms import unsupported_forms
+from meldpy.adapter.naming import lifted_names
 from meldpy.adapter.opaque import declared_opaque, opaque_notes
 from meldpy.adapter.refusals import unsupported
 from meldpy.adapter.uses import ResourceUse, TableKind, resource_uses
@@ -18,6 +19,7 @@ __all__ = [
     "adapt",
     "declared_opaque",
     "exported_lifts",
+    "lifted_names",
     "opaque_notes",
     "resource_uses",
     "unsupported",

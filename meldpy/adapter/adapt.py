@@ -32,7 +32,7 @@ from meldpy.adapter.translate import translate
 from meldpy.adapter.trivial import direct_callee
 from meldpy.cabi import Abi
 from meldpy.model.asynchrony import AsyncClass
-from meldpy.model.code import Adapted, EmittedFunc, OuterLift, OuterLower
+from meldpy.model.code import Adapted, Crossing, EmittedFunc, OuterLift, OuterLower
 from meldpy.model.facts import Facts
 from meldpy.model.ids import LowerId, ResourceId
 from meldpy.model.linked import AsyncBuiltin, Builtin, Lift, LiftFunc, LinkedGraph, Lower
@@ -86,6 +86,8 @@ def adapt(
     if one_memory is not None:
         one_memory.decide([graph.lifts[id] for id in exported], host_calls)
     sites: dict[LowerId, EmittedFunc] = {}
+    names = lifted_names(graph)
+    crossings: list[Crossing] = []
     for lower in calls:
         assert isinstance(lower.callee, LiftFunc)
         lift = graph.lifts[lower.callee.lift]
@@ -94,7 +96,9 @@ def adapt(
             callee = direct_callee(graph, lower, lift, symbols, facts, leaving, abi)
         if callee is None:
             sites[lower.id] = functions.reserve()
-        symbols.lowers[lower.id] = sites[lower.id] if callee is None else callee
+        func = symbols.lowers[lower.id] = sites[lower.id] if callee is None else callee
+        task = tasks is not None and lift.options.async_
+        crossings.append(Crossing(lower.id, lift.id, names[lift.id], func, task))
     for lower in host_calls:
         slow = None if tasks is None else tasks.host_call(lower)
         symbols.lowers[lower.id] = edge.host_call(lower) if slow is None else slow
@@ -109,7 +113,6 @@ def adapt(
     if tasks is not None:
         tasks.know_all()
 
-    names = lifted_names(graph)
     # Emit: the trampolines, each followed by the helpers it is the first to ask for; built-ins; shims of host calls.
     for lower in (lower for lower in calls if lower.id in sites):
         assert isinstance(lower.callee, LiftFunc)
@@ -147,6 +150,7 @@ def adapt(
         opaque_reps=tables.opaque,
         core=core_edge,
         outer_async=() if tasks is None else tuple(tasks.machinery.outer),
+        crossings=tuple(crossings),
     )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeAlias, final
+from typing import TYPE_CHECKING, Final, TypeAlias, final
 
 from meldpy.adapter.functions import Functions
 from meldpy.adapter.handles import Handles
@@ -23,6 +23,7 @@ from meldpy.cabi import Abi, Layouts
 from meldpy.model.code import EmittedFunc, FuncSymbol
 from meldpy.model.core import CoreFuncType
 from meldpy.model.ids import FlagId, FuncId, InstanceId
+from meldpy.model.marks import Proved
 from meldpy.model.valtype import DefinedType, ValType
 from meldpy.records import dataclass, field
 
@@ -31,6 +32,11 @@ if TYPE_CHECKING:
 
 INLINE_COST = 48
 """What a part of a function may cost inline, see `translate/outline.py`."""
+
+NO_LEAVE_CHECK: Final = Proved(
+    Trap.CANNOT_LEAVE.value, "no realloc or post-return of the caller can reach a call out of its instance"
+)
+NO_BARRIER: Final = Proved(Trap.UNCAUGHT_EXCEPTION.value, "no exception can leave what is called")
 
 Translate: TypeAlias = "Callable[[Emitter, ValType, Place, Place], None]"
 
@@ -172,6 +178,7 @@ class Emitter:
                     b.br(done)
                 self.trap(Trap.UNCAUGHT_EXCEPTION)
         else:
+            b.mark(NO_BARRIER)
             b.get(*args)
             b.call(func)
             b.set(*results)
@@ -197,6 +204,8 @@ class Emitter:
             self.b.get_flag(self.shop.leave_flags[instance])
             self.b.op(Op.I32_EQZ)
             self.trap_if(Trap.CANNOT_LEAVE)
+        else:
+            self.b.mark(NO_LEAVE_CHECK)
 
     def call_realloc_checked(self, side: Side) -> None:
         """Pops old pointer, old size, alignment, new size (of the side's address type); pushes the checked result."""

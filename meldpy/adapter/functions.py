@@ -12,6 +12,7 @@ from meldpy.asm import FuncBuilder
 from meldpy.model.code import Emitted, EmittedFunc, Flag
 from meldpy.model.core import CoreFuncType
 from meldpy.model.ids import EmittedId, FlagId
+from meldpy.model.marks import Checked
 
 
 @final
@@ -42,6 +43,7 @@ class Functions:
         if trap not in self._traps:
             builder = FuncBuilder(trap.function_name, CoreFuncType((), ()))
             builder.unreachable()
+            builder.mark(Checked(trap.value))
             self._traps[trap] = self.add(builder)
         return self._traps[trap]
 

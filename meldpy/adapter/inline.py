@@ -21,6 +21,7 @@ from meldpy.asm.leb import unsigned
 from meldpy.model.code import Chunk, Emitted, EmittedFunc, FuncRef, FuncSymbol, TypeRef
 from meldpy.model.core import CoreFuncType, CoreValType, NumType
 from meldpy.model.ids import EmittedId, FuncId
+from meldpy.model.marks import Inlined
 from meldpy.records import dataclass, replace
 
 SMALL: Final = 320
@@ -138,10 +139,12 @@ class _Writer:
         self._free: dict[CoreValType, list[int]] = {}
         self._chunks: list[Chunk] = []
         self._open: list[FuncSymbol] = [EmittedFunc(function.id)]
+        self._inlined: dict[Inlined, None] = {}
         self.grown = 0
 
     def finish(self) -> Emitted:
-        return replace(self._function, locals=tuple(self._locals), body=tuple(self._chunks))
+        marks = (*self._function.marks, *self._inlined)
+        return replace(self._function, locals=tuple(self._locals), body=tuple(self._chunks), marks=marks)
 
     def write(self, parts: Sequence[Part]) -> None:
         """The function's own parts."""
@@ -162,6 +165,7 @@ class _Writer:
             self._put(b"\x10", FuncRef(func))
             return
         self.grown += body.size
+        self._inlined[Inlined(func)] = None
         self._open.append(func)
         self._place(body)
         self._open.pop()

@@ -19,6 +19,7 @@ from meldpy.adapter.translate.records import field_places
 from meldpy.adapter.traps import Trap
 from meldpy.asm import FuncBuilder, Local
 from meldpy.model.code import EmittedFunc
+from meldpy.model.marks import Means, Moved
 from meldpy.model.valtype import ValType
 
 SUBTASK_RETURNED: Final = 2
@@ -159,6 +160,7 @@ def _checked(em: Emitter, type: ValType, side: Side, pointer: Local, misaligned:
     layouts = em.layouts(side)
     em.check_aligned(pointer, layouts.alignment(type), misaligned)
     em.check_bounds(side.needs_memory(), pointer, layouts.elem_size(type), outside)
+    em.b.mark(Moved(Means.IN_MEMORY, layouts.elem_size(type)))
     return Addr(side, pointer, 0)
 
 

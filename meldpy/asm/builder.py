@@ -31,6 +31,7 @@ from meldpy.model.code import (
 )
 from meldpy.model.core import CoreFuncType, CoreValType, NumType
 from meldpy.model.ids import EmittedId, FlagId, MemoryId
+from meldpy.model.marks import Mark
 from meldpy.records import dataclass
 
 
@@ -64,12 +65,17 @@ class FuncBuilder:
         self._chunks: list[Chunk] = []
         self._bytes = bytearray()
         self._depth = 0
+        self._marks: dict[Mark, None] = {}
+
+    def mark(self, mark: Mark) -> None:
+        """Say what the function does, for reports; saying it again changes nothing."""
+        self._marks[mark] = None
 
     def finish(self, id: EmittedId) -> Emitted:
         """The function as built so far; every block must be closed."""
         assert self._depth == 0, f"{self.name}: {self._depth} blocks are open"
         self._flush()
-        return Emitted(id, self.name, self.type, tuple(self._locals), tuple(self._chunks))
+        return Emitted(id, self.name, self.type, tuple(self._locals), tuple(self._chunks), tuple(self._marks))
 
     # --- locals -----------------------------------------------------------------------------------------------
     def local(self, type: CoreValType) -> Local:

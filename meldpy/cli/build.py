@@ -7,7 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from meldpy.cli.advice import advise
-from meldpy.cli.io import leftovers, read_input, read_inputs, refuse_overwriting, refuse_terminal, write_output
+from meldpy.cli.io import (
+    leftovers,
+    read_input,
+    read_inputs,
+    read_inputs_or_stdin,
+    refuse_overwriting,
+    refuse_terminal,
+    write_output,
+)
 from meldpy.cli.rest import kept_notes, rest_words
 from meldpy.cli.settings import Settings
 from meldpy.errors import FileError, UsageError
@@ -20,8 +28,11 @@ WAC = ".wac"
 """How a file in wac's language ends: it stands for the inputs that it instantiates."""
 
 
-def perform(settings: Settings, build: Build, *, check: bool = False) -> None:
-    """Fuse and write; or with `check` write nothing, and raise FileError unless the files are what would be written."""
+def perform(settings: Settings, build: Build, *, check: bool = False, told: str | None = None) -> None:
+    """Fuse and write; or with `check` write nothing, and raise FileError unless the files are what would be written.
+
+    told: explain the fuse, as "text" or "json".
+    """
     output = None if build.output is None else build.path(build.output)
     if build.wat:
         from meldpy.engine import tools
@@ -32,7 +43,7 @@ def perform(settings: Settings, build: Build, *, check: bool = False) -> None:
     began = time.perf_counter()
     read, options = inputs_of(build)
     refuse_overwriting(output, [item.source for item in read])
-    result = fuse_inputs(read, options)
+    result = fuse_inputs(read, options if told is None else replace(options, record=True))
     data = result.bytes
     if build.wat:
         from meldpy.engine import tools
@@ -58,7 +69,12 @@ def perform(settings: Settings, build: Build, *, check: bool = False) -> None:
         _describe(build.path(build.core_manifest), result)
     for left in leftovers(output):
         settings.say(f"{left} is what a run left that was killed; it can be deleted")
-    settings.say(summary(result, output, time.perf_counter() - began))
+    seconds = time.perf_counter() - began
+    if told is not None:
+        from meldpy.cli.explain import say_explanation
+
+        say_explanation(result, as_json=told == "json", on_stderr=output in (None, "-"))
+    settings.say(summary(result, output, seconds))
 
 
 def inputs_of(build: Build) -> tuple[list[FuseInput], FuseOptions]:
@@ -76,6 +92,13 @@ def inputs_of(build: Build) -> tuple[list[FuseInput], FuseOptions]:
             remedy="leave out --link, --open, --chain, --root, --export and --hide",
         )
     return _composed(build)
+
+
+def inputs_or_stdin(
+    inputs: tuple[str, ...], options: FuseOptions, deps: tuple[str, ...]
+) -> tuple[list[FuseInput], FuseOptions]:
+    """The same for commands that write nothing, and read stdin if no input is named."""
+    return inputs_of(Build(inputs, None, options, deps=deps)) if inputs else (read_inputs_or_stdin(()), options)
 
 
 def _composed(build: Build) -> tuple[list[FuseInput], FuseOptions]:

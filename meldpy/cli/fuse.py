@@ -7,13 +7,13 @@ from pathlib import Path
 import click
 
 from meldpy.cli.build import chosen, perform, refuse_what_cannot_be
+from meldpy.cli.options import fuse_options
 from meldpy.cli.settings import settings as settings_of
 from meldpy.cli.settings import verbosity
 from meldpy.errors import UsageError
 from meldpy.manifest import Build
 from meldpy.options import FuseOptions
-
-_CAP = click.IntRange(min=1)
+from meldpy.records import replace
 
 
 @click.command()
@@ -28,92 +28,11 @@ _CAP = click.IntRange(min=1)
     metavar="SCENARIO",
     help="Before writing, run the output beside the inputs unfused; fail if they differ (see meld run --compare).",
 )
-@click.option("--validate/--no-validate", default=True, show_default=True, help="Check inputs and output.")
-@click.option("--strict", is_flag=True, help="Refuse imports left open, except wasi:*, --allow-import and --open.")
-@click.option("--allow-import", multiple=True, metavar="PATTERN", help="With --strict: imports that may stay open.")
-@click.option(
-    "--link",
-    "links",
-    multiple=True,
-    metavar="IMPORTER:IMPORT=PROVIDER:EXPORT",
-    help="Decide by hand which export satisfies an import.",
-)
-@click.option("--open", "opens", multiple=True, metavar="INPUT:IMPORT", help="Leave this import to the host.")
-@click.option(
-    "--chain",
-    is_flag=True,
-    help="Satisfy each import by the next INPUT to the right that exports it, as middleware is put in front of an"
-    " application; what the last one imports stays open.",
-)
-@click.option(
-    "--root",
-    "roots",
-    multiple=True,
-    metavar="INPUT",
-    help="Export what these inputs export (`all`: every input), and what their types need, in place of the inputs that"
-    " satisfy no import of another.",
-)
-@click.option("--export", "exports", multiple=True, metavar="NAME", help="Export this too; NAME or INPUT:NAME.")
-@click.option("--hide", "hides", multiple=True, metavar="NAME", help="Do not export this; NAME or INPUT:NAME.")
-@click.option("--rename", "renames", multiple=True, metavar="NAME=NEW", help="Export this under another name.")
+@fuse_options
 @click.option("--dep", "deps", multiple=True, metavar="PACKAGE=FILE", help="Where a package of a .wac file is.")
-@click.option(
-    "--names",
-    type=click.Choice(["full", "short", "none"]),
-    default="full",
-    show_default=True,
-    help="Names of functions and the like: with the component they come from, without it, or not at all.",
-)
-@click.option("--no-names", is_flag=True, help="The same as --names none.")
-@click.option(
-    "--dwarf",
-    type=click.Choice(["keep", "drop", "split"]),
-    default="keep",
-    show_default=True,
-    help="What becomes of debugging information; split: it goes to FILE.debug.wasm.",
-)
-@click.option(
-    "--source-map",
-    type=click.Choice(["inline", "file", "drop"]),
-    default="inline",
-    show_default=True,
-    help="What becomes of source maps; file: they go to FILE.map.",
-)
-@click.option("--origins", is_flag=True, help="Say in the output where its code came from (meld symbolize --original).")
-@click.option(
-    "--opaque-rep",
-    "opaque_reps",
-    multiple=True,
-    metavar="INTERFACE.RESOURCE",
-    help="Pass this resource's reps as they are, without handle tables.",
-)
-@click.option("--core", is_flag=True, help="Write a core module, for engines that know no components.")
 @click.option("--core-manifest", metavar="FILE", help="With --core: describe the module's edge there, as JSON.")
-@click.option("--features", default="", metavar="TARGET", help="With --core: refuse what this engine lacks.")
-@click.option(
-    "--memory",
-    type=click.Choice(["separate", "single"]),
-    default="separate",
-    show_default=True,
-    help="With --core: one memory for all, for engines that know no more.",
-)
-@click.option(
-    "--memory-max",
-    multiple=True,
-    metavar="NAME=PAGES",
-    help="With --memory single: the most pages of a component's memory, which is faster if it never has to move.",
-)
-@click.option("--flat", is_flag=True, help="Refuse what cannot be fused, instead of keeping it nested.")
-@click.option(
-    "--keep",
-    "keeps",
-    multiple=True,
-    metavar="INPUT",
-    help="Keep this input apart, with the engine's own adapters around it.",
-)
-@click.option("--max-instances", default=10_000, type=_CAP, show_default=True, help="Cap on component instances.")
-@click.option("--max-core-instances", default=10_000, type=_CAP, show_default=True, help="Cap on core instances.")
-@click.option("--max-definitions", default=200_000, type=_CAP, show_default=True, help="Cap on evaluated definitions.")
+@click.option("--explain", "explained", is_flag=True, help="Say what was decided and why (see meld explain).")
+@click.option("--json", "as_json", is_flag=True, help="With --explain: for machines.")
 @verbosity
 @click.pass_context
 def fuse(
@@ -125,33 +44,11 @@ def fuse(
     print_manifest: bool,
     check: bool,
     self_check: str | None,
-    validate: bool,
-    strict: bool,
-    allow_import: tuple[str, ...],
-    links: tuple[str, ...],
-    opens: tuple[str, ...],
-    chain: bool,
-    roots: tuple[str, ...],
-    exports: tuple[str, ...],
-    hides: tuple[str, ...],
-    renames: tuple[str, ...],
+    options: FuseOptions,
     deps: tuple[str, ...],
-    names: str,
-    no_names: bool,
-    dwarf: str,
-    source_map: str,
-    origins: bool,
-    opaque_reps: tuple[str, ...],
-    core: bool,
     core_manifest: str | None,
-    memory: str,
-    memory_max: tuple[str, ...],
-    features: str,
-    flat: bool,
-    keeps: tuple[str, ...],
-    max_instances: int,
-    max_core_instances: int,
-    max_definitions: int,
+    explained: bool,
+    as_json: bool,
 ) -> None:
     """Link components and fuse them into one component, with one core module where all of it can be fused.
 
@@ -161,41 +58,18 @@ def fuse(
     a composition in wac's language, of packages that --dep names or that lie in deps/.
     """
     settings = settings_of(ctx)
+    if as_json and not explained:
+        raise UsageError("--json is for what --explain says", remedy="use it with --explain")
+    told = ("json" if as_json else "text") if explained else None
     if manifest is not None:
         from meldpy.manifest.read import load
 
         _refuse_beside_manifest(ctx)
         for build in chosen(load(Path(manifest)), output):
             refuse_what_cannot_be(build, check=check)
-            perform(settings, build, check=check)
+            perform(settings, build, check=check, told=told)
         return
-    options = FuseOptions(
-        links=links,
-        opens=opens,
-        chain=chain,
-        strict=strict,
-        allow_imports=allow_import,
-        roots=roots,
-        exports=exports,
-        hides=hides,
-        renames=renames,
-        validate=validate,
-        names="none" if no_names else names,
-        dwarf=dwarf,
-        source_map=source_map,
-        origins=origins,
-        file=None if output in (None, "-") else Path(output or "").name,
-        opaque_reps=opaque_reps,
-        core=core,
-        memory=memory,
-        memory_max=memory_max,
-        features=features,
-        flat=flat,
-        keeps=keeps,
-        max_instances=max_instances,
-        max_core_instances=max_core_instances,
-        max_definitions=max_definitions,
-    )
+    options = replace(options, file=None if output in (None, "-") else Path(output or "").name)
     build = Build(inputs, output, options, self_check, core_manifest, wat, deps)
     refuse_what_cannot_be(build, check=check)
     if print_manifest:
@@ -203,10 +77,10 @@ def fuse(
 
         click.echo(written([build]), nl=False)
         return
-    perform(settings, build, check=check)
+    perform(settings, build, check=check, told=told)
 
 
-_WITH_MANIFEST = ("manifest", "check", "output")
+_WITH_MANIFEST = ("manifest", "check", "output", "explained", "as_json")
 """What may stand beside a manifest; everything else is said there."""
 
 

@@ -31,7 +31,7 @@ KEYS: Final[Mapping[str, str]] = {
     "max-core-instances": "max_core_instances",
     "max-definitions": "max_definitions",
 }
-"""`file`, the one field that is not here, follows from the output."""
+"""Not here: `file`, which follows from the output, and `record`, which is for one run."""
 
 CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "memory": ("separate", "single"),

@@ -28,8 +28,9 @@ from meldpy.model.ids import (
     TagId,
 )
 from meldpy.model.linked import Module, ResourceOp
+from meldpy.model.marks import Mark
 from meldpy.model.valtype import ValType
-from meldpy.records import dataclass
+from meldpy.records import dataclass, field
 
 
 # --- functions by symbol ------------------------------------------------------------------------------------
@@ -152,7 +153,8 @@ class Emitted:
     """One emitted function. `name` goes into the name section (trap functions are `trap: …`).
 
     `type` and `locals` use no type indices. `locals` come after the parameters; `body` is without the final `end`.
-    `inline_never`: mark with a code-metadata hint where engines have one (shared trap functions).
+    `inline_never`: mark with a code-metadata hint where engines have one (shared trap functions). marks: what it does,
+    for reports.
     """
 
     id: EmittedId
@@ -160,6 +162,7 @@ class Emitted:
     type: CoreFuncType
     locals: tuple[CoreValType, ...]
     body: tuple[Chunk, ...]
+    marks: tuple[Mark, ...] = field(default=(), compare=False)
 
 
 @final
@@ -272,6 +275,18 @@ class CoreEdge:
 
 @final
 @dataclass(frozen=True, slots=True)
+class Crossing:
+    """What a call site became. func: the callee's own function, or the trampoline. task: the call is a task."""
+
+    lower: LowerId
+    lift: LiftId
+    name: str
+    func: FuncSymbol
+    task: bool
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class Adapted:
     """What `adapt` adds to a LinkedGraph.
 
@@ -279,6 +294,7 @@ class Adapted:
     LowerFunc or BuiltinFunc really gets). outer_*: in a deterministic order; a lower or built-in appears once in
     `outer_lowers`/`outer_builtins` exactly if some symbol OuterLowerFunc/OuterBuiltinFunc names it. opaque_reps: the
     resource types declared so for which it took effect. core: the edge of a core output; None for a component.
+    crossings: the live call sites, in order of lowers.
     """
 
     functions: tuple[Emitted, ...]
@@ -294,3 +310,4 @@ class Adapted:
     opaque_reps: frozenset[ResourceId] = frozenset()
     core: CoreEdge | None = None
     outer_async: tuple[OuterAsyncFunc, ...] = ()
+    crossings: tuple[Crossing, ...] = ()

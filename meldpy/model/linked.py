@@ -9,7 +9,7 @@ Reading order: `LinkedGraph` at the end of the file, then upwards.
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import Enum, unique
 from typing import TypeAlias, final
 
 from meldpy.errors import Location
@@ -343,6 +343,34 @@ class OpenImport:
     near: tuple[NearMiss, ...] = ()
 
 
+@final
+@unique
+class BindingKind(Enum):
+    """Why an import is bound to what it is bound to; the value is for people."""
+
+    BY_HAND = "decided by hand (--link)"
+    SAME_NAME = "an export of that name"
+    SAME_TRACK = "the highest version on the same track"
+    NEXT_IN_CHAIN = "the next input to the right that exports it (--chain)"
+    FOLLOWS = "follows from the types of other imports that are satisfied"
+    EQUAL_TYPE = "a type that equals another: nothing is looked for"
+    OPENED = "left to the host by hand (--open)"
+    OPEN = "nothing satisfies it"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """One import of one input. provider, export: the input's name and its export, if one satisfies the import."""
+
+    importer: str
+    name: ExternName
+    kind: BindingKind
+    location: Location
+    provider: str | None = None
+    export: str | None = None
+
+
 # --- the whole ----------------------------------------------------------------------------------------------
 @final
 @dataclass(frozen=True, slots=True)
@@ -363,9 +391,9 @@ class Input:
 class LinkedGraph:
     """Each tuple is indexed by its id. `core_instances` is in instantiation order, across all inputs.
 
-    open_imports: of several inputs, what none of them satisfies (no types: those follow from their bounds), in order.
-    As INPUT:NAME, `exported_for_types`: exports that are there because others mention their types; `kept_inside`: what
-    libraries export besides what satisfied an import.
+    Of several inputs, in order: `bindings`, what became of every import; `open_imports`, what none of them satisfies
+    (no types: those follow from their bounds). As INPUT:NAME, `exported_for_types`: exports that are there because
+    others mention their types; `kept_inside`: what libraries export besides what satisfied an import.
     """
 
     inputs: tuple[Input, ...]
@@ -380,5 +408,6 @@ class LinkedGraph:
     import_funcs: tuple[ImportedFunc, ...]
     exports: tuple[OuterExport, ...]
     open_imports: tuple[OpenImport, ...] = ()
+    bindings: tuple[Binding, ...] = ()
     exported_for_types: tuple[str, ...] = ()
     kept_inside: tuple[str, ...] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import final
 
 from meldpy.adapter import ResourceUse, resource_uses
 from meldpy.analysis import analyse
@@ -16,9 +17,10 @@ from meldpy.report.tree import Node
 from meldpy.wit import world_text
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """resources, asynchrony: nodes. wit: the world."""
+    """nodes: resource types, then how far tasks can block. wit: the world."""
 
     nodes: tuple[Node, ...]
     wit: str

@@ -7,13 +7,14 @@ type is compared as what it really is. Which of these applies was decided before
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import final
 
 from meldpy.errors import LinkError
 from meldpy.model.component import Import, TypeDesc
 from meldpy.model.extern import TypeExtern
 from meldpy.model.ids import ResourceId
+from meldpy.model.linked import Binding, BindingKind
 from meldpy.model.valtype import ResourceType
 from meldpy.resolver.describe import Describer
 from meldpy.resolver.determined import Determined, DeterminedTypes
@@ -23,10 +24,31 @@ from meldpy.resolver.frame import Frame
 from meldpy.resolver.match import Matching
 from meldpy.resolver.nodes import node_of
 from meldpy.resolver.scope import ComponentScope
+from meldpy.resolver.sides import type_diff
 from meldpy.resolver.subtype import Mismatch, Subtyping
 from meldpy.resolver.surface import Surface, is_demand
 from meldpy.resolver.values import Item, TypeValue
 from meldpy.resolver.worldunion import Merged
+
+
+def bindings(surfaces: Sequence[Surface], matching: Matching) -> Iterator[Binding]:
+    """What became of every import of every input."""
+    for importer, surface in enumerate(surfaces):
+        for number, import_ in enumerate(surface.imports):
+            key = importer, number
+            kind, provider, export = matching.kinds.get(key), None, None
+            if kind is not None:
+                provision = matching.matches[key]
+                provider, export = surfaces[provision.provider].input.name, str(provision)
+            elif key in matching.followed:
+                kind = BindingKind.FOLLOWS
+                number_of = matching.provider(key)
+                provider = None if number_of is None else surfaces[number_of].input.name
+            elif key in matching.opened:
+                kind = BindingKind.OPENED
+            else:
+                kind = BindingKind.OPEN if is_demand(import_.type) else BindingKind.EQUAL_TYPE
+            yield Binding(surface.input.name, import_.name, kind, import_.location, provider, export)
 
 
 @final
@@ -66,7 +88,9 @@ class Binder:
         except Mismatch as mismatch:
             describe = self.subtyping.describe
             sides = (f"the importer declares {describe.extern(declared)}", f"provided is {describe.item(item)}")
-            raise self._misfit(name, key, scope, (*sides, *mismatch.reasons), mismatch.resources) from None
+            error = self._misfit(name, key, scope, (*sides, *mismatch.reasons), mismatch.resources)
+            error.diff = type_diff(name, declared, item)
+            raise error from None
         return self.evaluator.bind_argument(import_, scope, {name: item})
 
     def _provided(self, key: Key) -> Item:

@@ -24,6 +24,7 @@ from meldpy.model.ids import (
     ResourceId,
 )
 from meldpy.model.linked import (
+    Binding,
     Builtin,
     CoreFunc,
     CoreInstance,
@@ -91,6 +92,7 @@ class Builder:
         self.import_funcs: list[ImportedFunc] = []
         self.exports: list[OuterExport] = []
         self.open_imports: tuple[OpenImport, ...] = ()
+        self.bindings: tuple[Binding, ...] = ()
         self.exported_for_types: tuple[str, ...] = ()
         self.kept_inside: tuple[str, ...] = ()
         self._resources: list[_ResourceDraft] = []
@@ -263,6 +265,7 @@ class Builder:
             import_funcs=tuple(self.import_funcs),
             exports=tuple(self.exports),
             open_imports=self.open_imports,
+            bindings=self.bindings,
             exported_for_types=self.exported_for_types,
             kept_inside=self.kept_inside,
         )

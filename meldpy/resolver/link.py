@@ -18,7 +18,7 @@ from meldpy.model.component import Import
 from meldpy.model.extern import TypeExtern
 from meldpy.model.ids import InstanceId
 from meldpy.model.linked import OpenImport
-from meldpy.resolver.binding import Binder
+from meldpy.resolver.binding import Binder, bindings
 from meldpy.resolver.builder import Builder
 from meldpy.resolver.determined import Determined, Importable
 from meldpy.resolver.evaluate import Evaluator
@@ -31,6 +31,7 @@ from meldpy.resolver.nearmiss import open_imports, words
 from meldpy.resolver.order import in_order
 from meldpy.resolver.outer import OuterExports, outer_import
 from meldpy.resolver.scope import ComponentScope, Place
+from meldpy.resolver.sides import type_diff
 from meldpy.resolver.surface import Surface, introduced, surface
 from meldpy.resolver.typeowners import Candidate, mentioned_by
 from meldpy.resolver.values import ComponentValue, Item
@@ -46,8 +47,9 @@ def link_inputs(inputs: Sequence[ResolverInput], options: ResolveOptions, evalua
     surfaces = [surface(input_, options.caps, evaluator.types.nodes) for input_ in inputs]
     matching = match_imports(surfaces, options)
     evaluator.builder.open_imports = open_imports(surfaces, matching)
+    evaluator.builder.bindings = tuple(bindings(surfaces, matching))
     if options.strict:
-        refuse_open(evaluator.builder.open_imports, options)
+        refuse_open(evaluator.builder.open_imports, options, surfaces)
     _Link(surfaces, matching, evaluator).run(options)
 
 
@@ -66,7 +68,7 @@ def refuse_repeated(inputs: Sequence[ResolverInput]) -> None:
             )
 
 
-def refuse_open(imports: Iterable[OpenImport], options: ResolveOptions) -> None:
+def refuse_open(imports: Iterable[OpenImport], options: ResolveOptions, surfaces: Sequence[Surface] = ()) -> None:
     """LinkError if one of these imports may not stay open under --strict."""
     refused = [
         import_
@@ -75,12 +77,25 @@ def refuse_open(imports: Iterable[OpenImport], options: ResolveOptions) -> None:
         and not any(fnmatchcase(import_.name.name, pattern) for pattern in options.allow_imports)
     ]
     if refused:
-        raise LinkError(
+        error = LinkError(
             "imports are left open, which --strict refuses",
             refused[0].location,
             causes=tuple(map(_open_words, refused)),
             remedy="provide them by another input, or allow them with --allow-import PATTERN or --open INPUT:IMPORT",
         )
+        error.diff = next((found for each in refused if (found := _nearest(each, surfaces))), ())
+        raise error
+
+
+def _nearest(import_: OpenImport, surfaces: Sequence[Surface]) -> tuple[str, ...]:
+    """How the type of an open import differs from what comes nearest, if that is an export as a whole."""
+    by_name = {surface.input.name: surface for surface in surfaces}
+    for miss in import_.near[:1]:
+        found = by_name[miss.provider].items.get(miss.export)
+        types = [each.type for each in by_name[import_.importer].imports if each.name.name == import_.name.name]
+        if found is not None and types:
+            return type_diff(import_.name.name, types[0], found[1])
+    return ()
 
 
 def _open_words(import_: OpenImport) -> str:

@@ -14,7 +14,8 @@ from typing import TypeAlias, final
 
 from meldpy.errors import LinkError
 from meldpy.model.extern import ExternName
-from meldpy.records import dataclass
+from meldpy.model.linked import BindingKind
+from meldpy.records import dataclass, field
 from meldpy.resolver.attributes import contradiction
 from meldpy.resolver.byhand import linked_by_hand, opened_by_hand, refuse_both
 from meldpy.resolver.follow import Key, follow
@@ -29,12 +30,13 @@ from meldpy.resolver.surface import Surface, is_demand
 class Matching:
     """What satisfies imports: `matches`, an export; `followed`, other satisfied imports of the input, which decide.
 
-    opened: those that the command line leaves to the host.
+    opened: those that the command line leaves to the host. kinds: why each of `matches` is what it is.
     """
 
     matches: Mapping[Key, Provision]
     followed: Mapping[Key, tuple[Key, ...]]
     opened: frozenset[Key] = frozenset()
+    kinds: Mapping[Key, BindingKind] = field(default_factory=dict)
 
     def satisfies(self, key: Key) -> bool:
         return key in self.matches or key in self.followed
@@ -48,6 +50,7 @@ class Matching:
 def match_imports(surfaces: Sequence[Surface], options: ResolveOptions) -> Matching:
     """What satisfies each import that something satisfies. LinkError for ambiguity, bad links, and cycles."""
     matches = linked_by_hand(surfaces, options.links)
+    kinds = dict.fromkeys(matches, BindingKind.BY_HAND)
     opened = opened_by_hand(surfaces, options.opens)
     refuse_both(surfaces, matches, opened)
     by_name = _in_chain if options.chain else _by_name
@@ -57,9 +60,10 @@ def match_imports(surfaces: Sequence[Surface], options: ResolveOptions) -> Match
             if (importer, number) not in matches and (importer, number) not in opened and is_demand(import_.type):
                 found = by_name(surfaces, offers, importer, number)
                 if found is not None:
-                    matches[importer, number] = found
+                    matches[importer, number] = found.provision
+                    kinds[importer, number] = BindingKind.NEXT_IN_CHAIN if options.chain else found.kind
     _refuse_cycles(surfaces, matches, options.chain)
-    return Matching(matches, follow(surfaces, matches, opened), opened)
+    return Matching(matches, follow(surfaces, matches, opened), opened, kinds)
 
 
 # --- by name ---------------------------------------------------------------------------------------------------
@@ -78,17 +82,24 @@ def _offers(surfaces: Sequence[Surface]) -> Offers:
     return found
 
 
-def _in_chain(surfaces: Sequence[Surface], offers: Offers, importer: int, number: int) -> Provision | None:
+@final
+@dataclass(frozen=True, slots=True)
+class _Found:
+    provision: Provision
+    kind: BindingKind
+
+
+def _in_chain(surfaces: Sequence[Surface], offers: Offers, importer: int, number: int) -> _Found | None:
     """The next input to the right that exports what is imported, and nothing to the left."""
     relevant = _relevant(surfaces, offers, importer, number)
     after = sorted({provider for provider, _, _ in relevant if provider > importer})
     found = (
         _named(surfaces, importer, number, [offer for offer in relevant if offer[0] == provider]) for provider in after
     )
-    return next((provision for provision in found if provision is not None), None)
+    return next((each for each in found if each is not None), None)
 
 
-def _by_name(surfaces: Sequence[Surface], offers: Offers, importer: int, number: int) -> Provision | None:
+def _by_name(surfaces: Sequence[Surface], offers: Offers, importer: int, number: int) -> _Found | None:
     relevant = _relevant(surfaces, offers, importer, number)
     return _named(surfaces, importer, number, [offer for offer in relevant if offer[0] != importer])
 
@@ -105,7 +116,7 @@ def _relevant(
 
 def _named(
     surfaces: Sequence[Surface], importer: int, number: int, offered: Sequence[tuple[int, int, ExternName]]
-) -> Provision | None:
+) -> _Found | None:
     """Of these exports the one that has the import's name, or the highest on its track."""
     name = surfaces[importer].imports[number].name
     others = [
@@ -113,14 +124,14 @@ def _named(
         for provider, _, export in offered
         if contradiction(name, export) is None
     ]
-    candidates = [provision for provision, export in others if export.name == name.name]
+    candidates, kind = [provision for provision, export in others if export.name == name.name], BindingKind.SAME_NAME
     if not candidates and (wanted := versioned(name)) is not None:
         on_track = [(found.version, p) for p, e in others if (found := versioned(e)) and found.track == wanted.track]
         highest = max((version for version, _ in on_track), default=None)
-        candidates = [provision for version, provision in on_track if version == highest]
+        candidates, kind = [p for version, p in on_track if version == highest], BindingKind.SAME_TRACK
     if len(candidates) > 1:
         raise _ambiguous(surfaces, importer, number, candidates)
-    return candidates[0] if candidates else None
+    return _Found(candidates[0], kind) if candidates else None
 
 
 def _ambiguous(surfaces: Sequence[Surface], importer: int, number: int, candidates: Sequence[Provision]) -> LinkError:

@@ -69,7 +69,7 @@ def test_what_is_written_is_read_back(tmp_path_factory: pytest.TempPathFactory, 
 def test_every_option_that_shapes_the_output_has_its_key() -> None:
     flags = {opt for param in fuse_command.params for opt in param.opts if isinstance(param, click.Option)}
     assert {f"--{key}" for key in KEYS} <= flags
-    assert set(KEYS.values()) == {each.name for each in fields(FuseOptions)} - {"file"}
+    assert set(KEYS.values()) == {each.name for each in fields(FuseOptions)} - {"file", "record"}
 
 
 def test_the_manifest_of_a_command_line_does_the_same(

@@ -21,6 +21,7 @@ from meldpy.adapter.places import Place
 from meldpy.adapter.translate.scalars import read_word, written_word
 from meldpy.errors import InternalError
 from meldpy.model.ids import InstanceId, ResourceId
+from meldpy.model.marks import Handed, HandleKind
 from meldpy.model.valtype import (
     BorrowType,
     DefinedType,
@@ -57,6 +58,7 @@ def translate_end(em: Emitter, type: DefinedType, src: Place, dst: Place) -> Non
     assert tasks is not None
     assert handles.has_table(src.side.instance)
     assert handles.has_table(dst.side.instance)
+    em.b.mark(Handed(HandleKind.END, "", kept=False))
     tag = handles.end_tag(type, writable=False)
     with written_word(em, dst):
         b.i32(handles.table(dst.side.instance))
@@ -77,6 +79,7 @@ def translate_flat_borrow(em: Emitter, type: BorrowType[ResourceType], src: Plac
 def _move(em: Emitter, resource: ResourceId, src: Place, dst: Place) -> None:
     b, handles = em.b, em.shop.handles
     defined_inside = handles.definer(resource) is not None
+    _mark(em, HandleKind.OWN, resource, src, dst)
     if _one_table(em, src, dst):
         with written_word(em, dst):
             read_word(em, src)
@@ -99,6 +102,7 @@ def _move(em: Emitter, resource: ResourceId, src: Place, dst: Place) -> None:
 
 def _lend(em: Emitter, resource: ResourceId, src: Place, dst: Place, *, remember: bool) -> None:
     b, handles = em.b, em.shop.handles
+    _mark(em, HandleKind.BORROW, resource, src, dst)
     if _one_table(em, src, dst):
         with written_word(em, dst):
             read_word(em, src)
@@ -120,6 +124,11 @@ def _lend(em: Emitter, resource: ResourceId, src: Place, dst: Place, *, remember
             assert em.scope is not None, "plan_lending: a borrow that arrives as a handle has a scope"
             b.get(em.scope)
             b.call(handles.func("lower-borrow"))
+
+
+def _mark(em: Emitter, kind: HandleKind, resource: ResourceId, src: Place, dst: Place) -> None:
+    handles = em.shop.handles
+    em.b.mark(Handed(kind, handles.label(resource), _one_table(em, src, dst) or handles.is_opaque(resource)))
 
 
 def _one_table(em: Emitter, src: Place, dst: Place) -> bool:

@@ -14,6 +14,7 @@ from meldpy.adapter.translate.outline import cost
 from meldpy.adapter.translate.pairs import pair_destination, pair_source
 from meldpy.adapter.traps import Trap
 from meldpy.asm import I32, I64, Local, Op
+from meldpy.model.marks import Means, Moved
 from meldpy.model.valtype import ValType
 
 MAX_LIST_BYTE_LENGTH = (1 << 28) - 1
@@ -29,7 +30,9 @@ def translate_list(em: Emitter, element: ValType, src: Place, dst: Place) -> Non
         with em.b.scratch(I64) as (byte_length,):
             _check_range(em, source, element, pointer, length, byte_length)
             _allocate(em, destination, element, length, new_pointer)
-            if is_plain(em.shop, element):
+            at_once = is_plain(em.shop, element)
+            em.b.mark(Moved(Means.AT_ONCE if at_once else Means.ONE_BY_ONE, em.layouts(source).elem_size(element)))
+            if at_once:
                 copy_bytes(em, Addr(source, pointer, 0), Addr(destination, new_pointer, 0), byte_length)
             else:
                 with em.b.scratch(I32) as (count,):

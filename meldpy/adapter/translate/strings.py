@@ -18,6 +18,7 @@ from meldpy.adapter.traps import Trap
 from meldpy.model.canon import StringEncoding
 from meldpy.model.code import RuntimeArg
 from meldpy.model.ids import FuncId
+from meldpy.model.marks import Transcoded
 
 _ENCODING_NAME = {
     StringEncoding.UTF8: "utf8",
@@ -40,6 +41,7 @@ def translate_string(em: Emitter, src: StringSource, dst: StringDestination) -> 
 
     Lengths are code units, tagged where the encoding is latin1+utf16.
     """
+    em.b.mark(Transcoded(src.encoding, dst.encoding))
     em.b.get(src.ptr, src.length)
     em.b.call(_string_function(em, src, dst))
     em.b.set(dst.ptr, dst.length)
