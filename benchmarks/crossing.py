@@ -10,11 +10,13 @@ from collections.abc import Iterable
 from functools import cache
 
 import wasmtime
-from timing import Comparison, compare, row
+from timing import ROUNDS, Comparison, compare, row
 from wasmtime import component
 
 import meldpy
+from meldpy.engine.calls import call
 from meldpy.engine.config import base_config
+from meldpy.engine.worldtext import is_async
 
 TEXT_AT = 1024
 """Where both guests' memories hold the case's data; `realloc` always returns the start of the second page."""
@@ -81,11 +83,26 @@ class Running:
         func = instance.get_func(self.store, "run")
         assert func is not None
         self.func = func
+        self.async_ = is_async(func.type(self.store))
         self.calls = calls
 
     def __call__(self) -> None:
-        self.func(self.store, self.calls)
-        self.func.post_return(self.store)
+        call(self.func, self.store, [self.calls])
+        if not self.async_:
+            self.func.post_return(self.store)
+
+
+class Fresh:
+    """A run in an instance that nobody has used, each time; they are made beforehand.
+
+    The engine keeps something of every call of a callback lift until its store goes.
+    """
+
+    def __init__(self, engine: wasmtime.Engine, data: bytes, calls: int, count: int) -> None:
+        self.left = [Running(engine, data, calls) for _ in range(count)]
+
+    def __call__(self) -> None:
+        self.left.pop()()
 
 
 @cache
@@ -107,6 +124,14 @@ def measure(text: str) -> tuple[Comparison, int]:
     first()
     first.calls = second.calls = max(1000, int(1000 * SECONDS / (time.perf_counter() - began)))
     return compare(first, second), first.calls
+
+
+def measure_fresh(text: str, calls: int) -> Comparison:
+    """One composition beside its fused form, so many calls in each run, each run in an instance of its own."""
+    composed = bytes(wasmtime.wat2wasm(text))
+    fused = meldpy.fuse([composed]).bytes
+    first, second = (Fresh(engine(), form, calls, ROUNDS + 1) for form in (composed, fused))
+    return compare(first, second)
 
 
 def rows(cases: Iterable[tuple[str, str]]) -> None:

@@ -197,7 +197,8 @@ class _Classifier:
         deciding += [Deciding(Obstacle.TWO_BASES, other, bases[other].location) for other in ordered[1:]]
         base = ordered[0] if ordered else None
         for lift in self.lifts:
-            if lift.id in self.exported and lift.type.async_ and lift.instance != base:
+            # where only sync-typed tasks get to a site, all of them trap there
+            if base is not None and lift.id in self.exported and lift.type.async_ and lift.instance != base:
                 deciding.append(Deciding(Obstacle.OTHER_EXPORTS, lift.instance, lift.location))
         return base, deciding
 

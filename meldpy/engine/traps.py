@@ -23,6 +23,8 @@ SYNC_AND_ASYNC = "waitable cannot be used synchronously while added to a waitabl
 RETURNED_TWICE = "`task.return` or `task.cancel` called more than once for current task"
 TASK_RETURN_INVALID = "invalid `task.return` signature and/or options for current task"
 CONCURRENT_COPIES = "cannot have concurrent operations active on a future/stream"
+BUFFER_BOUNDS = "read pointer out of bounds of memory"
+"""Of writes too."""
 UNREACHABLE = "wasm `unreachable` instruction executed"
 
 ENGINE_TEXTS: dict[str, frozenset[str]] = {
@@ -54,6 +56,19 @@ ENGINE_TEXTS: dict[str, frozenset[str]] = {
             "handle is not a subtask",
             "handle is not a waitable",
             "handle is not an waitable-set",
+            "handle is not a waitable-set",
+            "passed read end to `stream.drop-writable`",
+            "passed write end to `{stream|future}.cancel-read`",
+            "passed read end to `{stream|future}.cancel-write`",
+            # a read of a writable end, or a write of a readable one
+            CONCURRENT_COPIES,
+        }
+        | {f"handle is not a {what}" for what in ("stream", "future")}
+        | {f"handle is a {what} of a different type" for what in ("stream", "future")}
+        | {
+            f"handle is not a {end} end of a {what}"
+            for end in ("readable", "writable")
+            for what in ("stream", "future")
         }
     ),
     "handle is lent": frozenset({"cannot remove owned resource while borrowed"}),
@@ -71,8 +86,32 @@ ENGINE_TEXTS: dict[str, frozenset[str]] = {
     "subtask cancelled twice": frozenset({"`subtask.cancel` called after terminal status delivered"}),
     "subtask not resolved": frozenset({"cannot drop a subtask which has not yet resolved"}),
     "end is busy": frozenset(
-        {CONCURRENT_COPIES, "cannot remove busy stream", "cannot remove busy future", "cannot lift busy stream"}
+        {CONCURRENT_COPIES, "cannot lift busy stream"}
+        | {f"cannot {verb} busy {what}" for verb in ("remove", "drop") for what in ("stream", "future")}
     ),
+    "end is done": frozenset(
+        {
+            f"cannot {verb} stream after being notified that the {end} end dropped"
+            for verb, end in (("read from", "writable"), ("write to", "readable"), ("lift", "writable"))
+        }
+        | {
+            "cannot read from future after previous read succeeded",
+            "cannot lift future after previous read succeeded",
+            "cannot write to future after previous write succeeded or readable end dropped",
+        }
+    ),
+    "end is not copying": frozenset(
+        {f"stream or future {op} cancelled when no {op} is pending" for op in ("read", "write")}
+    ),
+    "end is in a waitable set": frozenset(
+        {f"cannot lift {what} while it's in a waitable set" for what in ("stream", "future")}
+    ),
+    "future dropped before it was written": frozenset({"cannot drop future write end without first writing a value"}),
+    "copy inside one instance": frozenset(
+        {"cannot read from and write to intra-component future/stream with non-numeric payload"}
+    ),
+    "buffer misaligned": frozenset({"read pointer not aligned", "write pointer not aligned", BUFFER_BOUNDS}),
+    "buffer out of bounds": frozenset({BUFFER_BOUNDS}),
     "buffer too long": frozenset({"stream read/write count too large"}),
     "a synchronous task cannot block": frozenset({"cannot block a synchronous task before returning"}),
 }

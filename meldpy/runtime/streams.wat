@@ -19,6 +19,9 @@
 ;; says which of the two ends it is.
 ;;
 ;; A buffer that was partly used stays pending until its own side hears of it, so that the other side can go on.
+;;
+;; An operation that is over at once says so itself: its end has an event only from `offer` or `copied` to `finish`, which
+;; no set is told of.
 (module
   (import "handles" "memory" (memory 4))
   (import "handles" "new-own" (func $row.new (param i32 i32 i32) (result i32)))
@@ -28,7 +31,7 @@
   (import "waitables" "free-cell" (func $cell.free (param i32)))
   (import "waitables" "order" (func $order (param i32) (result i32)))
   (import "waitables" "notify" (func $notify (param i32 i32)))
-  (import "waitables" "deliver" (func $deliver (param i32) (result i32 i32 i32)))
+  (import "waitables" "forget" (func $forget (param i32)))
   (import "waitables" "join" (func $join (param i32 i32)))
   (import "emitted" "block" (func $block (param i32)))
   (import "trap" "end is busy" (func $trap_busy))
@@ -147,7 +150,7 @@
     (if (i32.load offset=96 (local.get $shared))
       (then
         (i32.store offset=28 (local.get $end) (i32.const 1))
-        (call $notify (local.get $end) (local.get $code))
+        (i32.store offset=16 (local.get $end) (local.get $code))
         (return (i32.const 0))))
     (local.set $pending (i32.load offset=100 (local.get $shared)))
     (if (local.get $pending)
@@ -166,7 +169,7 @@
                     (local.get $n)
                     (local.get $left)
                     (i32.lt_u (local.get $n) (local.get $left))))))
-            (call $notify (local.get $end) (local.get $code))
+            (i32.store offset=16 (local.get $end) (local.get $code))
             (return (i32.const 0))))
         ;; Two buffers of no length: a write completes, a read takes the writer's place.
         (if
@@ -174,7 +177,7 @@
             (i32.and (local.get $code) (i32.const 1))
             (i32.eqz (i32.or (local.get $n) (i32.load offset=32 (local.get $pending)))))
           (then
-            (call $notify (local.get $end) (local.get $code))
+            (i32.store offset=16 (local.get $end) (local.get $code))
             (return (i32.const 0))))
         (call $settle (local.get $shared) (i32.xor (local.get $code) (i32.const 1)) (i32.const 0))))
     (call $pend
@@ -209,7 +212,7 @@
         (i64.mul (i64.extend_i32_u (local.get $n)) (i64.load32_u offset=124 (local.get $shared)))))
     (if (i32.ge_u (local.get $code) (i32.const 4)) (then (i32.store offset=100 (local.get $shared) (i32.const 0))))
     (call $notify (local.get $pending) (i32.xor (local.get $code) (i32.const 1)))
-    (call $notify (local.get $end) (local.get $code)))
+    (i32.store offset=16 (local.get $end) (local.get $code)))
 
   ;; The result of an operation, or -1 BLOCKED.
   (func $finish (export "finish") (param $end i32) (result i32)
@@ -224,13 +227,12 @@
         (call $block (local.get $end))))
     (call $result (local.get $end)))
 
+  ;; Waitable.get_pending_event, without its set: what an operation itself says, at once or after it was waited for.
   (func $result (param $end i32) (result i32)
-    (local $payload i32)
-    (call $deliver (local.get $end))
-    (local.set $payload)
-    drop
-    drop
-    local.get $payload)
+    (local $code i32)
+    (local.set $code (i32.load offset=16 (local.get $end)))
+    (call $forget (local.get $end))
+    (call $payload (local.get $code) (local.get $end)))
 
   ;; The payload of an end's event; its buffer is its own again.
   (func $payload (export "payload") (param $code i32) (param $end i32) (result i32)

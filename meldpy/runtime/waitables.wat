@@ -184,7 +184,7 @@
     (i32.load offset=20 (local.get $waitable))
     (call $payload (local.get $code) (local.get $waitable)))
 
-  (func $forget (param $waitable i32)
+  (func $forget (export "forget") (param $waitable i32)
     (i32.store offset=16 (local.get $waitable) (i32.const 0))
     (if (i32.load offset=4 (local.get $waitable))
       (then

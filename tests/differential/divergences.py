@@ -166,6 +166,32 @@ def fixed_list_not_compiled_in_composition(difference: Difference) -> bool:
     return difference.where == "(compile)" and refused
 
 
+@predicate
+def misaligned_buffer_in_fused_only(difference: Difference) -> bool:
+    """The composition took a buffer of numbers at an address that is not aligned to them."""
+    return _returned_but_trapped(difference, "buffer misaligned")
+
+
+@predicate
+def cancelled_twice_in_fused_only(difference: Difference) -> bool:
+    """The composition took a second request to cancel a subtask that had not resolved."""
+    return _returned_but_trapped(difference, "subtask cancelled twice")
+
+
+@predicate
+def engine_gives_up_on_task_return(difference: Difference) -> bool:
+    """A task of a sync lift calls task.return; the engine reports a bug of its own and injects a trap."""
+    from tests.support.harness import Trap
+
+    composed, fused = difference.composed, difference.fused
+    return (
+        isinstance(composed, Trap)
+        and "This is a bug in Wasmtime" in composed.message
+        and isinstance(fused, Trap)
+        and fused.kind == "task.return of another function"
+    )
+
+
 def _returned_but_trapped(difference: Difference, kind: str) -> bool:
     from tests.support.harness import Returned, Trap
 

@@ -134,7 +134,7 @@ class Machinery:
     def streams(self, export: str) -> FuncId:
         self.has_streams = True
         rows = tuple(map(self._handles.func, ("new-own", "take-own", "rep")))
-        shared = ("new-cell", "free-cell", "order", "notify", "deliver", "join")
+        shared = ("new-cell", "free-cell", "order", "notify", "forget", "join")
         traps = (
             Trap.END_BUSY,
             Trap.END_DONE,

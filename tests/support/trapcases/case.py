@@ -15,6 +15,7 @@ from wasmtime import Engine, Store, WasmtimeError, wat2wasm
 from wasmtime import component as wc
 
 import meldpy
+from meldpy.engine.calls import call
 from meldpy.engine.config import full_engine
 from tests.differential.divergences import Divergences
 from tests.differential.trap_kinds import same_trap, trap_kind
@@ -92,7 +93,7 @@ def play(component: wc.Component, host: tuple[str, ...], steps: Sequence[Step]) 
         func = instance.get_func(store, step.export)
         assert func is not None, step.export
         try:
-            outcomes.append(Returned(func(store, *step.args)))
+            outcomes.append(Returned(call(func, store, step.args)))
         except WasmtimeError as error:
             outcomes.append(Trap(trap_kind(str(error)), str(error)))
     return outcomes

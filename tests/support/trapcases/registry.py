@@ -7,7 +7,19 @@ from functools import cache
 from itertools import chain
 from typing import Final
 
-from tests.support.trapcases import chained, dropping, entering, handles, hooks, limits, pointers, reallocs, values
+from tests.support.trapcases import (
+    async_edges,
+    async_scripts,
+    chained,
+    dropping,
+    entering,
+    handles,
+    hooks,
+    limits,
+    pointers,
+    reallocs,
+    values,
+)
 from tests.support.trapcases.case import Case
 
 SOURCES: Final[tuple[Callable[[], Iterator[Case]], ...]] = (
@@ -26,6 +38,9 @@ SOURCES: Final[tuple[Callable[[], Iterator[Case]], ...]] = (
     dropping.neighbours,
     handles.cases,
     limits.cases,
+    async_scripts.cases,
+    async_edges.blocking,
+    async_edges.left,
 )
 
 

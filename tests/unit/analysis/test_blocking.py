@@ -179,6 +179,23 @@ def test_sync_typed_tasks_trap_and_are_no_base() -> None:
     assert pair(callee, calls).class_ is AsyncClass.F1
 
 
+def test_where_only_sync_typed_tasks_would_block_any_instance_may_have_async_exports() -> None:
+    def called(lift: str) -> Asynchrony:
+        callee = instance("A", WAIT, lift)
+        sync = lift == SYNC_TYPED
+        calls = instance("B", SYNC_LOWER, SYNC_LIFT, '(import "f" (func $f))' if sync else IMPORT, WITH_A)
+        both = '(func (export "a") (alias export $c "f"))' + EXPORT_B
+        return classify(f"(component {callee} {calls} {instance('C', '', SYNC_LIFT)} {both})")
+
+    found = called(SYNC_TYPED)
+    assert (found.class_, found.base) == (AsyncClass.F1, None)
+    # an async-typed task does block there, and then the lock of the output is one too few
+    assert obstacles(called(SYNC_LIFT)) == {Obstacle.OTHER_EXPORTS}
+
+
+WITH_A = '(with "f" (func $a "f"))'
+
+
 def test_explicit_threads_are_of_no_class_that_can_be_fused() -> None:
     builtin = "suspend|(result i32)|(canon thread.suspend)"
     graph = graph_of(f"(component {instance('A', builtin, CALLBACK_LIFT)} {EXPORT_A})")
