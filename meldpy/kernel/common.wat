@@ -16,7 +16,7 @@
 ;;
 ;; Failures: 1 body ends too early, 2 malformed LEB, 3 unknown opcode, 4 unknown type, 5 malformed type,
 ;; 6 index out of range, 7 index of a dropped item, 8 bytes behind the final `end`, 9 malformed memarg flags,
-;; 10 byte out of range, 12 `delegate` closes the body
+;; 10 byte out of range, 12 `delegate` closes the body, 13 no room for one more local
 
 (memory (export "memory") 1)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, final
 
-from meldpy.errors import DecodeError, InternalError, Location, MeldError, UnsupportedError
+from meldpy.errors import DecodeError, InternalError, LimitError, Location, MeldError, UnsupportedError
 from meldpy.kernel.opcodes import PREFIXES, SPACES
 from meldpy.records import dataclass
 
@@ -75,5 +75,11 @@ def failure(state: State, position: int, bodies: bytes | memoryview, origin: Ori
             return InternalError(f"a kept function refers to {item}, which was dropped", location)
         case 10:
             return DecodeError(f"byte {state.detail:#04x} out of range", location)
+        case 13:
+            return LimitError(
+                "a function that calls through a table has 50,000 locals, and engines accept no more",
+                location,
+                remedy="split the function",
+            )
         case code:
             return InternalError(f"the kernel failed with code {code}", location)

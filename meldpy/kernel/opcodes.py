@@ -62,6 +62,7 @@ class Immediate(IntEnum):
     ZERO = 33  # one byte, 0
     PREFIX = 34  # u32 sub-opcode, with a shape of its own
     UNKNOWN = 35
+    THROUGH = 36  # type and table of an indirect call, where tables may be parts of one: while a run says so
 
 
 @unique
@@ -201,6 +202,16 @@ def shapes() -> bytes:
     """The one-byte table (256 entries), then one table of SUB_OPCODES entries per prefix; entries are u32."""
     sub_tables = [_table(group, SUB_OPCODES) for group in (_GC, _MISC, _VECTOR, _ATOMIC)]
     return b"".join([_table(_ONE_BYTE, 256), *sub_tables])
+
+
+INDIRECT_CALLS: Final = (0x11, 0x13)
+"""call_indirect and return_call_indirect."""
+
+
+def indirect_shape(through_parts: bool) -> bytes:
+    """The entry of an indirect call in the one-byte table."""
+    shape = _shape(Imm.THROUGH) if through_parts else _shape(*_ONE_BYTE[INDIRECT_CALLS[0]])
+    return shape.to_bytes(4, "little")
 
 
 def type_codes() -> bytes:

@@ -22,11 +22,13 @@ from typing import Final
 from meldpy.kernel.chunks import in_chunks
 from meldpy.kernel.failures import Origin, failure
 from meldpy.kernel.loader import LOCK, Kernel, Layout, kernel, tracing_kernel
-from meldpy.kernel.opcodes import SPACES
-from meldpy.model.reindexed import DROPPED_BIT, IndexMaps, Positions, Reindexed
+from meldpy.kernel.opcodes import INDIRECT_CALLS, SPACES, indirect_shape
+from meldpy.model.reindexed import DROPPED_BIT, IndexMaps, Positions, Reindexed, TableParts
 
 _GROWTH: Final = 4
 """The output is at most this much larger: `call_indirect` with two one-byte indices grows from 3 to 11 bytes."""
+_GROWTH_THROUGH_PARTS: Final = 14
+"""The same through a part of a table: from 3 to 42 bytes."""
 
 
 def reindex(
@@ -55,8 +57,11 @@ def reindex(
         loaded = tracing_kernel() if with_positions else kernel()
         _load_maps(loaded, maps, layout)
         origin = Origin(source, source_offset, path)
-        run = _Run(loaded, memoryview(bodies).cast("B"), count, flags, origin, layout, with_positions)
-        in_chunks(len(bodies), count, origin, run.process)
+        run = _Run(loaded, memoryview(bodies).cast("B"), count, flags, origin, layout, with_positions, maps.parts)
+        try:
+            in_chunks(len(bodies), count, origin, run.process)
+        finally:
+            _shape_indirect_calls(loaded, False)
     kept = count if flags is None else flags.count(1)
     return Reindexed(b"".join(run.out), kept, run.largest, _positions(run) if with_positions else None)
 
@@ -86,6 +91,25 @@ def _load_maps(loaded: Kernel, maps: IndexMaps, layout: Layout) -> None:
         entries += 8 * len(space)
 
 
+def _load_parts(loaded: Kernel, parts: TableParts, layout: Layout) -> int:
+    """Puts the parts where indirect calls find them; where the bodies' numbers of parameters are."""
+    pairs = array("I", [each for pair in zip(parts.first, parts.size, strict=True) for each in pair]).tobytes()
+    params = array("i", parts.params).tobytes()
+    at = layout.take(len(pairs))
+    start = layout.take(len(params))
+    loaded.reserve(layout.top)
+    loaded.view[at : at + len(pairs)] = pairs
+    loaded.view[start : start + len(params)] = params
+    loaded.call("set_parts", at)
+    _shape_indirect_calls(loaded, True)
+    return start
+
+
+def _shape_indirect_calls(loaded: Kernel, through_parts: bool) -> None:
+    for opcode in INDIRECT_CALLS:
+        loaded.view[4 * opcode : 4 * opcode + 4] = indirect_shape(through_parts)
+
+
 class _Run:
     """One call of `reindex`: what goes through the kernel, and what has come out so far."""
 
@@ -98,12 +122,15 @@ class _Run:
         origin: Origin,
         layout: Layout,
         with_positions: bool,
+        parts: TableParts | None,
     ) -> None:
         self.loaded = loaded
         self.bodies = bodies
         self.count = count
         self.keep = keep
         self.origin = origin
+        self.growth = _GROWTH if parts is None else _GROWTH_THROUGH_PARTS
+        self.params = 0 if parts is None else _load_parts(loaded, parts, layout)
         self.base = layout.top
         self.with_positions = with_positions
         self.out: list[bytes] = []
@@ -115,7 +142,7 @@ class _Run:
         """Rewrites the whole bodies in `size` bytes from `position` (see `in_chunks`)."""
         layout = Layout(self.base)
         source = layout.take(size)
-        target = layout.take(_GROWTH * size)
+        target = layout.take(self.growth * size)
         flags = layout.take(size) if self.keep is not None else 0
         table = layout.take(4 * size) if self.with_positions else 0
         loaded = self.loaded
@@ -128,6 +155,7 @@ class _Run:
             view[flags : flags + len(next_flags)] = next_flags
         if table:
             loaded.call("trace", source, size, table, target, self.written)
+        loaded.call("set_params", self.params and self.params + 4 * done)
         failed = loaded.call("reindex", source, source + size, target, self.count - done, flags)
         state = loaded.state()
         if failed:

@@ -50,7 +50,7 @@
       (local.set $word (i64.shr_u (local.get $word) (i64.const 8)))
       (loop $immediate
         (block $next
-        (block $unknown (block $prefix (block $zero (block $cast_flags (block $types (block $catches (block $labels
+        (block $unknown (block $through (block $prefix (block $zero (block $cast_flags (block $types (block $catches (block $labels
         (block $delegate (block $end_ (block $heap (block $block_type (block $memarg
         (block $bytes16 (block $bytes8 (block $bytes4 (block $byte (block $s64 (block $s32 (block $u32
         (block $index (block $plain
@@ -58,7 +58,7 @@
             $plain
             $index $index $index $next $next $index $index $index $index $index $index $index $index $index $index
             $u32 $s32 $s64 $byte $bytes4 $bytes8 $bytes16 $memarg $memarg $block_type $heap $end_ $delegate
-            $labels $catches $types $cast_flags $zero $prefix $unknown
+            $labels $catches $types $cast_flags $zero $prefix $unknown $through $unknown
             (i32.and (local.get $shape) (i32.const 0xFF))))
         ;; plain: no immediate (left)
         (br $instruction))
@@ -295,6 +295,11 @@
         (i64.store (local.get $out) (local.get $word))
         (br $immediate))
 
+        ;; through: an indirect call, the only instruction that may become several
+        (call $through (local.get $in) (local.get $out)) (local.set $out) (local.set $in)
+        (br_if $failed (i32.eqz (local.get $in)))
+        (br $instruction))
+
         ;; unknown
         (call $fail (i32.const 3) (local.get $opcode_at) (local.get $in) (i32.wrap_i64 (local.get $value)))
         (br $failed))
@@ -329,6 +334,10 @@
               (then
                 ;;@ (call $note_dropped (local.get $in) (local.get $end) (local.get $out))
                 (br $skip)))))
+        (if (global.get $params)
+          (then
+            (global.set $spare
+              (i32.load (i32.add (global.get $params) (i32.shl (local.get $bodies) (i32.const 2)))))))
         ;; the size in front takes as many bytes as before, until the new size is known
         (local.set $first
           (call $write_u (local.get $out) (i64.extend_i32_u (i32.sub (local.get $end) (local.get $start)))))

@@ -147,10 +147,17 @@
       (br $more)))
   (local.get $in) (local.get $out))
 
+;; A body that calls through a part gets one more local, whose index is then in `$spare`.
 (func $locals (param $in i32) (param $out i32) (param $end i32) (result i32 i32)
-  (local $count i32)
+  (local $count i32) (local $start i32) (local $value i64) (local $total i64)
+  (local.set $start (local.get $out))
   (call $copy_length (local.get $in) (local.get $out) (local.get $end))
   (local.set $out) (local.set $in) (local.set $count)
+  (if (i32.ne (global.get $spare) (i32.const -1))
+    (then
+      (local.set $total (i64.extend_i32_u (global.get $spare)))
+      (local.set $out
+        (call $write_u (local.get $start) (i64.add (i64.extend_i32_u (local.get $count)) (i64.const 1))))))
   (block $done
     (loop $more
       (br_if $done (i32.eqz (local.get $in)))
@@ -159,11 +166,22 @@
         (then
           (call $fail_short (local.get $end))
           (return (i32.const 0) (local.get $out))))
+      (call $read_u (local.get $in) (i32.const 32)) (drop) (local.set $value)
+      (local.set $total (i64.add (local.get $total) (local.get $value)))
       (call $copy_u (local.get $in) (local.get $out) (i32.const 32)) (local.set $out) (local.set $in)
       (br_if $done (i32.eqz (local.get $in)))
       (call $value_type (local.get $in) (local.get $out)) (local.set $out) (local.set $in)
       (local.set $count (i32.sub (local.get $count) (i32.const 1)))
       (br $more)))
+  (if (i32.ne (global.get $spare) (i32.const -1))
+    (then
+      (if (i64.ge_u (local.get $total) (i64.const 50000))
+        (then
+          (call $fail (i32.const 13) (local.get $in) (local.get $in) (i32.const 0))
+          (return (i32.const 0) (local.get $out))))
+      (global.set $spare (i32.wrap_i64 (local.get $total)))
+      (i32.store16 (local.get $out) (i32.const 0x7F01)) ;; one i32
+      (local.set $out (i32.add (local.get $out) (i32.const 2)))))
   (local.get $in) (local.get $out))
 
 ;; br_table: `length` labels and the default.
@@ -251,3 +269,70 @@
   (i64.store offset=1 (local.get $out) (local.get $entry))
   (local.get $after)
   (i32.add (i32.add (local.get $out) (i32.const 1)) (i32.wrap_i64 (i64.shr_u (local.get $entry) (i64.const 56)))))
+
+;; --- tables that are parts of one -----------------------------------------------------------------------------------
+
+;; Number of parameters of each body that calls through a part, -1 for others; 0: there are no parts at all.
+(global $params (mut i32) (i32.const 0))
+;; While a body is rewritten: -1, or the local that it got. Before its locals are: how many parameters it has.
+(global $spare (mut i32) (i32.const -1))
+;; Per table its part's first slot and size; size 0: a whole table.
+(global $parts (mut i32) (i32.const 0))
+
+(func (export "set_parts") (param $at i32)
+  (global.set $parts (local.get $at)))
+
+(func (export "set_params") (param $at i32)
+  (global.set $params (local.get $at))
+  (global.set $spare (i32.const -1)))
+
+;; Type and table of an indirect call, whose opcode has been stored before `out`. Through a part it becomes
+;;
+;;   local.tee $spare  size  i32.ge_u  if  -1 table.get drop  end  local.get $spare  first  i32.add  and the call,
+;;
+;; so that a slot outside of the part traps as one outside of the table does.
+(func $through (param $in i32) (param $out i32) (result i32 i32)
+  (local $value i64) (local $table_at i32) (local $after i32) (local $table i32) (local $part i32)
+  (call $read_u (local.get $in) (i32.const 32)) (local.set $table_at) (drop)
+  (if (local.get $table_at)
+    (then
+      (call $read_u (local.get $table_at) (i32.const 32)) (local.set $after) (local.set $value)
+      (local.set $table (i32.wrap_i64 (local.get $value)))
+      (if (i32.and
+            (i32.ne (local.get $after) (i32.const 0))
+            (i32.lt_u (local.get $table) (i32.load (i32.const 0x251C))))
+        (then
+          (local.set $part (i32.add (global.get $parts) (i32.shl (local.get $table) (i32.const 3))))
+          (if (i32.load offset=4 (local.get $part))
+            (then (local.set $out (call $enter (local.get $in) (local.get $table_at) (local.get $out) (local.get $part)))))))))
+  (call $map_u (local.get $in) (local.get $out) (i32.const 15)) (local.set $out) (local.set $in)
+  (if (i32.eqz (local.get $in)) (then (return (i32.const 0) (local.get $out))))
+  (call $map_u (local.get $in) (local.get $out) (i32.const 3)))
+
+;; Writes what comes before a call through `part`, and its opcode again; result: the address behind it.
+(func $enter (param $in i32) (param $table_at i32) (param $out i32) (param $part i32) (result i32)
+  (local $opcode i32)
+  (local.set $out (i32.sub (local.get $out) (i32.const 1)))
+  (local.set $opcode (i32.load8_u (local.get $out)))
+  (i32.store8 (local.get $out) (i32.const 0x22)) ;; local.tee
+  (local.set $out
+    (call $write_u (i32.add (local.get $out) (i32.const 1)) (i64.extend_i32_u (global.get $spare))))
+  (i32.store8 (local.get $out) (i32.const 0x41)) ;; i32.const
+  (local.set $out
+    (call $write_s (i32.add (local.get $out) (i32.const 1)) (i64.extend_i32_s (i32.load offset=4 (local.get $part)))))
+  ;; i32.ge_u, if, i32.const -1, table.get
+  (i64.store (local.get $out) (i64.const 0x257F41_40044F))
+  (local.set $out (i32.add (local.get $out) (i32.const 6)))
+  (call $map_u (local.get $table_at) (local.get $out) (i32.const 3)) (local.set $out) (drop)
+  (i32.store (local.get $out) (i32.const 0x200B1A)) ;; drop, end, local.get
+  (local.set $out
+    (call $write_u (i32.add (local.get $out) (i32.const 3)) (i64.extend_i32_u (global.get $spare))))
+  (if (i32.load (local.get $part))
+    (then
+      (i32.store8 (local.get $out) (i32.const 0x41))
+      (local.set $out
+        (call $write_s (i32.add (local.get $out) (i32.const 1)) (i64.extend_i32_s (i32.load (local.get $part)))))
+      (i32.store8 (local.get $out) (i32.const 0x6A)) ;; i32.add
+      (local.set $out (i32.add (local.get $out) (i32.const 1)))))
+  (i32.store8 (local.get $out) (local.get $opcode))
+  (i32.add (local.get $out) (i32.const 1)))

@@ -5,7 +5,8 @@ Spec: core binary format, "Code Section".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import assert_never, final
 
@@ -28,8 +29,9 @@ from meldpy.model.code import (
     TypeRef,
 )
 from meldpy.model.core import AbsHeapType, Bytes, CoreValType, NumType
+from meldpy.model.facts import RefKind
 from meldpy.model.ids import CoreInstanceId, ModuleId
-from meldpy.model.reindexed import IndexMaps, Positions
+from meldpy.model.reindexed import IndexMaps, Positions, TableParts
 from meldpy.records import dataclass, field
 
 _END = b"\x0b"
@@ -118,7 +120,32 @@ def _maps(unit: Unit, layout: Layout, segments: Segments) -> IndexMaps:
         tags=space_map(layout.tags, unit.tags),
         elems=segments.elem_maps[unit.id],
         data=segments.data_maps[unit.id],
+        parts=_parts(unit, layout),
     )
+
+
+def _parts(unit: Unit, layout: Layout) -> TableParts | None:
+    """What the kernel must know of a unit whose bodies call through parts; None if none does."""
+    through = {index for index, table in enumerate(unit.tables) if table in layout.parts}
+    if not through:
+        return None
+    facts = unit.code
+    params = [-1] * unit.module.code.count
+    for at in _calls(facts.kinds):
+        if facts.indices[at] in through:
+            body = bisect_right(facts.spans, at) - 1
+            type_ = layout.module_types[unit.module_id][unit.func_types[unit.own_funcs + body]]
+            params[body] = len(layout.types.func_type(type_).params)
+    slots = [layout.parts.get(table, range(0)) for table in unit.tables]
+    return TableParts([each.start for each in slots], [len(each) for each in slots], params)
+
+
+def _calls(kinds: Sequence[int]) -> Iterator[int]:
+    """Where indirect calls are among the kinds of references."""
+    at = -1
+    raw = bytes(kinds)
+    while (at := raw.find(RefKind.CALL_INDIRECT, at + 1)) >= 0:
+        yield at
 
 
 def write_emitted(functions: Iterable[Emitted], layout: Layout, code: CodeWriter) -> None:

@@ -123,6 +123,8 @@ def merged_tables(placement: Placement, writer: ExprWriter) -> tuple[Table, ...]
             result.append(Table(type_, None if type_.element.nullable else writer.write_apart(unit, init)))
         else:
             result.append(Table(type_, None if init is None else writer.write(unit, init)))
+    if placement.shared.parts:
+        result.append(Table(placement.shared.type))
     return tuple(result)
 
 

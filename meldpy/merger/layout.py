@@ -39,6 +39,7 @@ class Layout:
     """All index spaces but those of segments, which `segments` numbers as it writes them.
 
     forwarder_table: the index of the forwarders' table, the last one that is imported, if there are forwarders.
+    parts: the tables that share one (and so an index), with the slots of each.
     """
 
     def __init__(
@@ -69,7 +70,9 @@ class Layout:
         self.memories = _number((*carried_memories, *placement.main_memories))
         self.forwarder_table = len(carried_tables)
         main_tables = len(carried_tables) + any(carrier.forwarders for carrier in placement.carriers)
-        self.tables = _number(carried_tables) | _number(placement.main_tables, main_tables)
+        shared = dict.fromkeys(placement.shared.parts, main_tables)
+        self.tables = _number(carried_tables) | _number(placement.main_tables, main_tables) | shared
+        self.parts = placement.shared.parts
         guest_globals = [g for unit in units for g in unit.globals[unit.own_globals :] if g in kept.globals]
         self.globals: dict[GlobalSymbol, int] = _number((*guest_globals, *(FlagRef(flag.id) for flag in adapted.flags)))
         self.tags = _number(t for unit in units for t in unit.tags[unit.own_tags :] if t in kept.tags)

@@ -58,7 +58,7 @@ def merge(
     # Where memories and tables live, and what the main module imports.
     hosts = host_imports(graph, adapted, symbols)
     forwarders = forwarders_of(adapted, symbols)
-    placement = place(units, kept, plan, adapted, bool(forwarders))
+    placement = place(graph, units, kept, plan, adapted, bool(forwarders))
     # Indices for everything but segments; from here on nothing is added.
     layout = Layout(units, kept, adapted, symbols, hosts, placement, references)
     segments = Segments(plan, ExprWriter(layout, constants), placement.main_memories, references)
@@ -185,6 +185,6 @@ def _check(layout: Layout, segments: Segments, edge: Edge, functions: int) -> No
             "element segments": len(segments.elems),
             "data segments": len(segments.data),
             "memories": len(layout.memories),
-            "tables": len(layout.tables),
+            "tables": len(set(layout.tables.values())),
         },
     )

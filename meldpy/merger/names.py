@@ -98,6 +98,8 @@ class Names:
         first = self.layout.func_count - len(functions)
         for index, name in enumerate((*(function.name for function in functions), *start_names), first):
             funcs[index] = name
+        for table in self.layout.parts:
+            self.maps[NameKind.TABLE][self.layout.table(table)] = "shared"
         for flag in flags:
             self.maps[NameKind.GLOBAL][self.layout.global_(FlagRef(flag.id))] = flag.name
 

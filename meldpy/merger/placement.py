@@ -4,7 +4,8 @@ A host function's lower needs its memory before the main module (which imports t
 memory must be in a carrier. Beyond that the main module defines at most one memory and one table, because pooling
 allocators allow a module one of each, and a carrier holds at most one of each. The forwarders' table is a table of
 its own in some carrier. Which memory stays in the main module does not matter for speed as long as its data is
-beside it; the one with the most data stays, so that fewer modules hold data.
+beside it; the one with the most data stays, so that fewer modules hold data. With tables it matters much: the one in
+the main module is one that as many as possible share (`shared_table`), or the fullest.
 
 A table with an initialiser stays in the main module, where its functions are. Design section 7.
 """
@@ -18,10 +19,12 @@ from typing import TypeVar, final
 
 from meldpy.merger.plan import Plan
 from meldpy.merger.reach import Kept
+from meldpy.merger.shared_table import SharedTable, filled_slots, share
 from meldpy.merger.units import Unit
 from meldpy.model.code import Adapted
 from meldpy.model.core import Op
 from meldpy.model.ids import MemoryId, TableId
+from meldpy.model.linked import LinkedGraph
 from meldpy.records import dataclass
 
 T = TypeVar("T", MemoryId, TableId)
@@ -40,14 +43,20 @@ class CarrierPlace:
 @final
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """main_*: what the main module defines, in index order (behind the carriers' items, which it imports)."""
+    """main_*: what the main module defines, in index order (behind the carriers' items, which it imports).
+
+    shared: tables that are parts of one more table of the main module, its only one then.
+    """
 
     main_memories: tuple[MemoryId, ...]
     main_tables: tuple[TableId, ...]
     carriers: tuple[CarrierPlace, ...]
+    shared: SharedTable = SharedTable()
 
 
-def place(units: Sequence[Unit], kept: Kept, plan: Plan, adapted: Adapted, forwarders: bool) -> Placement:
+def place(
+    graph: LinkedGraph, units: Sequence[Unit], kept: Kept, plan: Plan, adapted: Adapted, forwarders: bool
+) -> Placement:
     """`adapted.core`: everything stays in the main module, since nothing has to exist before it."""
     memories = [m for unit in units for m in unit.memories[unit.own_memories :] if m in kept.memories]
     tables = [t for unit in units for t in unit.tables[unit.own_tables :] if t in kept.tables]
@@ -56,15 +65,24 @@ def place(units: Sequence[Unit], kept: Kept, plan: Plan, adapted: Adapted, forwa
     host_memories = {lower.options.memory for lower in adapted.outer_lowers}
     host_memories |= {func.memory for func in adapted.outer_async}
     main_memories = _favourite([m for m in memories if m not in host_memories], _data_sizes(plan))
-    main_tables = [t for t in tables if _initialised(units, t)] or _favourite(tables, _elem_counts(plan))
-    carried: list[TableId | None] = [t for t in tables if t not in main_tables]
+    main_tables = [t for t in tables if _initialised(units, t)]
+    shared = SharedTable()
+    if not main_tables:
+        filled = filled_slots(plan)
+        main_tables = _favourite(tables, filled)
+        shared = share(units, kept, plan, adapted, graph)
+        if shared.parts and sum(filled[t] for t in shared.parts) >= sum(filled[t] for t in main_tables):
+            main_tables = []
+        else:
+            shared = SharedTable()
+    carried: list[TableId | None] = [t for t in tables if t not in main_tables and t not in shared.parts]
     if forwarders:
         carried.append(None)
     carriers: list[CarrierPlace] = []
     carried_memories = [m for m in memories if m not in main_memories]
     for number, (memory, table) in enumerate(zip_longest(carried_memories, carried)):
         carriers.append(CarrierPlace(memory, table, forwarders and number == len(carried) - 1))
-    return Placement(tuple(main_memories), tuple(main_tables), tuple(carriers))
+    return Placement(tuple(main_memories), tuple(main_tables), tuple(carriers), shared)
 
 
 def _favourite(candidates: list[T], weights: Counter[T]) -> list[T]:
@@ -77,13 +95,6 @@ def _data_sizes(plan: Plan) -> Counter[MemoryId]:
     for segment in plan.data:
         sizes[segment.memory] += segment.length
     return sizes
-
-
-def _elem_counts(plan: Plan) -> Counter[TableId]:
-    counts: Counter[TableId] = Counter()
-    for segment in plan.elems:
-        counts[segment.table] += segment.length
-    return counts
 
 
 def _initialised(units: Sequence[Unit], table: TableId) -> bool:

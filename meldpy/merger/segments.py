@@ -84,7 +84,7 @@ class Segments:
             if elems.length:
                 table = CoreTableIndex(self.layout.table(elems.table))
                 is64 = table_type(self.layout.units, elems.table).limits.is64
-                offset = _offset(elems.offset, is64)
+                offset = _offset(self.layout.parts.get(elems.table, range(0)).start + elems.offset, is64)
                 items = self._items(elems.unit, elems.index)
                 self.elem_homes[elems.unit.id, elems.index] = len(self.elems)
                 self.elems.append(replace(items, mode=SegmentMode.ACTIVE, table=table, offset=offset))

@@ -11,10 +11,25 @@ from meldpy.records import dataclass, field
 
 @final
 @dataclass(frozen=True, slots=True)
+class TableParts:
+    """Tables of a core module that are parts of a larger one, and are only called through.
+
+    first, size: per table of the module its part's first slot, and how many slots it has; size 0: it is no part.
+    params: per body how many parameters the function has if it calls through a part, else -1.
+    """
+
+    first: Sequence[int]
+    size: Sequence[int]
+    params: Sequence[int]
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class IndexMaps:
     """Old index to new index for each index space of one core module; every space is mapped in full.
 
     -1 marks an item that was dropped: meeting it in a kept body is a defect of ours (InternalError).
+    parts: for tables that share one.
     """
 
     types: Sequence[int]
@@ -25,6 +40,7 @@ class IndexMaps:
     tags: Sequence[int]
     elems: Sequence[int]
     data: Sequence[int]
+    parts: TableParts | None = None
 
 
 @final

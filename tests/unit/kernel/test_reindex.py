@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import wasmtime
 
-from meldpy.errors import DecodeError, InternalError, Location, MeldError, UnsupportedError
+from meldpy.errors import DecodeError, InternalError, LimitError, Location, MeldError, UnsupportedError
 from meldpy.kernel import chunks
 from meldpy.kernel.reindex import reindex
-from meldpy.model.reindexed import IndexMaps
+from meldpy.model.reindexed import IndexMaps, TableParts
 from tests.support.code_samples import code_bodies, full_engine, index_maps, sample, shift
 from tests.support.reference_decoder import decode, encode_u
 
@@ -255,3 +257,53 @@ def test_a_body_cut_short_anywhere_is_refused_at_its_end() -> None:
         for left in range(max(0, len(content) - 12), len(content)):
             size = encode_u(left)
             assert failing_at(size + content[:left], 1, index_maps(shift(0))) == (DecodeError, len(size) + left)
+
+
+# --- tables that are parts of one -----------------------------------------------------------------------------
+CALL_BOTH = b"\x41\x05\x11\x00\x01\x41\x05\x13\x00\x02"
+"""i32.const 5, call_indirect through table 1; the same as a tail call through table 2."""
+
+
+def test_a_call_through_a_part_checks_its_slot_and_moves_it() -> None:
+    parts = TableParts([0, 0, 300], [0, 300, 7], [2])
+    maps = replace(moved(tables=[4, 6, 6]), parts=parts)
+    expected = body(
+        b"\x41\x05\x22\x05\x41\xac\x02\x4f\x04\x40\x41\x7f\x25\x06\x1a\x0b\x20\x05\x11\x00\x06"
+        b"\x41\x05\x22\x05\x41\x07\x4f\x04\x40\x41\x7f\x25\x06\x1a\x0b\x20\x05\x41\xac\x02\x6a\x13\x00\x06",
+        b"\x02\x03\x7e\x01\x7f",
+    )
+    source = body(CALL_BOTH, b"\x01\x03\x7e")
+    assert reindex(source, 1, maps).bodies == expected
+    plain = body(
+        CALL_BOTH.replace(b"\x11\x00\x01", b"\x11\x00\x06").replace(b"\x13\x00\x02", b"\x13\x00\x06"), b"\x01\x03\x7e"
+    )
+    assert reindex(source, 1, moved(tables=[4, 6, 6])).bodies == plain, "nothing of the run before is left"
+
+
+def test_bodies_are_told_apart_where_some_call_through_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chunks, "_CHUNK", 40)
+    calling, plain = body(b"\x41\x05\x11\x00\x01"), body(b"\x41\x05\x11\x00\x00")
+    kinds = [calling, plain, plain, calling] * 9
+    maps = replace(
+        moved(tables=[4, 6]), parts=TableParts([0, 9], [0, 3], [3 if each is calling else -1 for each in kinds])
+    )
+    result = reindex(b"".join(kinds), len(kinds), maps, with_positions=True)
+    new_plain = plain.replace(b"\x11\x00\x00", b"\x11\x00\x04")
+    new_calling = body(
+        b"\x41\x05\x22\x03\x41\x03\x4f\x04\x40\x41\x7f\x25\x06\x1a\x0b\x20\x03\x41\x09\x6a\x11\x00\x06", b"\x01\x01\x7f"
+    )
+    assert result.bodies == b"".join(new_calling if each is calling else new_plain for each in kinds)
+    assert result.positions is not None
+    # the call goes to the first instruction that stands for it, what follows it to what follows
+    assert [result.positions.new(i) for i in (0, 1, 2, 4, 7)] == [0, 1, 4, 6, len(new_calling) - 1]
+    assert result.positions.new(len(b"".join(kinds))) == len(result.bodies)
+    kept = [each is plain for each in kinds]
+    assert reindex(b"".join(kinds), len(kinds), maps, kept).bodies == new_plain * 18
+
+
+def test_a_function_that_has_no_room_for_a_local_is_refused() -> None:
+    maps = replace(moved(tables=[4, 6]), parts=TableParts([0, 9], [0, 3], [1]))
+    fits, full = (body(b"\x41\x05\x11\x00\x01", b"\x01" + encode_u(count) + b"\x7f") for count in (49_998, 49_999))
+    assert reindex(fits, 1, maps).count == 1
+    with pytest.raises(LimitError, match="50,000 locals"):
+        reindex(full, 1, maps)
