@@ -15,6 +15,9 @@ and the destination memory (`S.add`, `D.const 1`, `(param $ptr S)`), `C` for the
 
 A module's name says which template it is and for which shapes: `string_source/32`, `strings/32-64`. A `p` behind
 the width marks a memory with pages of one byte (custom-page-sizes), where that matters: `string_source/32p`.
+
+The whole library has two flavours under the same names: with vectors, and for engines without SIMD. In a template
+`(@vectors …)` and `(@scalars …)` mark what one of them has alone, and `(@include FILE)` stands for a file's text.
 """
 
 from __future__ import annotations
@@ -36,7 +39,7 @@ from meldpy.runtime.handles import (
     resource_tag,
     table_address,
 )
-from meldpy.runtime.macros import expand
+from meldpy.runtime.macros import choose, expand
 
 __all__ = [
     "BOUNDARY",
@@ -112,16 +115,17 @@ def _source_name(source: MemoryShape) -> str:
     return f"{source.width}{'' if source.page_size_log2 == _WASM_PAGE_LOG2 else 'p'}"
 
 
-def sources() -> Mapping[str, str]:
+def sources(*, vectors: bool = True) -> Mapping[str, str]:
     """WAT text by module name, for every module of the library. Text is made when it is asked for."""
-    return _LIBRARY
+    return _LIBRARIES[vectors]
 
 
 @final
 class _Library(Mapping[str, str]):
     """Every instance of every template, by name."""
 
-    def __init__(self) -> None:
+    def __init__(self, vectors: bool) -> None:
+        self._vectors = vectors
         self._modules: dict[str, tuple[str, dict[str, MemoryShape]]] = {}
         widths = (MemoryShape(memory64=False), MemoryShape(memory64=True))
         for source in widths:
@@ -136,7 +140,7 @@ class _Library(Mapping[str, str]):
 
     def __getitem__(self, name: str) -> str:
         file, shapes = self._modules[name]
-        return _instantiate(file, shapes)
+        return _instantiate(_template(file, self._vectors), shapes)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._modules)
@@ -145,7 +149,7 @@ class _Library(Mapping[str, str]):
         return len(self._modules)
 
 
-_LIBRARY = _Library()
+_LIBRARIES = {vectors: _Library(vectors) for vectors in (True, False)}
 
 # `D.from_S`, or a letter that stands for a type where WAT has one (`S`, `S.add`), or a constant (`S_TAG`). A name
 # such as `$src` or `$S` is none of these.
@@ -161,7 +165,7 @@ _CONVERSIONS = {
 }
 
 
-def _instantiate(file: str, shapes: Mapping[str, MemoryShape]) -> str:
+def _instantiate(template: str, shapes: Mapping[str, MemoryShape]) -> str:
     """The template's text with every placeholder outside of comments replaced."""
     types = {letter: shape.address_type for letter, shape in shapes.items()}
     types["C"] = "i32" if "i32" in types.values() else "i64"
@@ -176,11 +180,19 @@ def _instantiate(file: str, shapes: Mapping[str, MemoryShape]) -> str:
             return types[match["type"]]
         return constants[match["const"]]
 
-    return _PLACEHOLDER.sub(concrete, _template(file))
+    return _PLACEHOLDER.sub(concrete, template)
 
 
 @cache
-def _template(file: str) -> str:
-    """The text of a template without its comments."""
-    text = Path(__file__).with_name(file).read_text(encoding="utf-8")
-    return expand(re.sub(r"[ ]*;;.*", "", text))
+def _template(file: str, vectors: bool) -> str:
+    """The text of a template in one flavour, without its comments."""
+    flavours = ("vectors", "scalars") if vectors else ("scalars", "vectors")
+    text = choose(_text(file), *flavours)
+    return expand(_INCLUDE.sub(lambda match: _text(match[1]), text))
+
+
+def _text(file: str) -> str:
+    return re.sub(r"[ ]*;;.*", "", Path(__file__).with_name(file).read_text(encoding="utf-8"))
+
+
+_INCLUDE = re.compile(r"\(@include ([\w.]+)\)")

@@ -1,6 +1,7 @@
 """Text that a WAT template says once and uses often: WAT has no macros, and engines do not inline.
 
-A definition replaces nothing but words of its body, so it looks like the code that it becomes.
+A definition replaces nothing but words of its body, so it looks like the code that it becomes. One text can have two
+flavours: `choose` keeps what is marked for one and takes away what is marked for the other.
 """
 
 from __future__ import annotations
@@ -27,6 +28,16 @@ def expand(text: str) -> str:
             text = text[:at] + text[end:]
         else:
             text = _replace(text, macros)
+    return text
+
+
+def choose(text: str, flavour: str, other: str) -> str:
+    """The text with each `(@flavour …)` replaced by what is in it, and each `(@other …)` by nothing."""
+    for word, keep in ((flavour, True), (other, False)):
+        mark = f"(@{word}"
+        while (at := text.find(mark)) >= 0:
+            end = _closing(text, at)
+            text = text[:at] + (text[at + len(mark) : end - 1] if keep else "") + text[end:]
     return text
 
 

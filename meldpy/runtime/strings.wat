@@ -12,7 +12,8 @@
 ;; well, so nothing that was stored before a realloc is stored again behind it.
 ;;
 ;; S and D are the address types of the two memories, C the narrower of the two (memory.copy counts in it); S_TAG and
-;; D_TAG are the utf16 tags. All are replaced before assembly.
+;; D_TAG are the utf16 tags. All are replaced before assembly. `@vectors` and `@scalars` mark what one of the two flavours
+;; has alone (see `meldpy.runtime`).
 (module
   (import "src" "memory" (memory $src S 0))
   (import "dst" "memory" (memory $dst D 0))
@@ -32,28 +33,30 @@
 
   ;; Blocks of sixteen units that fit a mask go from `src` to `dst` in a byte each.
   (@define narrow_blocks (mask)
-    (if (S.ge_u (@left) (S.const 32))
-      (then
-        (local.set $lanes (v128.load $src align=2 (local.get $src)))
-        (local.set $more (v128.load $src offset=16 align=2 (local.get $src)))
-        (if
-          (i32.eqz
-            (v128.any_true
-              (v128.and (v128.or (local.get $lanes) (local.get $more)) (i16x8.splat (i32.const mask)))))
-          (then
-            (v128.store $dst align=1 (local.get $dst)
-              (i8x16.narrow_i16x8_u (local.get $lanes) (local.get $more)))
-            (@advance 32 16))))))
+    (@vectors
+      (if (S.ge_u (@left) (S.const 32))
+        (then
+          (local.set $lanes (v128.load $src align=2 (local.get $src)))
+          (local.set $more (v128.load $src offset=16 align=2 (local.get $src)))
+          (if
+            (i32.eqz
+              (v128.any_true
+                (v128.and (v128.or (local.get $lanes) (local.get $more)) (i16x8.splat (i32.const mask)))))
+            (then
+              (v128.store $dst align=1 (local.get $dst)
+                (i8x16.narrow_i16x8_u (local.get $lanes) (local.get $more)))
+              (@advance 32 16)))))))
 
   ;; Blocks of sixteen bytes of ASCII go from `src` to `dst` as they are.
   (@define copy_blocks ()
-    (if (S.ge_u (@left) (S.const 16))
-      (then
-        (local.set $lanes (v128.load $src align=1 (local.get $src)))
-        (if (i32.eqz (i8x16.bitmask (local.get $lanes)))
-          (then
-            (v128.store $dst align=1 (local.get $dst) (local.get $lanes))
-            (@advance 16 16))))))
+    (@vectors
+      (if (S.ge_u (@left) (S.const 16))
+        (then
+          (local.set $lanes (v128.load $src align=1 (local.get $src)))
+          (if (i32.eqz (i8x16.bitmask (local.get $lanes)))
+            (then
+              (v128.store $dst align=1 (local.get $dst) (local.get $lanes))
+              (@advance 16 16)))))))
 
   ;; Twice eight bytes at offsets from `src` become units at offsets from `dst`.
   (@define widen (from_1 from_2 to_1 to_2)
@@ -67,6 +70,34 @@
         (i32.or (i32.const 0x80C0) (i32.shr_u (local.get $unit) (i32.const 6)))
         (i32.shl (i32.and (local.get $unit) (i32.const 0x3F)) (i32.const 8)))))
 
+  ;; Fewer than eight units of latin1: one goes, and the loop on. Eight: stored as if they were ASCII; `unit` says how many are.
+  (@define eight_latin1 ()
+    (if (S.lt_u (@left) (S.const 8))
+      (then
+        (br_if $done (S.eq (local.get $src) (local.get $end)))
+        (local.set $unit (i32.load8_u $src (local.get $src)))
+        (if (i32.lt_u (local.get $unit) (i32.const 0x80))
+          (then
+            (i32.store8 $dst (local.get $dst) (local.get $unit))
+            (@advance 1 1)))
+        (@store_latin1)
+        (@advance 1 2)))
+    (local.set $word (i64.load $src align=1 (local.get $src)))
+    (i64.store $dst align=1 (local.get $dst) (local.get $word))
+    (local.set $word (i64.and (local.get $word) (i64.const 0x8080_8080_8080_8080)))
+    (if (i64.eqz (local.get $word)) (then (@advance 8 8)))
+    (local.set $unit (i32.wrap_i64 (i64.shr_u (i64.ctz (local.get $word)) (i64.const 3)))))
+
+  ;; Eight bytes of ASCII go as they are.
+  (@define eight_ascii ()
+    (if (S.ge_u (@left) (S.const 8))
+      (then
+        (local.set $word (i64.load $src align=1 (local.get $src)))
+        (if (i64.eqz (i64.and (local.get $word) (i64.const 0x8080_8080_8080_8080)))
+          (then
+            (i64.store $dst align=1 (local.get $dst) (local.get $word))
+            (@advance 8 8))))))
+
   ;; Shrinks a block that turned out too large; leaves one of the right size alone.
   (func $string.shrink (param $ptr D) (param $size D) (param $align D) (param $exact D) (result D)
     (if (D.eq (local.get $size) (local.get $exact)) (then (return (local.get $ptr))))
@@ -77,59 +108,60 @@
   ;; store_string_copy, code units of one byte. Four to 32 bytes of ASCII, which most strings are, are read once, as two
   ;; words that may overlap, and never leave registers: this function is short enough to be put in place of its calls.
   (func $string.utf8_to_utf8 (export "utf8-to-utf8") (param $src S) (param $units S) (result D D)
-    (local $size i64) (local $start i64) (local $end S) (local $dst D) (local $length D)
-    (local $low v128) (local $high v128)
-    block $other
-      (br_if $other (S.gt_u (S.sub (local.get $units) (S.const 4)) (S.const 28)))
-      memory.size $src
-      i64.from_S
-      i64.const S_PAGE_LOG2
-      i64.shl
-      local.set $size
-      local.get $src
-      i64.from_S
-      local.set $start
-      (i64.gt_u (local.get $start) (local.get $size))
-      local.get $units
-      i64.from_S
-      (i64.sub (local.get $size) (local.get $start))
-      i64.gt_u
-      i32.or
-      br_if $other
-      (local.set $end (S.add (local.get $src) (local.get $units)))
-      (if (S.ge_u (local.get $units) (S.const 16))
-        (then
-          (local.set $low (v128.load $src align=1 (local.get $src)))
-          (local.set $high (v128.load $src align=1 (S.sub (local.get $end) (S.const 16)))))
-        (else
-          (if (S.ge_u (local.get $units) (S.const 8))
-            (then
-              (local.set $low (v128.load64_zero $src align=1 (local.get $src)))
-              (local.set $high (v128.load64_zero $src align=1 (S.sub (local.get $end) (S.const 8)))))
-            (else
-              (local.set $low (v128.load32_zero $src align=1 (local.get $src)))
-              (local.set $high (v128.load32_zero $src align=1 (S.sub (local.get $end) (S.const 4))))))))
-      (br_if $other (i8x16.bitmask (v128.or (local.get $low) (local.get $high))))
-      local.get $units
-      D.from_S
-      local.set $length
-      (local.set $dst (call $realloc (D.const 0) (D.const 0) (D.const 1) (local.get $length)))
-      (if (S.ge_u (local.get $units) (S.const 16))
-        (then
-          (v128.store $dst align=1 (local.get $dst) (local.get $low))
-          (v128.store $dst align=1 (D.sub (D.add (local.get $dst) (local.get $length)) (D.const 16)) (local.get $high)))
-        (else
-          (if (S.ge_u (local.get $units) (S.const 8))
-            (then
-              (v128.store64_lane $dst align=1 0 (local.get $dst) (local.get $low))
-              (v128.store64_lane $dst align=1 0 (D.sub (D.add (local.get $dst) (local.get $length)) (D.const 8))
-                (local.get $high)))
-            (else
-              (v128.store32_lane $dst align=1 0 (local.get $dst) (local.get $low))
-              (v128.store32_lane $dst align=1 0 (D.sub (D.add (local.get $dst) (local.get $length)) (D.const 4))
-                (local.get $high))))))
-      (return (local.get $dst) (local.get $length))
-    end
+    (@vectors
+      (local $size i64) (local $start i64) (local $end S) (local $dst D) (local $length D)
+      (local $low v128) (local $high v128)
+      block $other
+        (br_if $other (S.gt_u (S.sub (local.get $units) (S.const 4)) (S.const 28)))
+        memory.size $src
+        i64.from_S
+        i64.const S_PAGE_LOG2
+        i64.shl
+        local.set $size
+        local.get $src
+        i64.from_S
+        local.set $start
+        (i64.gt_u (local.get $start) (local.get $size))
+        local.get $units
+        i64.from_S
+        (i64.sub (local.get $size) (local.get $start))
+        i64.gt_u
+        i32.or
+        br_if $other
+        (local.set $end (S.add (local.get $src) (local.get $units)))
+        (if (S.ge_u (local.get $units) (S.const 16))
+          (then
+            (local.set $low (v128.load $src align=1 (local.get $src)))
+            (local.set $high (v128.load $src align=1 (S.sub (local.get $end) (S.const 16)))))
+          (else
+            (if (S.ge_u (local.get $units) (S.const 8))
+              (then
+                (local.set $low (v128.load64_zero $src align=1 (local.get $src)))
+                (local.set $high (v128.load64_zero $src align=1 (S.sub (local.get $end) (S.const 8)))))
+              (else
+                (local.set $low (v128.load32_zero $src align=1 (local.get $src)))
+                (local.set $high (v128.load32_zero $src align=1 (S.sub (local.get $end) (S.const 4))))))))
+        (br_if $other (i8x16.bitmask (v128.or (local.get $low) (local.get $high))))
+        local.get $units
+        D.from_S
+        local.set $length
+        (local.set $dst (call $realloc (D.const 0) (D.const 0) (D.const 1) (local.get $length)))
+        (if (S.ge_u (local.get $units) (S.const 16))
+          (then
+            (v128.store $dst align=1 (local.get $dst) (local.get $low))
+            (v128.store $dst align=1 (D.sub (D.add (local.get $dst) (local.get $length)) (D.const 16)) (local.get $high)))
+          (else
+            (if (S.ge_u (local.get $units) (S.const 8))
+              (then
+                (v128.store64_lane $dst align=1 0 (local.get $dst) (local.get $low))
+                (v128.store64_lane $dst align=1 0 (D.sub (D.add (local.get $dst) (local.get $length)) (D.const 8))
+                  (local.get $high)))
+              (else
+                (v128.store32_lane $dst align=1 0 (local.get $dst) (local.get $low))
+                (v128.store32_lane $dst align=1 0 (D.sub (D.add (local.get $dst) (local.get $length)) (D.const 4))
+                  (local.get $high))))))
+        (return (local.get $dst) (local.get $length))
+      end)
     (return (call $string.utf8_as_it_is (local.get $src) (local.get $units))))
 
   ;; The same for utf8 of any kind.
@@ -387,21 +419,22 @@
 
   ;; Copies ASCII units until one is not; returns where in the source that is.
   (func $string.ascii_of_utf16 (param $src S) (param $end S) (param $dst D) (result S)
-    (local $lanes v128) (local $more v128) (local $unit i32)
+    (@vectors (local $lanes v128) (local $more v128)) (local $unit i32)
     block $done
       loop $next
         (@narrow_blocks 0xFF80)
         (br_if $done (S.eq (local.get $src) (local.get $end)))
-        (if (S.ge_u (S.sub (local.get $end) (local.get $src)) (S.const 16))
-          (then
-            (local.set $lanes (v128.load $src align=2 (local.get $src)))
-            (if (i32.eqz (v128.any_true (v128.and (local.get $lanes) (i16x8.splat (i32.const 0xFF80)))))
-              (then
-                (v128.store64_lane $dst align=1 0 (local.get $dst)
-                  (i8x16.narrow_i16x8_u (local.get $lanes) (local.get $lanes)))
-                (local.set $src (S.add (local.get $src) (S.const 16)))
-                (local.set $dst (D.add (local.get $dst) (D.const 8)))
-                (br $next)))))
+        (@vectors
+          (if (S.ge_u (S.sub (local.get $end) (local.get $src)) (S.const 16))
+            (then
+              (local.set $lanes (v128.load $src align=2 (local.get $src)))
+              (if (i32.eqz (v128.any_true (v128.and (local.get $lanes) (i16x8.splat (i32.const 0xFF80)))))
+                (then
+                  (v128.store64_lane $dst align=1 0 (local.get $dst)
+                    (i8x16.narrow_i16x8_u (local.get $lanes) (local.get $lanes)))
+                  (local.set $src (S.add (local.get $src) (S.const 16)))
+                  (local.set $dst (D.add (local.get $dst) (D.const 8)))
+                  (br $next))))))
         (local.set $unit (i32.load16_u $src (local.get $src)))
         (br_if $done (i32.ge_u (local.get $unit) (i32.const 0x80)))
         (i32.store8 $dst (local.get $dst) (local.get $unit))
@@ -414,7 +447,7 @@
 
   ;; The same for latin1.
   (func $string.ascii_of_latin1 (param $src S) (param $end S) (param $dst D) (result S)
-    (local $lanes v128) (local $word i64) (local $unit i32)
+    (@vectors (local $lanes v128)) (local $word i64) (local $unit i32)
     block $done
       loop $next
         (@copy_blocks)
@@ -440,20 +473,21 @@
 
   ;; Returns the end of what it stored.
   (func $string.utf8_of_utf16 (param $src S) (param $end S) (param $dst D) (result D)
-    (local $lanes v128) (local $more v128) (local $unit i32) (local $in_run i32)
+    (@vectors (local $lanes v128) (local $more v128)) (local $unit i32) (local $in_run i32)
     block $done
       loop $next
         (@narrow_blocks 0xFF80)
-        (if (S.ge_u (S.sub (local.get $end) (local.get $src)) (S.const 16))
-          (then
-            (local.set $lanes (v128.load $src align=2 (local.get $src)))
-            (if (i32.eqz (v128.any_true (v128.and (local.get $lanes) (i16x8.splat (i32.const 0xFF80)))))
-              (then
-                (v128.store64_lane $dst align=1 0 (local.get $dst)
-                  (i8x16.narrow_i16x8_u (local.get $lanes) (local.get $lanes)))
-                (local.set $src (S.add (local.get $src) (S.const 16)))
-                (local.set $dst (D.add (local.get $dst) (D.const 8)))
-                (br $next)))))
+        (@vectors
+          (if (S.ge_u (S.sub (local.get $end) (local.get $src)) (S.const 16))
+            (then
+              (local.set $lanes (v128.load $src align=2 (local.get $src)))
+              (if (i32.eqz (v128.any_true (v128.and (local.get $lanes) (i16x8.splat (i32.const 0xFF80)))))
+                (then
+                  (v128.store64_lane $dst align=1 0 (local.get $dst)
+                    (i8x16.narrow_i16x8_u (local.get $lanes) (local.get $lanes)))
+                  (local.set $src (S.add (local.get $src) (S.const 16)))
+                  (local.set $dst (D.add (local.get $dst) (D.const 8)))
+                  (br $next))))))
         (local.set $in_run (i32.const 0))
         loop $unit
           (br_if $done (S.eq (local.get $src) (local.get $end)))
@@ -514,34 +548,21 @@
 
   ;; Returns the end of what it stored.
   (func $string.utf8_of_latin1 (param $src S) (param $end S) (param $dst D) (result D)
-    (local $lanes v128) (local $word i64) (local $unit i32)
+    (@vectors (local $lanes v128)) (local $word i64) (local $unit i32)
     block $done
       loop $next
         ;; A block is stored as if it were ASCII, then from its first other unit on once more: what follows takes at
         ;; least as many bytes, and there is room for twice as many.
-        (if (S.ge_u (@left) (S.const 16))
-          (then
-            (local.set $lanes (v128.load $src align=1 (local.get $src)))
-            (v128.store $dst align=1 (local.get $dst) (local.get $lanes))
-            (local.set $unit (i8x16.bitmask (local.get $lanes)))
-            (if (i32.eqz (local.get $unit)) (then (@advance 16 16)))
-            (local.set $unit (i32.ctz (local.get $unit))))
-          (else
-            (if (S.lt_u (@left) (S.const 8))
-              (then
-                (br_if $done (S.eq (local.get $src) (local.get $end)))
-                (local.set $unit (i32.load8_u $src (local.get $src)))
-                (if (i32.lt_u (local.get $unit) (i32.const 0x80))
-                  (then
-                    (i32.store8 $dst (local.get $dst) (local.get $unit))
-                    (@advance 1 1)))
-                (@store_latin1)
-                (@advance 1 2)))
-            (local.set $word (i64.load $src align=1 (local.get $src)))
-            (i64.store $dst align=1 (local.get $dst) (local.get $word))
-            (local.set $word (i64.and (local.get $word) (i64.const 0x8080_8080_8080_8080)))
-            (if (i64.eqz (local.get $word)) (then (@advance 8 8)))
-            (local.set $unit (i32.wrap_i64 (i64.shr_u (i64.ctz (local.get $word)) (i64.const 3))))))
+        (@vectors
+          (if (S.ge_u (@left) (S.const 16))
+            (then
+              (local.set $lanes (v128.load $src align=1 (local.get $src)))
+              (v128.store $dst align=1 (local.get $dst) (local.get $lanes))
+              (local.set $unit (i8x16.bitmask (local.get $lanes)))
+              (if (i32.eqz (local.get $unit)) (then (@advance 16 16)))
+              (local.set $unit (i32.ctz (local.get $unit))))
+            (else (@eight_latin1))))
+        (@scalars (@eight_latin1))
         local.get $unit
         S.from_i32
         local.get $src
@@ -561,36 +582,37 @@
 
   ;; Returns the end of what it stored.
   (func $string.utf16_of_utf8 (param $src S) (param $end S) (param $dst D) (result D)
-    (local $lanes v128) (local $unit i32) (local $in_run i32)
+    (@vectors (local $lanes v128)) (local $unit i32) (local $in_run i32)
     block $done
       loop $next
-        (if (S.ge_u (@left) (S.const 16))
-          (then
-            (local.set $lanes (v128.load $src align=1 (local.get $src)))
-            (local.set $unit (i8x16.bitmask (local.get $lanes)))
-            (if (i32.eqz (local.get $unit))
-              (then
-                (v128.store $dst align=2 (local.get $dst) (i16x8.extend_low_i8x16_u (local.get $lanes)))
-                (v128.store $dst offset=16 align=2 (local.get $dst) (i16x8.extend_high_i8x16_u (local.get $lanes)))
-                (@advance 16 32)))
-            (local.set $unit (i32.ctz (local.get $unit)))
-            (if (i32.ge_u (local.get $unit) (i32.const 8))
-              (then
-                (v128.store $dst align=2 (local.get $dst) (i16x8.extend_low_i8x16_u (local.get $lanes)))
-                (@advance 8 16)))
-            (if (i32.ge_u (local.get $unit) (i32.const 4))
-              (then
-                (v128.store64_lane $dst align=2 0 (local.get $dst) (i16x8.extend_low_i8x16_u (local.get $lanes)))
-                (local.set $src (S.add (local.get $src) (S.const 4)))
-                (local.set $dst (D.add (local.get $dst) (D.const 8))))))
-          (else
-            (if (S.ge_u (@left) (S.const 8))
-              (then
-                (local.set $lanes (v128.load8x8_u $src align=1 (local.get $src)))
-                (if (i32.eqz (v128.any_true (v128.and (local.get $lanes) (i16x8.splat (i32.const 0x80)))))
-                  (then
-                    (v128.store $dst align=2 (local.get $dst) (local.get $lanes))
-                    (@advance 8 16)))))))
+        (@vectors
+          (if (S.ge_u (@left) (S.const 16))
+            (then
+              (local.set $lanes (v128.load $src align=1 (local.get $src)))
+              (local.set $unit (i8x16.bitmask (local.get $lanes)))
+              (if (i32.eqz (local.get $unit))
+                (then
+                  (v128.store $dst align=2 (local.get $dst) (i16x8.extend_low_i8x16_u (local.get $lanes)))
+                  (v128.store $dst offset=16 align=2 (local.get $dst) (i16x8.extend_high_i8x16_u (local.get $lanes)))
+                  (@advance 16 32)))
+              (local.set $unit (i32.ctz (local.get $unit)))
+              (if (i32.ge_u (local.get $unit) (i32.const 8))
+                (then
+                  (v128.store $dst align=2 (local.get $dst) (i16x8.extend_low_i8x16_u (local.get $lanes)))
+                  (@advance 8 16)))
+              (if (i32.ge_u (local.get $unit) (i32.const 4))
+                (then
+                  (v128.store64_lane $dst align=2 0 (local.get $dst) (i16x8.extend_low_i8x16_u (local.get $lanes)))
+                  (local.set $src (S.add (local.get $src) (S.const 4)))
+                  (local.set $dst (D.add (local.get $dst) (D.const 8))))))
+            (else
+              (if (S.ge_u (@left) (S.const 8))
+                (then
+                  (local.set $lanes (v128.load8x8_u $src align=1 (local.get $src)))
+                  (if (i32.eqz (v128.any_true (v128.and (local.get $lanes) (i16x8.splat (i32.const 0x80)))))
+                    (then
+                      (v128.store $dst align=2 (local.get $dst) (local.get $lanes))
+                      (@advance 8 16))))))))
         (local.set $in_run (i32.const 0))
         loop $unit
           (br_if $done (S.eq (local.get $src) (local.get $end)))
@@ -648,17 +670,19 @@
   (func $string.utf16_of_latin1 (param $src S) (param $end S) (param $dst D)
     block $done
       loop $next
-        (if (S.ge_u (@left) (S.const 64))
-          (then
-            (@widen 0 8 0 16)
-            (@widen 16 24 32 48)
-            (@widen 32 40 64 80)
-            (@widen 48 56 96 112)
-            (@advance 64 128)))
-        (if (S.ge_u (@left) (S.const 8))
-          (then
-            (v128.store $dst align=2 (local.get $dst) (v128.load8x8_u $src align=1 (local.get $src)))
-            (@advance 8 16)))
+        (@vectors
+          (if (S.ge_u (@left) (S.const 64))
+            (then
+              (@widen 0 8 0 16)
+              (@widen 16 24 32 48)
+              (@widen 32 40 64 80)
+              (@widen 48 56 96 112)
+              (@advance 64 128))))
+        (@vectors
+          (if (S.ge_u (@left) (S.const 8))
+            (then
+              (v128.store $dst align=2 (local.get $dst) (v128.load8x8_u $src align=1 (local.get $src)))
+              (@advance 8 16))))
         (br_if $done (S.eq (local.get $src) (local.get $end)))
         (i32.store16 $dst (local.get $dst) (i32.load8_u $src (local.get $src)))
         (@advance 1 2)
@@ -667,58 +691,53 @@
 
   ;; Stops at the first code point above U+00FF; returns where it stopped in the source, and the end of what it stored.
   (func $string.latin1_of_utf8 (param $src S) (param $end S) (param $dst D) (result S D)
-    (local $lanes v128) (local $second v128) (local $third v128) (local $fourth v128)
+    (@vectors (local $lanes v128) (local $second v128) (local $third v128) (local $fourth v128))
     (local $word i64) (local $unit i32) (local $in_run i32)
     block $done
       loop $next
-        (if (S.ge_u (@left) (S.const 16))
-          (then
-            (local.set $lanes (v128.load $src align=1 (local.get $src)))
-            (local.set $unit (i8x16.bitmask (local.get $lanes)))
-            (if (i32.eqz (local.get $unit))
-              (then
-                (if (S.ge_u (@left) (S.const 64))
-                  (then
-                    (local.set $second (v128.load $src offset=16 align=1 (local.get $src)))
-                    (local.set $third (v128.load $src offset=32 align=1 (local.get $src)))
-                    (local.set $fourth (v128.load $src offset=48 align=1 (local.get $src)))
-                    (if
-                      (i32.eqz
-                        (i8x16.bitmask
-                          (v128.or (local.get $second) (v128.or (local.get $third) (local.get $fourth)))))
-                      (then
-                        (v128.store $dst align=1 (local.get $dst) (local.get $lanes))
-                        (v128.store $dst offset=16 align=1 (local.get $dst) (local.get $second))
-                        (v128.store $dst offset=32 align=1 (local.get $dst) (local.get $third))
-                        (v128.store $dst offset=48 align=1 (local.get $dst) (local.get $fourth))
-                        (@advance 64 64)))))
-                (v128.store $dst align=1 (local.get $dst) (local.get $lanes))
-                (@advance 16 16)))
-            ;; Eight bytes are stored as if they were ASCII, then from their first other one on once more. All sixteen
-            ;; are latin1, and what they become takes eight bytes at least: no byte is left behind that has no unit.
-            (if (i32.eqz (v128.any_true (i8x16.gt_u (local.get $lanes) (i8x16.splat (i32.const 0xC3)))))
-              (then
-                (v128.store64_lane $dst align=1 0 (local.get $dst) (local.get $lanes))
-                (local.set $unit (i32.ctz (local.get $unit)))
-                (if (i32.ge_u (local.get $unit) (i32.const 8)) (then (@advance 8 8)))
-                local.get $unit
-                S.from_i32
-                local.get $src
-                S.add
-                local.set $src
-                local.get $unit
-                D.from_i32
-                local.get $dst
-                D.add
-                local.set $dst)))
-          (else
-            (if (S.ge_u (@left) (S.const 8))
-              (then
-                (local.set $word (i64.load $src align=1 (local.get $src)))
-                (if (i64.eqz (i64.and (local.get $word) (i64.const 0x8080_8080_8080_8080)))
-                  (then
-                    (i64.store $dst align=1 (local.get $dst) (local.get $word))
-                    (@advance 8 8)))))))
+        (@vectors
+          (if (S.ge_u (@left) (S.const 16))
+            (then
+              (local.set $lanes (v128.load $src align=1 (local.get $src)))
+              (local.set $unit (i8x16.bitmask (local.get $lanes)))
+              (if (i32.eqz (local.get $unit))
+                (then
+                  (if (S.ge_u (@left) (S.const 64))
+                    (then
+                      (local.set $second (v128.load $src offset=16 align=1 (local.get $src)))
+                      (local.set $third (v128.load $src offset=32 align=1 (local.get $src)))
+                      (local.set $fourth (v128.load $src offset=48 align=1 (local.get $src)))
+                      (if
+                        (i32.eqz
+                          (i8x16.bitmask
+                            (v128.or (local.get $second) (v128.or (local.get $third) (local.get $fourth)))))
+                        (then
+                          (v128.store $dst align=1 (local.get $dst) (local.get $lanes))
+                          (v128.store $dst offset=16 align=1 (local.get $dst) (local.get $second))
+                          (v128.store $dst offset=32 align=1 (local.get $dst) (local.get $third))
+                          (v128.store $dst offset=48 align=1 (local.get $dst) (local.get $fourth))
+                          (@advance 64 64)))))
+                  (v128.store $dst align=1 (local.get $dst) (local.get $lanes))
+                  (@advance 16 16)))
+              ;; Eight bytes are stored as if they were ASCII, then from their first other one on once more. All sixteen
+              ;; are latin1, and what they become takes eight bytes at least: no byte is left behind that has no unit.
+              (if (i32.eqz (v128.any_true (i8x16.gt_u (local.get $lanes) (i8x16.splat (i32.const 0xC3)))))
+                (then
+                  (v128.store64_lane $dst align=1 0 (local.get $dst) (local.get $lanes))
+                  (local.set $unit (i32.ctz (local.get $unit)))
+                  (if (i32.ge_u (local.get $unit) (i32.const 8)) (then (@advance 8 8)))
+                  local.get $unit
+                  S.from_i32
+                  local.get $src
+                  S.add
+                  local.set $src
+                  local.get $unit
+                  D.from_i32
+                  local.get $dst
+                  D.add
+                  local.set $dst)))
+            (else (@eight_ascii))))
+        (@scalars (@eight_ascii))
         (local.set $in_run (i32.const 0))
         loop $unit
           (br_if $done (S.eq (local.get $src) (local.get $end)))
@@ -748,21 +767,22 @@
 
   ;; Stops at the first unit above 0xFF; returns where in the source that is.
   (func $string.latin1_of_utf16 (param $src S) (param $end S) (param $dst D) (result S)
-    (local $lanes v128) (local $more v128) (local $unit i32)
+    (@vectors (local $lanes v128) (local $more v128)) (local $unit i32)
     block $done
       loop $next
         (@narrow_blocks 0xFF00)
         (br_if $done (S.eq (local.get $src) (local.get $end)))
-        (if (S.ge_u (S.sub (local.get $end) (local.get $src)) (S.const 16))
-          (then
-            (local.set $lanes (v128.load $src align=2 (local.get $src)))
-            (if (i32.eqz (v128.any_true (v128.and (local.get $lanes) (i16x8.splat (i32.const 0xFF00)))))
-              (then
-                (v128.store64_lane $dst align=1 0 (local.get $dst)
-                  (i8x16.narrow_i16x8_u (local.get $lanes) (local.get $lanes)))
-                (local.set $src (S.add (local.get $src) (S.const 16)))
-                (local.set $dst (D.add (local.get $dst) (D.const 8)))
-                (br $next)))))
+        (@vectors
+          (if (S.ge_u (S.sub (local.get $end) (local.get $src)) (S.const 16))
+            (then
+              (local.set $lanes (v128.load $src align=2 (local.get $src)))
+              (if (i32.eqz (v128.any_true (v128.and (local.get $lanes) (i16x8.splat (i32.const 0xFF00)))))
+                (then
+                  (v128.store64_lane $dst align=1 0 (local.get $dst)
+                    (i8x16.narrow_i16x8_u (local.get $lanes) (local.get $lanes)))
+                  (local.set $src (S.add (local.get $src) (S.const 16)))
+                  (local.set $dst (D.add (local.get $dst) (D.const 8)))
+                  (br $next))))))
         (local.set $unit (i32.load16_u $src (local.get $src)))
         (br_if $done (i32.gt_u (local.get $unit) (i32.const 0xFF)))
         (i32.store8 $dst (local.get $dst) (local.get $unit))
@@ -777,15 +797,16 @@
 
   ;; `units` bytes at `ptr` become as many 16-bit units at `ptr`: from the end, so that none is overwritten unread.
   (func $string.inflate (param $ptr D) (param $units D)
-    block $done
-      loop $next
-        (br_if $done (D.lt_u (local.get $units) (D.const 8)))
-        (local.set $units (D.sub (local.get $units) (D.const 8)))
-        (v128.store $dst align=2 (D.add (local.get $ptr) (D.shl (local.get $units) (D.const 1)))
-          (v128.load8x8_u $dst align=1 (D.add (local.get $ptr) (local.get $units))))
-        (br $next)
-      end
-    end
+    (@vectors
+      block $done
+        loop $next
+          (br_if $done (D.lt_u (local.get $units) (D.const 8)))
+          (local.set $units (D.sub (local.get $units) (D.const 8)))
+          (v128.store $dst align=2 (D.add (local.get $ptr) (D.shl (local.get $units) (D.const 1)))
+            (v128.load8x8_u $dst align=1 (D.add (local.get $ptr) (local.get $units))))
+          (br $next)
+        end
+      end)
     block $done
       loop $next
         (br_if $done (D.eqz (local.get $units)))
@@ -798,18 +819,19 @@
 
   ;; Whether all of the `units` 16-bit units at `ptr` are below 0x100.
   (func $string.fits_latin1 (param $ptr D) (param $units D) (result i32)
-    block $done
-      loop $next
-        (br_if $done (D.lt_u (local.get $units) (D.const 8)))
-        (if
-          (v128.any_true
-            (v128.and (v128.load $dst align=2 (local.get $ptr)) (i16x8.splat (i32.const 0xFF00))))
-          (then (return (i32.const 0))))
-        (local.set $ptr (D.add (local.get $ptr) (D.const 16)))
-        (local.set $units (D.sub (local.get $units) (D.const 8)))
-        (br $next)
-      end
-    end
+    (@vectors
+      block $done
+        loop $next
+          (br_if $done (D.lt_u (local.get $units) (D.const 8)))
+          (if
+            (v128.any_true
+              (v128.and (v128.load $dst align=2 (local.get $ptr)) (i16x8.splat (i32.const 0xFF00))))
+            (then (return (i32.const 0))))
+          (local.set $ptr (D.add (local.get $ptr) (D.const 16)))
+          (local.set $units (D.sub (local.get $units) (D.const 8)))
+          (br $next)
+        end
+      end)
     block $done
       loop $next
         (br_if $done (D.eqz (local.get $units)))
@@ -823,32 +845,34 @@
 
   ;; `units` 16-bit units below 0x100 at `ptr` become as many bytes at `ptr`: from the start.
   (func $string.narrow (param $ptr D) (param $units D)
-    (local $from D) (local $end D) (local $lanes v128)
+    (local $from D) (local $end D) (@vectors (local $lanes v128))
     (local.set $from (local.get $ptr))
     (local.set $end (D.add (local.get $ptr) (local.get $units)))
-    block $done
-      loop $next
-        (br_if $done (D.lt_u (D.sub (local.get $end) (local.get $ptr)) (D.const 16)))
-        (v128.store $dst align=1 (local.get $ptr)
-          (i8x16.narrow_i16x8_u
-            (v128.load $dst align=2 (local.get $from))
-            (v128.load $dst offset=16 align=2 (local.get $from))))
-        (local.set $from (D.add (local.get $from) (D.const 32)))
-        (local.set $ptr (D.add (local.get $ptr) (D.const 16)))
-        (br $next)
-      end
-    end
-    block $done
-      loop $next
-        (br_if $done (D.lt_u (D.sub (local.get $end) (local.get $ptr)) (D.const 8)))
-        (local.set $lanes (v128.load $dst align=2 (local.get $from)))
-        (v128.store64_lane $dst align=1 0 (local.get $ptr)
-          (i8x16.narrow_i16x8_u (local.get $lanes) (local.get $lanes)))
-        (local.set $from (D.add (local.get $from) (D.const 16)))
-        (local.set $ptr (D.add (local.get $ptr) (D.const 8)))
-        (br $next)
-      end
-    end
+    (@vectors
+      block $done
+        loop $next
+          (br_if $done (D.lt_u (D.sub (local.get $end) (local.get $ptr)) (D.const 16)))
+          (v128.store $dst align=1 (local.get $ptr)
+            (i8x16.narrow_i16x8_u
+              (v128.load $dst align=2 (local.get $from))
+              (v128.load $dst offset=16 align=2 (local.get $from))))
+          (local.set $from (D.add (local.get $from) (D.const 32)))
+          (local.set $ptr (D.add (local.get $ptr) (D.const 16)))
+          (br $next)
+        end
+      end)
+    (@vectors
+      block $done
+        loop $next
+          (br_if $done (D.lt_u (D.sub (local.get $end) (local.get $ptr)) (D.const 8)))
+          (local.set $lanes (v128.load $dst align=2 (local.get $from)))
+          (v128.store64_lane $dst align=1 0 (local.get $ptr)
+            (i8x16.narrow_i16x8_u (local.get $lanes) (local.get $lanes)))
+          (local.set $from (D.add (local.get $from) (D.const 16)))
+          (local.set $ptr (D.add (local.get $ptr) (D.const 8)))
+          (br $next)
+        end
+      end)
     block $done
       loop $next
         (br_if $done (D.eq (local.get $ptr) (local.get $end)))
