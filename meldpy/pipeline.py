@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Final, final
 
 from meldpy.errors import FileError, InternalError, MeldError, UnsupportedError, UsageError
+from meldpy.model.code import Target
 from meldpy.model.component import Component
 from meldpy.model.core import CoreModule, FuncImportType, GlobalType, MemoryType, TableType, TagType
 from meldpy.model.debug import NameStyle
@@ -21,13 +22,14 @@ from meldpy.model.facts import CodeFacts
 from meldpy.model.fused import FusedModule
 from meldpy.model.linked import InstanceItem, LinkedGraph, ModuleItem, OuterItem
 from meldpy.model.record import Stages
+from meldpy.model.regions import Seen
 from meldpy.model.reindexed import IndexCounts
 from meldpy.options import FuseInput, FuseOptions
 from meldpy.outcome import FuseReport, FuseResult, KeptInstance, kept_by_hand, result_of, untouched
 from meldpy.records import dataclass, replace
 
 if TYPE_CHECKING:
-    from meldpy.core_output import Tools
+    from meldpy.core_output import LoweringTools, Tools
     from meldpy.debugging import DebugOptions
 
 __all__ = [
@@ -44,6 +46,7 @@ __all__ = [
     "encode",
     "fuse",
     "link",
+    "lowering_tools",
     "merged",
     "named_input",
     "rebasing_tools",
@@ -52,6 +55,8 @@ __all__ = [
     "utf8_name",
     "validate",
 ]
+
+_ANY: Final = Target()
 
 
 def fuse(inputs: Sequence[FuseInput | str | Path | bytes], options: FuseOptions | None = None) -> FuseResult:
@@ -161,9 +166,8 @@ def build_core(
     graph: LinkedGraph, options: FuseOptions, beside: dict[str, bytes], found: list[Stages] | None = None
 ) -> tuple[CoreModule, list[str], int]:
     """The same for a core output, which has no carriers."""
-    from meldpy.core_output import check_features, in_one_memory, parse_features, present
+    from meldpy.core_output import check_features, in_one_memory, lowered, parse_features, present
     from meldpy.debugging import finish
-    from meldpy.kernel.rebase import opcodes_seen
     from meldpy.resolver import as_users_call
     from meldpy.wrapper import world_type
 
@@ -172,7 +176,8 @@ def build_core(
             reason = f"`{export.name.name}` is or holds a core module, which a core module cannot export"
             raise UnsupportedError("exported core module", reason, export.location, remedy="leave it out with --hide")
     allowed = parse_features(options.features)
-    fused, notes = merged(graph, options, found)
+    target = Target("simd" in allowed, "multi-value" in allowed)
+    fused, notes = merged(graph, options, found, target=target)
     assert fused.boundary.core is not None
     # Present: the names that the ecosystem gives a guest's edge, and the world as a type.
     world = encode(world_type(graph, fused.boundary.core.string_encoding))
@@ -183,9 +188,9 @@ def build_core(
             module, as_users_call(graph, fused.memory_names), options.memory_limits(), rebasing_tools()
         )
     if options.features:
-        # Check: the target has what the module uses.
-        seen = opcodes_seen(module.code.bodies, module.code.count, counts(module))
-        check_features(module, seen, allowed)
+        # Lower: what the target lacks and can be said otherwise; then it must have what the module uses.
+        module = lowered(module, allowed, lowering_tools())
+        check_features(module, _opcodes(module), allowed)
     if options.memory == "single":
         return module, notes, 0
     module, more = finish(module, fused.units, debug_options(options), beside)
@@ -225,10 +230,34 @@ def rebasing_tools() -> Tools:
     )
 
 
+def lowering_tools() -> LoweringTools:
+    from meldpy.core_output import LoweringTools
+    from meldpy.kernel.lower import lower
+
+    tools = rebasing_tools()
+    return LoweringTools(
+        see=_opcodes,
+        survey=tools.survey,
+        scan=scan,
+        lower=lambda module, given: lower(module.code.bodies, module.code.count, counts(module), given),
+        reindex=tools.reindex,
+        assemble=tools.assemble,
+    )
+
+
+def _opcodes(module: CoreModule) -> tuple[Seen, ...]:
+    from meldpy.kernel.rebase import opcodes_seen
+
+    return opcodes_seen(module.code.bodies, module.code.count, counts(module))
+
+
 def merged(
-    graph: LinkedGraph, options: FuseOptions, found: list[Stages] | None = None
+    graph: LinkedGraph, options: FuseOptions, found: list[Stages] | None = None, *, target: Target = _ANY
 ) -> tuple[FusedModule, list[str]]:
-    """All code of a linked graph in one module, and notes for `-v`; what the stages found goes into `found`."""
+    """All code of a linked graph in one module, and notes for `-v`; what the stages found goes into `found`.
+
+    `target`: what our own code may use.
+    """
     from meldpy import __version__
     from meldpy.adapter import adapt, declared_opaque, opaque_notes
     from meldpy.analysis import analyse
@@ -242,7 +271,7 @@ def merged(
     named = with_written_names(graph)
     # Adapt: code for every crossing, with symbolic references, before anything has an index.
     opaque = declared_opaque(graph, options.opaque_reps)
-    adapted = adapt(named, facts, RuntimeLibrary(), opaque, core=options.core)
+    adapted = adapt(named, facts, RuntimeLibrary(target.vectors), opaque, core=options.core, target=target)
     # Merge: the physical link; identities become indices of one core module and its carriers.
     debug = debug_options(options)
     moves = needs_positions([module.module for module in graph.modules], debug)
@@ -395,10 +424,13 @@ def counts(module: CoreModule) -> IndexCounts:
 
 @final
 class RuntimeLibrary(Mapping[str, CoreModule]):
-    """The runtime library's modules by name, assembled when they are asked for."""
+    """The runtime library's modules by name, in one of its flavours, assembled when they are asked for."""
+
+    def __init__(self, vectors: bool = True) -> None:
+        self._vectors = vectors
 
     def __getitem__(self, name: str) -> CoreModule:
-        return _runtime_module(name)
+        return _runtime_module(name, self._vectors)
 
     def __iter__(self) -> Iterator[str]:
         from meldpy.runtime import sources
@@ -412,10 +444,10 @@ class RuntimeLibrary(Mapping[str, CoreModule]):
 
 
 @cache
-def _runtime_module(name: str) -> CoreModule:
+def _runtime_module(name: str, vectors: bool) -> CoreModule:
     from meldpy.binary.decode import decode_module
     from meldpy.engine.text import assemble
     from meldpy.runtime import sources
 
     source = f"runtime library, {name}"
-    return decode_module(assemble(sources()[name].encode(), source), source)
+    return decode_module(assemble(sources(vectors=vectors)[name].encode(), source), source)

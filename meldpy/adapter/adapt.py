@@ -9,6 +9,7 @@ lays them out.
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Final
 
 from meldpy.adapter.boundary import OuterEdge, located
 from meldpy.adapter.builtins import TableBuiltins
@@ -32,10 +33,12 @@ from meldpy.adapter.translate import translate
 from meldpy.adapter.trivial import direct_callee
 from meldpy.cabi import Abi
 from meldpy.model.asynchrony import AsyncClass
-from meldpy.model.code import Adapted, Crossing, EmittedFunc, OuterLift, OuterLower
+from meldpy.model.code import Adapted, Crossing, EmittedFunc, OuterLift, OuterLower, Target
 from meldpy.model.facts import Facts
 from meldpy.model.ids import LowerId, ResourceId
 from meldpy.model.linked import AsyncBuiltin, Builtin, Lift, LiftFunc, LinkedGraph, Lower
+
+_ANY: Final = Target()
 
 
 def adapt(
@@ -45,10 +48,11 @@ def adapt(
     opaque: Collection[ResourceId] = frozenset(),
     *,
     core: bool = False,
+    target: Target = _ANY,
 ) -> Adapted:
     """Everything that a linked graph needs beside its own core modules. `runtime`: the runtime library by name;
     `opaque`: the resource types whose reps are declared to be opaque numbers (see `resources`); `core`: for a core
-    output (see `one_memory`).
+    output (see `one_memory`); `target`: what code may use (`runtime` too).
 
     Raises UnsupportedError for what is reached and cannot be fused (`refusals`).
     """
@@ -72,7 +76,7 @@ def adapt(
     library = Instances(runtime, len(graph.modules), len(graph.core_instances))
     handles = Handles(graph, tables, functions, library, abi.keys)
     labels |= {handles.outer: "the host", handles.nobody: "nobody"}
-    shop = Workshop(abi, functions, library, handles, facts.may_throw, leave_flags, labels, translate)
+    shop = Workshop(abi, functions, library, handles, facts.may_throw, leave_flags, labels, translate, target.vectors)
     edge = OuterEdge(shop, graph, symbols)
     inner_builtins = TableBuiltins(shop, graph, symbols)
     tasks: Tasks | None = None
@@ -137,7 +141,7 @@ def adapt(
     if tasks is not None:
         tasks.finish()
     return Adapted(
-        functions=inline(functions.functions, library, shop.reallocs.values(), shop.outlined.values()),
+        functions=inline(functions.functions, library, shop.reallocs.values(), shop.outlined.values(), target),
         flags=functions.flags,
         modules=library.modules,
         runtime=library.instances,

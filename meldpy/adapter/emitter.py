@@ -49,7 +49,8 @@ class Workshop:
     handles: everything about handle tables. may_throw: guest functions out of which an exception can escape.
     leave_flags: the `may_leave` flags that are alive. labels: a name for each instance, for the names of emitted
     functions. translate: the value translator
-    (`translate.translate`), handed in so that its parts can call each other through the emitter. outlined, pending,
+    (`translate.translate`), handed in so that its parts can call each other through the emitter. vectors: whether code
+    may use SIMD. outlined, pending,
     costs: shared helper functions by what they translate, those still to be written, and what types cost inline (see
     `translate/outline.py`). reallocs: checked reallocs by side. plain: types that may be copied as bytes. tasks: what
     async needs, if there is any.
@@ -63,6 +64,7 @@ class Workshop:
     leave_flags: Mapping[InstanceId, FlagId]
     labels: Mapping[InstanceId, str]
     translate: Translate
+    vectors: bool = True
     outlined: dict[object, EmittedFunc] = field(default_factory=dict)
     pending: list[Callable[[], None]] = field(default_factory=list)
     reallocs: dict[Side, EmittedFunc] = field(default_factory=dict)

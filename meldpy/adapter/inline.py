@@ -18,11 +18,13 @@ from typing import Final, final
 from meldpy.adapter.library import Instances
 from meldpy.asm.instructions import Call, Local, Part, Plain, Return, decode
 from meldpy.asm.leb import unsigned
-from meldpy.model.code import Chunk, Emitted, EmittedFunc, FuncRef, FuncSymbol, TypeRef
+from meldpy.model.code import Chunk, Emitted, EmittedFunc, FuncRef, FuncSymbol, Target, TypeRef
 from meldpy.model.core import CoreFuncType, CoreValType, NumType
 from meldpy.model.ids import EmittedId, FuncId
 from meldpy.model.marks import Inlined
 from meldpy.records import dataclass, replace
+
+_ANY: Final = Target()
 
 SMALL: Final = 320
 """The size of a body, in bytes, that may be put in place of a call."""
@@ -56,13 +58,14 @@ def inline(
     library: Instances,
     often: Collection[EmittedFunc] = (),
     helpers: Collection[EmittedFunc] = (),
+    target: Target = _ANY,
 ) -> tuple[Emitted, ...]:
     """The functions, with small ones of the library, and those of `often`, in place of their calls.
 
     helpers: functions that large types are made of. There may be thousands, so they share what they may grow by: as
-    much as all the others together.
+    much as all the others together. target: a body of several results is a block of several.
     """
-    bodies = _Bodies(functions, library, frozenset(often))
+    bodies = _Bodies(functions, library, frozenset(often), target)
     shared = frozenset(helpers)
     left = GROWTH * sum(EmittedFunc(function.id) not in shared for function in functions)
     expanded = []
@@ -78,10 +81,13 @@ def inline(
 class _Bodies:
     """The bodies of functions that are called, each taken apart once."""
 
-    def __init__(self, functions: Sequence[Emitted], library: Instances, often: frozenset[EmittedFunc]) -> None:
+    def __init__(
+        self, functions: Sequence[Emitted], library: Instances, often: frozenset[EmittedFunc], target: Target
+    ) -> None:
         self._functions: dict[EmittedId, Emitted] = {function.id: function for function in functions}
         self._library = library
         self._often = often
+        self._target = target
         self._known: dict[FuncSymbol, Body | None] = {}
 
     def expanded(self, function: Emitted, most: int) -> tuple[Emitted, int]:
@@ -98,7 +104,10 @@ class _Bodies:
 
     def small(self, symbol: FuncSymbol) -> Body | None:
         if symbol not in self._known:
-            self._known[symbol] = self._small(symbol)
+            body = self._small(symbol)
+            if body is not None and len(body.type.results) > 1 and not self._target.multi_value:
+                body = None
+            self._known[symbol] = body
         return self._known[symbol]
 
     def _small(self, symbol: FuncSymbol) -> Body | None:

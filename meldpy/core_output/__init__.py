@@ -6,13 +6,24 @@ and every host that takes such modules takes it. Not its job: moving values betw
 inner ones (adapter, `one_memory`), the world's type (wrapper, `world_type`), bytes (binary).
 
 `in_one_memory` then makes one memory of all, for engines that have no more: `regions` plans it, `helpers` are the
-functions that go with it, the kernel rewrites the bodies.
+functions that go with it, the kernel rewrites the bodies. `lowered` says otherwise what a target lacks, and
+`check_features` refuses what is left of that.
 """
 
 from __future__ import annotations
 
 from meldpy.core_output.features import check_features, parse_features, used_features
+from meldpy.core_output.lowering import LoweringTools, lowered
 from meldpy.core_output.present import present
 from meldpy.core_output.single import Tools, in_one_memory
 
-__all__ = ["Tools", "check_features", "in_one_memory", "parse_features", "present", "used_features"]
+__all__ = [
+    "LoweringTools",
+    "Tools",
+    "check_features",
+    "in_one_memory",
+    "lowered",
+    "parse_features",
+    "present",
+    "used_features",
+]

@@ -37,13 +37,14 @@ SLACK: Final = 64
 _PAGE: Final = 0x10000
 _SOURCES: Final = ("common.wat", "reindex_immediates.wat", "reindex.wat", "scan_immediates.wat", "scan.wat")
 _TRACING_SOURCES: Final = ("common.wat", "reindex_immediates.wat", "reindex.wat", "positions.wat")
-_REBASING_SOURCES: Final = ("common.wat", "scan_immediates.wat", "rebase.wat", "scan.wat")
+_REBASING_SOURCES: Final = ("common.wat", "scan_immediates.wat", "writing.wat", "rebase.wat", "scan.wat")
+_LOWERING_SOURCES: Final = ("common.wat", "scan_immediates.wat", "writing.wat", "lower.wat", "scan.wat")
 _ZERO_SOURCES: Final = ("common.wat", "scan_immediates.wat", "zero.wat", "scan.wat")
 _TRACING_MARK: Final = ";;@ "
 """In front of lines that are code in the tracing kernel only, so that nobody pays who does not trace."""
 _SEEING_MARK: Final = ";;! "
-"""The same for lines of scan.wat in the kernels that look at each instruction: one rebases memories, one looks for
-functions that return 0."""
+"""The same for lines of scan.wat in the kernels that look at each instruction: one rebases memories, one replaces
+what a target lacks, one looks for functions that return 0."""
 
 LOCK: Final = Lock()
 """Held while a run uses the memory, so that threads may fuse side by side."""
@@ -172,6 +173,12 @@ def rebasing_kernel() -> Kernel:
 def zero_kernel() -> Kernel:
     """The kernel that finds out which functions return nothing but 0; it cannot reindex."""
     return _with_tables(load(text_of(_ZERO_SOURCES).replace(_SEEING_MARK, "")))
+
+
+@cache
+def lowering_kernel() -> Kernel:
+    """The kernel that replaces what a target lacks; it cannot reindex."""
+    return _with_tables(load(text_of(_LOWERING_SOURCES).replace(_SEEING_MARK, "")))
 
 
 def text_of(sources: Sequence[str]) -> str:

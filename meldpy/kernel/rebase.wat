@@ -24,8 +24,6 @@
 (global $memories (mut i32) (i32.const 0))
 (global $copies (mut i32) (i32.const 0))
 (global $out_of_bounds (mut i32) (i32.const 0)) ;; the function that traps
-(global $copied (mut i32) (i32.const 0)) ;; input up to here is in the output
-(global $out (mut i32) (i32.const 0))
 (global $temps (mut i32) (i32.const 0)) ;; one bit for each temporary local in use
 (global $first_temp (mut i32) (i32.const 0))
 
@@ -36,27 +34,7 @@
   (global.set $out_of_bounds (local.get 3))
   (global.set $mode (local.get 4)))
 
-;; --- writing --------------------------------------------------------------------------------------------------------
-(func $byte (param $value i32)
-  (i32.store8 (global.get $out) (local.get $value))
-  (global.set $out (i32.add (global.get $out) (i32.const 1))))
-
-(func $op_u (param $op i32) (param $value i32)
-  (call $byte (local.get $op))
-  (global.set $out (call $write_u (global.get $out) (i64.extend_i32_u (local.get $value)))))
-
-(func $const (param $wide i32) (param $value i64)
-  (call $byte (i32.add (i32.const 0x41) (local.get $wide)))
-  (global.set $out (call $write_s (global.get $out)
-    (select (local.get $value) (i64.extend_i32_s (i32.wrap_i64 (local.get $value))) (local.get $wide)))))
-
-(func $copy_to (param $to i32)
-  (local $size i32)
-  (local.set $size (i32.sub (local.get $to) (global.get $copied)))
-  (memory.copy (global.get $out) (global.get $copied) (local.get $size))
-  (global.set $out (i32.add (global.get $out) (local.get $size)))
-  (global.set $copied (local.get $to)))
-
+;; --- temporary locals -----------------------------------------------------------------------------------------------
 ;; A temporary local: 0 i32, 1 i64 (addresses), 2 i32, 3 i64, 4 f32, 5 f64, 6 v128, 7 i32, 8 i64.
 (func $temp (param $op i32) (param $which i32)
   (local $bit i32)
@@ -136,11 +114,6 @@
               (select (i32.const 256) (i32.const 768) (i32.eq (local.get $first) (i32.const 0xFD))))
             (i32.lt_u (local.get $first) (i32.const 0xFC)))
           (i32.const 1))))))
-
-(func $index (param $pos i32) (result i32 i32)
-  (local $value i64)
-  (call $read_u (local.get $pos) (i32.const 32)) (local.set $pos) (local.set $value)
-  (i32.wrap_i64 (local.get $value)) (local.get $pos))
 
 (func $used (param $record i32) (param $bit i32)
   (i32.store offset=32 (local.get $record) (i32.or (i32.load offset=32 (local.get $record)) (local.get $bit))))

@@ -2,7 +2,7 @@
 ;;
 ;; The loop is that of reindex.wat without output: `word` holds the eight bytes at `in` (behind an opcode: seven).
 ;; What is rarer or longer is done by the functions of scan_immediates.wat, which also keep the records.
-;; Lines marked `;;! ` are code in the kernels that look at each instruction (rebase.wat, zero.wat).
+;; Lines marked `;;! ` are code in the kernels that look at each instruction (rebase.wat, lower.wat, zero.wat).
 
 ;; --- one body -------------------------------------------------------------------------------------------------------
 

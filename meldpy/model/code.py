@@ -33,6 +33,16 @@ from meldpy.model.valtype import ValType
 from meldpy.records import dataclass, field
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What code that we emit may use of what an engine can lack. multi_value: blocks of several results (functions of
+    several results are said otherwise later)."""
+
+    vectors: bool = True
+    multi_value: bool = True
+
+
 # --- functions by symbol ------------------------------------------------------------------------------------
 @final
 @dataclass(frozen=True, slots=True)

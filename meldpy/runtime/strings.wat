@@ -70,7 +70,8 @@
         (i32.or (i32.const 0x80C0) (i32.shr_u (local.get $unit) (i32.const 6)))
         (i32.shl (i32.and (local.get $unit) (i32.const 0x3F)) (i32.const 8)))))
 
-  ;; Fewer than eight units of latin1: one goes, and the loop on. Eight: stored as if they were ASCII; `unit` says how many are.
+  ;; Fewer than eight units of latin1: one goes, and the loop on. Eight: stored as if they were ASCII; `unit` says how
+  ;; many are.
   (@define eight_latin1 ()
     (if (S.lt_u (@left) (S.const 8))
       (then

@@ -72,15 +72,15 @@ def _replace_template(mutant: Mutant, text: str) -> None:
 
     import meldpy.runtime as runtime
 
-    original = runtime._template
+    original = runtime._text
     changed = re.sub(r"[ ]*;;.*", "", mutant.applied(text))
     name = mutant.file.rsplit("/", 1)[1]
-    runtime._template = lambda file: changed if file == name else original(file)  # type: ignore[assignment]
+    runtime._text = lambda file: changed if file == name else original(file)
     _check_assembles(name)
 
 
 def _check_assembles(name: str) -> None:
-    """Every module made of this template is valid; else the mutant is no program."""
+    """Every module made of this text, in both flavours, is valid; else the mutant is no program."""
     import wasmtime
 
     import meldpy.runtime as runtime
@@ -88,8 +88,10 @@ def _check_assembles(name: str) -> None:
     config = wasmtime.Config()
     config.wasm_memory64 = True
     engine = wasmtime.Engine(config)
-    for module, text in runtime.sources().items():
-        if module.split("/")[0] + ".wat" == name:
+    texts = [item for vectors in (True, False) for item in runtime.sources(vectors=vectors).items()]
+    for module, text in texts:
+        # a file that is a part of another has its name in front
+        if name.startswith(module.split("/")[0]):
             try:
                 wasmtime.Module.validate(engine, bytes(wasmtime.wat2wasm(text)))
             except wasmtime.WasmtimeError as error:

@@ -1,4 +1,5 @@
-"""Modules with several memories beside the same in one memory: what code can tell apart, called on both.
+"""Modules beside what the last stages of a core output make of them, called on both: several memories beside one, and
+instructions beside what says the same otherwise.
 
 `Pair` runs an export of both forms and compares result or trap. The modules are made of one function for each memory,
 instruction and offset, so that every shape of access is called with addresses around every edge.
@@ -14,11 +15,12 @@ from wasmtime import wat2wasm
 
 from meldpy.binary.decode import decode_module
 from meldpy.binary.encode import encode_module
-from meldpy.core_output import in_one_memory
+from meldpy.core_output import in_one_memory, lowered
+from meldpy.core_output.features import FEATURES
 from meldpy.engine.config import plain_engine
 from meldpy.engine.traps import trap_kind
 from meldpy.model.core import CoreModule
-from meldpy.pipeline import rebasing_tools
+from meldpy.pipeline import lowering_tools, rebasing_tools
 
 
 @dataclass(frozen=True)
@@ -143,13 +145,20 @@ class Pair:
         assert len(module.memories) == 1
         return cls(_instance(data), _instance(encode_module(module)), module)
 
-    def call(self, name: str, *args: int) -> object:
+    @classmethod
+    def without(cls, wat: str, *features: str) -> Pair:
+        """Beside the same without these features, which were said otherwise."""
+        data = bytes(wat2wasm(wat))
+        module = lowered(decode_module(data, "all"), FEATURES - set(features), lowering_tools())
+        return cls(_instance(data), _instance(encode_module(module)), module)
+
+    def call(self, name: str, *args: float) -> object:
         """What both did, which must be the same: the results, or the kind of trap."""
         several, single = (_call(form, name, args) for form in (self.forms, self.single))
         if name.startswith("memory.atomic.") and "trap" in str(several) and "trap" in str(single):
             # where address and offset together leave 32 bits, the engine looks at bounds first here
             return several
-        assert several == single, f"{name}{args}: {several} apart, {single} in one memory"
+        assert several == single, f"{name}{args}: {several} before, {single} after"
         return several
 
 
@@ -159,7 +168,7 @@ def _instance(data: bytes) -> tuple[wasmtime.Store, wasmtime.Instance]:
     return store, wasmtime.Instance(store, wasmtime.Module(engine, data), [])
 
 
-def _call(form: tuple[wasmtime.Store, wasmtime.Instance], name: str, args: Sequence[int]) -> object:
+def _call(form: tuple[wasmtime.Store, wasmtime.Instance], name: str, args: Sequence[float]) -> object:
     store, instance = form
     func = instance.exports(store)[name]
     assert isinstance(func, wasmtime.Func)

@@ -33,9 +33,23 @@ def engine() -> wasmtime.Engine:
     return wasmtime.Engine(config)
 
 
-@cache
+@dataclass
+class Flavour:
+    """Which flavour of the library `module` gives."""
+
+    vectors: bool = True
+
+
+FLAVOUR = Flavour()
+
+
 def module(name: str) -> Module:
-    return Module(engine(), wasmtime.wat2wasm(runtime.sources()[name]))
+    return _module(name, FLAVOUR.vectors)
+
+
+@cache
+def _module(name: str, vectors: bool) -> Module:
+    return Module(engine(), wasmtime.wat2wasm(runtime.sources(vectors=vectors)[name]))
 
 
 def memory(store: Store, shape: MemoryShape, pages: int = 1) -> Memory:

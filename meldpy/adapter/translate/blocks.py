@@ -76,10 +76,10 @@ class Blocks:
 
 
 def blocks_of(shop: Workshop, element: ValType) -> Blocks | None:
-    """How elements of this type go by blocks; None if they do not."""
+    """How elements of this type go by blocks; None if they do not, or if the target has no vectors."""
     size = shop.abi.layouts(False).elem_size(element)
     vectors = lcm(size, _VECTOR) // _VECTOR
-    if vectors > _MOST_VECTORS:
+    if not shop.vectors or vectors > _MOST_VECTORS:
         return None
     found = _Bytes.padding(size)
     if not _fill(shop, element, 0, found):

@@ -7,6 +7,8 @@ import pytest
 from tests.support.string_harness import M32, M64, Crossing
 from tests.support.string_model import Guest, bump
 
+pytestmark = pytest.mark.usefixtures("flavour")
+
 TAG = 1 << 31
 
 

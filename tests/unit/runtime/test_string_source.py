@@ -29,7 +29,7 @@ def decodes(data: bytes, codec: str) -> bool:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _release() -> Iterator[None]:
+def _release(flavour: None) -> Iterator[None]:
     """The engine's objects go before the interpreter takes its modules apart."""
     yield
     judge.cache_clear()

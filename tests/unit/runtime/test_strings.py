@@ -53,7 +53,7 @@ TEXTS = (
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _release() -> Iterator[None]:
+def _release(flavour: None) -> Iterator[None]:
     """The engine's objects go before the interpreter takes its modules apart."""
     yield
     crossing.cache_clear()

@@ -12,6 +12,8 @@ import pytest
 from meldpy.runtime import MemoryShape
 from tests.support.string_harness import M32, M64, Judge
 
+pytestmark = pytest.mark.usefixtures("flavour")
+
 RECORDS = 1 << 20
 """How many bytes of strings go to the judge at a time."""
 
