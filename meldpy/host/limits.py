@@ -13,9 +13,12 @@ MIB = 1 << 20
 @final
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """memory: bytes of linear memory (of address space, for a native module); table_elements, instances: sums over all
-    tables and core instances; deadline: seconds that one call may take; request: seconds that a call of the host from
-    inside the module may wait; fuel: instructions per call, or None; mailbox: messages that may wait."""
+    """memory: bytes of each linear memory (of address space, for a native module); memories: how many of them.
+
+    table_elements: of each table; instances: core instances; deadline: seconds that one call may take; request: seconds
+    that a call of the host from inside the module may wait; fuel: instructions per call, or None; mailbox: messages
+    that may wait; payload: bytes of one.
+    """
 
     memory: int = 256 * MIB
     table_elements: int = 100_000
@@ -44,8 +47,9 @@ class Grants:
     """What a module may reach; by default nothing.
 
     publish, subscribe: patterns of topics; send: patterns of module names, for `send` and `request`. `*` in a pattern
-    stands for anything. environment: names of variables. scratch: a directory of its own for large payloads, which
-    the module sees as /scratch.
+    stands for anything. environment: names of variables. network: wasi:http, and looking names up; the engine's C
+    interface has no way to allow TCP and UDP, which stay refused. scratch: a directory of its own for large payloads,
+    which the module sees as /scratch.
     """
 
     log: bool = False

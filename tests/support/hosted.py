@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
+import tempfile
 import threading
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from meldpy.engine.guests.artefacts import Artefact, load
 from meldpy.engine.guests.callbacks import HostWorld
@@ -14,17 +17,26 @@ from meldpy.engine.guests.guest import Guest, GuestLimits
 from meldpy.engine.guests.threads import start_thread
 from meldpy.engine.guests.wasi import Wasi
 
+if TYPE_CHECKING:
+    from meldpy.host.lifecycle.hosted import Hosted
+    from meldpy.host.lifecycle.plan import ModulePlan
+
 T = TypeVar("T")
+CACHE = Path(tempfile.gettempdir()) / f"meld-test-cache-{os.getuid()}"
+"""Where the probe's machine code is kept between tests and processes."""
 GUESTS = Path(__file__).parent / "hosted"
 LIMITS = GuestLimits(memory=16 << 20, table_elements=10_000, instances=100, memories=10)
 
 
 @cache
 def artefact(name: str) -> Artefact:
-    """The guest of `hosted/NAME.wat`, compiled."""
+    """The guest of `hosted/NAME.wat`, or `.wasm`, compiled."""
     from meldpy.engine.text import assemble
 
-    return load(assemble((GUESTS / f"{name}.wat").read_bytes(), name))
+    text = GUESTS / f"{name}.wat"
+    if not text.exists():
+        return load((GUESTS / f"{name}.wasm").read_bytes(), cache_folder=CACHE)
+    return load(assemble(text.read_bytes(), name))
 
 
 def guest(name: str, world: HostWorld | None = None, limits: GuestLimits = LIMITS, deadline: float = 5.0) -> Guest:
@@ -49,3 +61,35 @@ def on_guest_thread(run: Callable[[], T]) -> T:
     if raised:
         raise raised[0]
     return outcome[0]
+
+
+def probe(name: str, *words: str, **rules: Any) -> ModulePlan:
+    """A plan of the module `hosted/probe.rs`. words: what its configuration says; rules: fields of the plan.
+
+    It is granted the log, keys, jobs, the clock and the whole bus, unless `rules` say otherwise.
+    """
+    from meldpy.host.lifecycle.plan import ModulePlan
+    from meldpy.host.limits import Grants
+    from meldpy.host.wasm.instance import WasmInstance
+
+    everything = Grants(True, True, True, True, ("*",), ("*",), ("*",))
+    given = {"version": "1.0.0", "grants": everything, "config": json.dumps(list(words)), **rules}
+    scratch = given.pop("scratch", None)
+    guest = given.pop("guest", "probe")
+
+    def make(services: Any) -> WasmInstance:
+        return WasmInstance(name, artefact(guest), services, plan.grants, plan.limits, scratch)
+
+    plan = ModulePlan(name, make=make, **given)
+    return plan
+
+
+def execute(hosted: Hosted, command: str, payload: bytes = b"") -> bytes:
+    """What a module says to a command, in turn with its messages."""
+    return hosted.ask(lambda instance: instance.execute(command, payload), wait=30).result(60)
+
+
+def seen(hosted: Hosted) -> dict[str, list[int]]:
+    """What a probe counted, by sender: last number, count, gaps, repetitions."""
+    rows = execute(hosted, "seen").decode().splitlines()
+    return {name[1:-1]: list(map(int, numbers)) for name, *numbers in map(str.split, rows)}

@@ -74,8 +74,10 @@ class Given:
 
     def text(self, data: bytes) -> tuple[int, int]:
         vec = ffi.wasm_byte_vec_t()
-        ffi.wasm_byte_vec_new(ctypes.byref(vec), len(data), ctypes.create_string_buffer(data, len(data) or 1))
-        return len(data), ctypes.cast(vec.data, ctypes.c_void_p).value or 0
+        ffi.wasm_byte_vec_new_uninitialized(ctypes.byref(vec), len(data))
+        address = ctypes.cast(vec.data, ctypes.c_void_p).value or 0
+        ctypes.memmove(address, data, len(data))
+        return len(data), address
 
     def block(self, data: bytearray, count: int, kind: str) -> int:
         type_, new = _VECTORS[kind]

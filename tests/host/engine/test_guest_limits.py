@@ -145,3 +145,24 @@ def test_a_part_that_does_not_fit_is_refused_before_the_call(at: int, value: obj
         assert one.alive
 
     on_guest_thread(run)
+
+
+def test_a_host_functions_result_goes_through_the_engines_memory() -> None:
+    text = """(component
+      (import "test:host/calls" (instance $host (export "give" (func (result string)))))
+      (core module $m (memory (export "memory") 1)
+        (func (export "realloc") (param i32 i32 i32 i32) (result i32) i32.const 1024))
+      (core instance $i (instantiate $m))
+      (core func $give (canon lower (func $host "give") (memory $i "memory") (realloc (func $i "realloc"))))
+      (core module $c (import "" "give" (func $give (param i32))) (func (export "take") (result i32)
+        (call $give (i32.const 0)) i32.const 0))
+      (core instance $ci (instantiate $c (with "" (instance (export "give" (func $give))))))
+      (func (export "take") (result string) (canon lift (core func $ci "take") (memory $i "memory"))))"""
+
+    def run() -> list[object]:
+        given = iter(["", "x", "gr\u00fc\u00dfe\0", "y" * 10_000])
+        world = {"test:host/calls": {"give": lambda: next(given)}}
+        one = Guest(load(assemble(text.encode(), "taker")), world, Wasi(), LIMITS, deadline=5)
+        return [one.call(("take",), deadline=5) for _ in range(4)]
+
+    assert on_guest_thread(run) == ["", "x", "gr\u00fc\u00dfe\0", "y" * 10_000]

@@ -1,0 +1,281 @@
+"""Who receives what. The bus knows receivers by name and by the topics they subscribed to; what they do is theirs.
+
+`publish` reaches all subscribers or, if one's mailbox stays full, none. A sender that is itself handling a durable
+message hands over an outbox: then what it sends leaves with the end of that handling, in the same transaction.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from itertools import count
+from queue import Empty, Full, Queue
+from time import time_ns
+from typing import Protocol, final
+
+from meldpy.host.faults import HostError, StateError, TimedOut
+from meldpy.host.limits import allows
+from meldpy.host.module import Envelope
+from meldpy.host.store.database import Database, Transaction
+from meldpy.host.store.messages import Messages
+from meldpy.records import dataclass
+
+_VOLATILE = 1 << 63
+"""Ids of messages that are in no store; those that are have the ids of their rows."""
+
+
+class Receiver(Protocol):
+    """Somebody with a mailbox."""
+
+    @property
+    def name(self) -> str:
+        """Unique on the bus."""
+
+    @property
+    def subscriptions(self) -> tuple[str, ...]:
+        """Patterns of topics."""
+
+    def is_durable(self, topic: str) -> bool:
+        """Whether messages of this topic are kept before they are delivered."""
+
+    def reserve(self, wait: float) -> None:
+        """Hold a place. Busy, StateError."""
+
+    def cancel(self) -> None:
+        """Give it back."""
+
+    def deliver(self, message: Envelope, reply: Future[bytes] | None, *, durable: bool, reserved: bool) -> None:
+        """Fill the place; never waits. StateError if it is closed meanwhile."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message that leaves when its sender is done. to: a module, or None for everybody who subscribed."""
+
+    to: str | None
+    topic: str
+    payload: bytes
+
+
+@final
+class Subscription:
+    """What a program around the host receives. It reads with `get`, or by iteration until `close`; what does not fit
+    into its queue is dropped and counted: a program that does not read must not stop modules."""
+
+    def __init__(self, bus: Bus, patterns: tuple[str, ...], limit: int) -> None:
+        self.patterns, self.dropped = patterns, 0
+        self._bus = bus
+        self._queue: Queue[Envelope | None] = Queue(limit)
+
+    def offer(self, message: Envelope) -> None:
+        try:
+            self._queue.put_nowait(message)
+        except Full:
+            self.dropped += 1
+
+    def get(self, timeout: float | None = None) -> Envelope:
+        """The next message. TimedOut; StateError when it is closed."""
+        try:
+            message = self._queue.get(timeout=timeout)
+        except Empty:
+            raise TimedOut("no message in time") from None
+        if message is None:
+            raise StateError("the subscription is closed")
+        return message
+
+    def __iter__(self) -> Subscription:
+        return self
+
+    def __next__(self) -> Envelope:
+        try:
+            return self.get()
+        except StateError:
+            raise StopIteration from None
+
+    def close(self) -> None:
+        self._bus.drop(self)
+        try:
+            self._queue.put_nowait(None)
+        except Full:
+            self._queue.get_nowait()
+            self._queue.put_nowait(None)
+
+    def __enter__(self) -> Subscription:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+@final
+class Bus:
+    """See the module. Any thread may call any method."""
+
+    def __init__(self, database: Database, messages: Messages) -> None:
+        self._database, self._messages = database, messages
+        self._lock = threading.Lock()
+        self._receivers: dict[str, Receiver] = {}
+        self._listeners: tuple[Subscription, ...] = ()
+        self._waits: dict[str, str] = {}
+        self._ids = count(_VOLATILE | (time_ns() & (_VOLATILE - 1)))
+
+    # --- who is there ------------------------------------------------------------------------------------------------
+    def join(self, receiver: Receiver) -> None:
+        with self._lock:
+            self._receivers[receiver.name] = receiver
+
+    def leave(self, name: str) -> None:
+        with self._lock:
+            self._receivers.pop(name, None)
+
+    def listen(self, *patterns: str, limit: int = 10_000) -> Subscription:
+        """For the program around the host."""
+        subscription = Subscription(self, patterns, limit)
+        with self._lock:
+            self._listeners = (*self._listeners, subscription)
+        return subscription
+
+    def drop(self, subscription: Subscription) -> None:
+        with self._lock:
+            self._listeners = tuple(each for each in self._listeners if each is not subscription)
+
+    # --- sending -----------------------------------------------------------------------------------------------------
+    def publish(self, sender: str, topic: str, payload: bytes, wait: float) -> None:
+        """To every subscriber but the sender. Busy, and then nobody got it."""
+        self._hand_over(sender, topic, payload, self._subscribers(sender, topic), wait, everybody=True)
+        self._tell_listeners(sender, topic, payload)
+
+    def send(self, sender: str, to: str, topic: str, payload: bytes, wait: float) -> None:
+        """To one module. Busy; StateError if it does not run."""
+        self._hand_over(sender, topic, payload, [self._receiver(to)], wait, everybody=False)
+
+    def request(self, sender: str, to: str, topic: str, payload: bytes, timeout: float) -> bytes:
+        """To one module, and its reply. TimedOut; what its handling raised; StateError if it waits for the sender."""
+        receiver = self._receiver(to)
+        with self._lock:
+            self._check_circle(sender, to)
+            if sender:
+                self._waits[sender] = to
+        reply: Future[bytes] = Future()
+        try:
+            receiver.reserve(timeout)
+            message = Envelope(next(self._ids), topic, payload, sender, wants_reply=True)
+            receiver.deliver(message, reply, durable=False, reserved=True)
+            return reply.result(timeout)
+        except FutureTimeout:
+            reply.cancel()
+            raise TimedOut(f"{to} did not reply within {timeout:g} s") from None
+        finally:
+            with self._lock:
+                self._waits.pop(sender, None)
+
+    def check_room(self, sender: str, outgoing: Outgoing) -> None:
+        """Raises what sending would raise now: for an outbox, whose sender must hear of it while it can."""
+        for receiver in self._addressed(sender, outgoing):
+            receiver.reserve(0)
+            receiver.cancel()
+
+    def send_with(self, sender: str, outbox: Sequence[Outgoing], and_also: Effects) -> None:
+        """What a handling had as effects, in one transaction; then the messages are delivered."""
+        accepted: list[tuple[Receiver, Envelope, bool]] = []
+        with self._database.transaction() as within:
+            for each in outbox:
+                for receiver in self._addressed(sender, each):
+                    durable = receiver.is_durable(each.topic)
+                    if durable:
+                        message = self._messages.accept(within, receiver.name, each.topic, sender, each.payload)
+                    else:
+                        message = Envelope(next(self._ids), each.topic, each.payload, sender)
+                    accepted.append((receiver, message, durable))
+            and_also.apply(within)
+        for receiver, message, durable in accepted:
+            self._deliver_accepted(receiver, message, durable)
+        for each in outbox:
+            if each.to is None:
+                self._tell_listeners(sender, each.topic, each.payload)
+
+    def _addressed(self, sender: str, outgoing: Outgoing) -> list[Receiver]:
+        if outgoing.to is not None:
+            return [self._receiver(outgoing.to)]
+        return self._subscribers(sender, outgoing.topic)
+
+    def _hand_over(
+        self, sender: str, topic: str, payload: bytes, receivers: list[Receiver], wait: float, *, everybody: bool
+    ) -> None:
+        """A receiver that does not run gets what is kept for it; of `everybody`, others are left out."""
+        durable = {receiver.name for receiver in receivers if receiver.is_durable(topic)}
+        held: list[Receiver] = []
+        absent: list[Receiver] = []
+        try:
+            for receiver in receivers:
+                try:
+                    receiver.reserve(wait)
+                    held.append(receiver)
+                except StateError:
+                    if receiver.name not in durable and not everybody:
+                        raise
+                    absent.append(receiver)
+        except HostError:
+            for receiver in held:
+                receiver.cancel()
+            raise
+        kept: dict[str, Envelope] = {}
+        if durable:
+            with self._database.transaction() as within:
+                for name in sorted(durable):
+                    kept[name] = self._messages.accept(within, name, topic, sender, payload)
+        for receiver in held:
+            message = kept.get(receiver.name)
+            try:
+                receiver.deliver(
+                    Envelope(next(self._ids), topic, payload, sender) if message is None else message,
+                    None,
+                    durable=message is not None,
+                    reserved=True,
+                )
+            except StateError:
+                if message is None and not everybody:
+                    raise  # closed in this moment
+
+    def _deliver_accepted(self, receiver: Receiver, message: Envelope, durable: bool) -> None:
+        try:
+            receiver.deliver(message, None, durable=durable, reserved=False)
+        except StateError as error:
+            if not durable:
+                with self._database.transaction() as within:
+                    self._messages.bury(within, receiver.name, message, error.reason)
+
+    # --- finding -----------------------------------------------------------------------------------------------------
+    def _receiver(self, name: str) -> Receiver:
+        receiver = self._receivers.get(name)
+        if receiver is None:
+            raise StateError(f"there is no module {name}")
+        return receiver
+
+    def _subscribers(self, sender: str, topic: str) -> list[Receiver]:
+        with self._lock:
+            everybody = list(self._receivers.values())
+        return [each for each in everybody if each.name != sender and allows(each.subscriptions, topic)]
+
+    def _tell_listeners(self, sender: str, topic: str, payload: bytes) -> None:
+        for listener in self._listeners:
+            if allows(listener.patterns, topic):
+                listener.offer(Envelope(next(self._ids), topic, payload, sender))
+
+    def _check_circle(self, sender: str, to: str) -> None:
+        """A waits for B, which waits for A: neither would ever handle the other's request."""
+        at: str | None = to
+        while sender and at is not None:
+            if at == sender:
+                raise StateError(f"{sender} would wait for itself: {to} waits for it already")
+            at = self._waits.get(at)
+
+
+class Effects(Protocol):
+    """What else belongs to a transaction."""
+
+    def apply(self, within: Transaction) -> None:
+        """Write it."""

@@ -1,0 +1,150 @@
+"""The host's core: modules by name, the bus, jobs and store between them. `Host` is the face that programs see.
+
+Here a module is a plan: where plans come from (files, a registry, what was fused) is not known here.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import final
+
+from meldpy.host.bus.bus import Bus
+from meldpy.host.bus.turns import Turns
+from meldpy.host.faults import HostError, StateError
+from meldpy.host.jobs.jobs import Jobs
+from meldpy.host.jobs.run import JobRun
+from meldpy.host.lifecycle.hosted import Hosted
+from meldpy.host.lifecycle.plan import ModulePlan
+from meldpy.host.module import Services
+from meldpy.host.services import ModuleServices
+from meldpy.host.store.database import Database
+from meldpy.host.store.messages import Messages
+from meldpy.host.store.modules import Modules
+
+_SWITCH = 0.0005
+"""Seconds for which one thread may keep the interpreter from others while modules are hosted: 5 ms is the default, and
+a message that comes while others compute would wait as long."""
+
+
+@final
+class Core:
+    """folder: for the store; None: in memory. observe: told each step of a reload, with the module's name."""
+
+    def __init__(
+        self,
+        folder: Path | None,
+        *,
+        durability: str = "normal",
+        cores: int | None = None,
+        observe: Callable[[str, str], None] = lambda module, step: None,
+    ) -> None:
+        self.database = Database(folder, durability)
+        self.messages, self.modules = Messages(self.database), Modules(self.database)
+        self.bus = Bus(self.database, self.messages)
+        self.jobs = Jobs(self.database, self._services)
+        self._turns = Turns(cores)
+        self._observe = observe
+        self._lock = threading.Lock()
+        self._hosted: dict[str, Hosted] = {}
+        self._switch_interval = sys.getswitchinterval()
+        sys.setswitchinterval(min(_SWITCH, self._switch_interval))
+        self._closed = False
+
+    # --- modules -----------------------------------------------------------------------------------------------------
+    def load(self, plan: ModulePlan, *, start: bool = True) -> Hosted:
+        """A new module. It is there entirely, or not at all: what keeps it from starting is raised."""
+        hosted = Hosted(plan, self.bus, self.database, self._turns)
+        with self._lock:
+            taken = plan.name in self._hosted or self._closed
+            if not taken:
+                self._hosted[plan.name] = hosted
+        if taken:
+            hosted.unload()
+            raise StateError(f"{plan.name} is loaded already", remedy="reload it, or unload it first")
+        try:
+            if start:
+                hosted.start().result()
+        except BaseException:
+            self._remove(hosted)
+            raise
+        for row in self.jobs.left(plan.name) if start else ():
+            self.jobs.resume(row.id, plan)
+        self.tell("loaded", plan)
+        return hosted
+
+    def find(self, name: str) -> Hosted:
+        with self._lock:
+            hosted = self._hosted.get(name)
+        if hosted is None:
+            raise StateError(f"there is no module {name}")
+        return hosted
+
+    def all(self) -> list[Hosted]:
+        """By name."""
+        with self._lock:
+            return [self._hosted[name] for name in sorted(self._hosted)]
+
+    def reload(self, plan: ModulePlan) -> float:
+        """Swap a module to `plan`; the seconds without messages. Raises what kept the old one, which goes on."""
+        try:
+            pause = self.find(plan.name).reload(plan, lambda step: self._observe(plan.name, step)).result()
+        except HostError:
+            self.tell("kept", plan)
+            raise
+        self.tell("reloaded", plan)
+        return pause
+
+    def unload(self, name: str, *, grace: float = 5.0) -> None:
+        """Stop a module and free everything of it."""
+        hosted = self.find(name)
+        self.jobs.pause_all(name, grace)
+        self._remove(hosted)
+        self.tell("unloaded", hosted.plan)
+
+    def _remove(self, hosted: Hosted) -> None:
+        try:
+            hosted.unload()
+        finally:
+            with self._lock:
+                self._hosted.pop(hosted.name, None)
+
+    def tell(self, event: str, plan: ModulePlan) -> None:
+        """Say on the bus what happened to a module."""
+        self.bus.publish("", f"meld/{event}", f"{plan.name} {plan.version}".encode(), 0)
+
+    def _services(self, plan: ModulePlan, run: JobRun) -> Services:
+        return ModuleServices(
+            plan.name, plan.grants, plan.limits, self.bus, self.database, self.modules, nullcontext, run
+        )
+
+    # --- the end -----------------------------------------------------------------------------------------------------
+    def close(self, *, grace: float = 5.0) -> None:
+        """Unload everything; a call that does not end within `grace` seconds is ended. Any number of times."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            everything = list(self._hosted.values())
+
+        def end() -> None:
+            for each in everything:
+                each.interrupt("the host is closed")
+
+        impatient = threading.Timer(grace, end)
+        impatient.daemon = True
+        impatient.start()
+        try:
+            self.jobs.pause_all(grace=grace)
+            for hosted in everything:
+                try:
+                    self._remove(hosted)
+                except HostError:
+                    continue  # its state could not be asked for any more
+        finally:
+            impatient.cancel()
+            self.database.close()
+            sys.setswitchinterval(self._switch_interval)

@@ -1,0 +1,121 @@
+"""One run of a job: an instance and a thread of its own, from the last checkpoint to the end or the next stop.
+
+Pausing and cancelling are asked for and happen at the next checkpoint, which keeps what it is given and ends the call.
+A module that never comes to one is ended after a grace: a cancelled job loses nothing that anybody wants, and a paused
+one goes on from its last checkpoint.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from time import monotonic
+from typing import final
+
+from meldpy.engine.guests.threads import start_thread
+from meldpy.host.faults import FailureCode, HostError, Interrupted
+from meldpy.host.jobs.store import JobStatus, JobStore
+from meldpy.host.lifecycle.birth import bring_up, put_down
+from meldpy.host.lifecycle.plan import ModulePlan
+from meldpy.host.module import ModuleInstance, Services
+
+logger = logging.getLogger("meldpy.host")
+
+GRACE = 5.0
+"""Seconds from a wish to stop until the module is ended."""
+_WRITE_EVERY = 0.1
+"""Seconds between two writes of progress: it is news, not state."""
+_NO_DEADLINE = 10.0 * 365 * 24 * 3600
+
+
+@final
+class JobRun:
+    """See the module. It is a `services.JobContext`."""
+
+    def __init__(self, id_: int, plan: ModulePlan, store: JobStore) -> None:
+        self.id = id_
+        self.module = plan.name
+        self._plan, self._store = plan, store
+        self._wish: JobStatus | None = None
+        self._instance: ModuleInstance | None = None
+        self._done, self._total, self._text, self._written = 0, 0, "", 0.0
+        self.finished = threading.Event()
+
+    def start(self, services: Callable[[JobRun], Services], over: Callable[[JobRun], None]) -> None:
+        """Begin, on a thread of its own. over: told when it ended, in whichever way."""
+
+        def run() -> None:
+            try:
+                self._run(services(self))
+            finally:
+                over(self)
+                self.finished.set()
+
+        start_thread(threading.Thread(target=run, name=f"meld-job-{self.id}", daemon=True))
+
+    def stop(self, wish: JobStatus, grace: float = GRACE) -> None:
+        """Ask for PAUSED or CANCELLED."""
+        self._wish = wish
+        timer = threading.Timer(grace, self._end)
+        timer.daemon = True
+        timer.start()
+
+    def _end(self) -> None:
+        instance = self._instance
+        if instance is not None and not self.finished.is_set():
+            instance.interrupt(f"the job is {'paused' if self._wish is JobStatus.PAUSED else 'cancelled'}")
+
+    def _run(self, services: Services) -> None:
+        command, payload, _ = self._store.input(self.id)
+        self._store.begun(self.id)
+        try:
+            self._instance, _ = bring_up(self._plan, services, None)
+            try:
+                result = self._instance.execute(command, payload, deadline=_NO_DEADLINE)
+            finally:
+                put_down(self._instance)
+        except HostError as error:
+            self._failed(error)
+        except Exception as error:
+            logger.exception("a job failed in the host", extra={"module_name": self._plan.name, "event": "job"})
+            self._store.over(self.id, JobStatus.FAILED, 70, error=f"{type(error).__name__}: {error}")
+        else:
+            self._write_progress()
+            self._store.over(self.id, JobStatus.DONE, 0, result)
+
+    def _failed(self, error: HostError) -> None:
+        self._write_progress()
+        if self._wish is JobStatus.PAUSED and isinstance(error, Interrupted):
+            self._store.set_status(self.id, JobStatus.PAUSED)
+        elif self._wish is JobStatus.CANCELLED or error.code is FailureCode.CANCELLED:
+            self._store.over(self.id, JobStatus.CANCELLED, 130, error=error.reason)
+        else:
+            self._store.over(self.id, JobStatus.FAILED, 134 if error.fatal else 1, error=error.reason)
+
+    # --- what the module asks ----------------------------------------------------------------------------------------
+    def report_progress(self, done: int, total: int, text: str) -> None:
+        self._done, self._total, self._text = min(done, 2**63 - 1), min(total, 2**63 - 1), text
+        if monotonic() - self._written > _WRITE_EVERY:
+            self._write_progress()
+
+    def checkpoint(self, data: bytes) -> None:
+        self._store.checkpoint(self.id, data, self._done, self._total, self._text)
+        if self._wish is not None:
+            raise Interrupted(f"the job is {self._wish.value}")
+
+    def last_checkpoint(self) -> bytes | None:
+        return self._store.input(self.id)[2]
+
+    def is_cancelled(self) -> bool:
+        return self._wish is JobStatus.CANCELLED
+
+    def log_line(self, text: str) -> None:
+        self._store.add_line(self.id, text)
+
+    def metric(self, name: str, value: float) -> None:
+        self._store.set_metric(self.id, name, value)
+
+    def _write_progress(self) -> None:
+        self._written = monotonic()
+        self._store.progress(self.id, self._done, self._total, self._text)

@@ -1,0 +1,96 @@
+"""The functions of `meld:host` as a guest imports them, made from a module's Services.
+
+A host error becomes the `failure` that the interface has for it. Interrupted is the exception: it ends the guest's
+call, because a paused or cancelled job must not go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from meldpy.engine.guests.values import Err, Ok
+from meldpy.host.faults import Denied, HostError, Interrupted
+from meldpy.host.limits import Grants
+from meldpy.host.module import Level, Services
+
+VERSION = "0.1.0"
+PACKAGE = "meld:host"
+
+
+def interface(name: str) -> str:
+    """The full name of an interface of the package."""
+    return f"{PACKAGE}/{name}@{VERSION}"
+
+
+def failure_of(error: HostError) -> Err:
+    """What the guest is told."""
+    return Err({"code": error.code.value, "text": error.reason})
+
+
+def _answering(run: Callable[..., Any]) -> Callable[..., Ok | Err]:
+    """`run` as a function whose result is `result<_, failure>`."""
+
+    def answer(*arguments: Any) -> Ok | Err:
+        try:
+            return Ok(run(*arguments))
+        except Interrupted:
+            raise
+        except HostError as error:
+            return failure_of(error)
+
+    return answer
+
+
+def world(services: Services) -> dict[str, dict[str, Callable[..., Any]]]:
+    """Every interface of the package that a module can import."""
+    return {
+        interface("log"): {"log": lambda level, text: services.log(Level(level), text)},
+        interface("bus"): {
+            "publish": _answering(services.publish),
+            "send": _answering(services.send),
+            "request": _answering(
+                lambda to, topic, payload, millis: services.request(to, topic, payload, millis / 1000)
+            ),
+        },
+        interface("jobs"): {
+            "report-progress": services.report_progress,
+            "checkpoint": _answering(services.checkpoint),
+            "last-checkpoint": services.last_checkpoint,
+            "is-cancelled": services.is_cancelled,
+            "log-line": services.log_line,
+            "metric": services.metric,
+        },
+        interface("kv"): {
+            "get": _answering(services.kv_get),
+            "set": _answering(services.kv_set),
+            "delete": _answering(services.kv_delete),
+            "keys": _answering(lambda prefix: list(services.kv_keys(prefix))),
+        },
+        interface("clock"): {"now": services.now, "monotonic": services.monotonic},
+    }
+
+
+_NEEDS: dict[str, Callable[[Grants], bool]] = {
+    interface("log"): lambda grants: grants.log,
+    interface("bus"): lambda grants: grants.bus,
+    interface("jobs"): lambda grants: grants.jobs,
+    interface("kv"): lambda grants: grants.kv,
+    interface("clock"): lambda grants: grants.clock,
+}
+
+
+def check_imports(module: str, imports: Mapping[str, object], grants: Grants) -> None:
+    """Raises Denied if the component imports an interface that was not granted, or that nobody has."""
+    unknown = [name for name in imports if name not in _NEEDS]
+    if unknown:
+        raise Denied(
+            f"{module} imports {', '.join(unknown)}, which a host does not provide",
+            remedy="name what provides it under [dependencies] in module.toml, and install that",
+        )
+    missing = [name for name in imports if not _NEEDS[name](grants)]
+    if missing:
+        raise Denied(
+            f"{module} imports {', '.join(missing)}, and was not granted it",
+            remedy="ask for it under [grants] in module.toml, and allow it where the host is started",
+        )

@@ -1,0 +1,146 @@
+"""Jobs: progress, checkpoints, pause, resume, cancel, and what is left of them when a host dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from meldpy.host.core import Core
+from meldpy.host.faults import StateError
+from meldpy.host.jobs.store import JobRow, JobStatus
+from tests.support.hosted import execute, probe
+
+ROOT = Path(__file__).parents[2]
+
+
+def until(core: Core, id_: int, done: int) -> JobRow:
+    """The job when it counted to `done`, or is over."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        row = core.jobs.store.find(id_)
+        if row.done >= done or row.status.over:
+            return row
+        time.sleep(0.01)
+    raise AssertionError("it does not get there")
+
+
+def test_a_job_runs_beside_its_module_and_says_how_far_it_is(core: Core) -> None:
+    one = core.load(probe("one"))
+    id_ = core.jobs.begin(one.plan, "count-to", b"2000")
+    until(core, id_, 1)
+    assert execute(one, "echo", b"x") == b"x"
+    row = core.jobs.wait(id_, 60)
+    assert (row.status, row.exit_code, row.done, row.total, row.text) == (JobStatus.DONE, 0, 2000, 2000, "counting")
+    assert core.jobs.store.result(id_) == b"2000"
+    assert core.jobs.store.metrics(id_) == {"counted": 2000.0}
+    assert [text for _, text in core.jobs.store.lines(id_)] == ["from 0"]
+
+
+def test_a_paused_job_goes_on_from_its_last_checkpoint(core: Core) -> None:
+    one = core.load(probe("one"))
+    id_ = core.jobs.begin(one.plan, "count-to", b"100000")
+    until(core, id_, 10)
+    core.jobs.pause(id_)
+    row = core.jobs.wait(id_, 60)
+    assert (row.status, row.exit_code) == (JobStatus.PAUSED, None)
+    _, _, checkpoint = core.jobs.store.input(id_)
+    assert checkpoint is not None
+    assert 10 <= int(checkpoint) < 100000
+    core.jobs.resume(id_, one.plan)
+    until(core, id_, int(checkpoint) + 10)
+    core.jobs.cancel(id_)
+    row = core.jobs.wait(id_, 60)
+    assert (row.status, row.exit_code, row.runs) == (JobStatus.CANCELLED, 130, 2)
+    assert [text for _, text in core.jobs.store.lines(id_)] == ["from 0", f"from {int(checkpoint)}"]
+    with pytest.raises(StateError, match="is cancelled"):
+        core.jobs.resume(id_, one.plan)
+
+
+def test_a_job_that_never_comes_to_a_checkpoint_is_ended(core: Core) -> None:
+    one = core.load(probe("one"))
+    id_ = core.jobs.begin(one.plan, "spin", b"")
+    while core.jobs.store.find(id_).status is not JobStatus.RUNNING:
+        time.sleep(0.001)
+    time.sleep(0.1)
+    core.jobs.cancel(id_, grace=0.1)
+    assert core.jobs.wait(id_, 60).exit_code == 130
+    assert one.deaths == 0
+
+
+@pytest.mark.parametrize(("command", "code"), [("fail", 1), ("trap", 134), ("what", 1)])
+def test_a_job_that_fails_says_how(core: Core, command: str, code: int) -> None:
+    one = core.load(probe("one"))
+    row = core.jobs.wait(core.jobs.begin(one.plan, command, b""), 60)
+    assert (row.status, row.exit_code) == (JobStatus.FAILED, code)
+    assert row.error
+    assert execute(one, "echo", b"x") == b"x"
+
+
+def test_outside_a_job_there_is_nothing_to_go_on_from(core: Core) -> None:
+    one = core.load(probe("one"))
+    with pytest.raises(Exception, match="this is no job"):
+        execute(one, "count-to", b"1")
+
+
+RUNS = """
+import sys, time
+from pathlib import Path
+from meldpy.host.core import Core
+from tests.support.hosted import probe
+core = Core(Path(sys.argv[1]))
+one = core.load(probe("one"))
+if not core.jobs.store.all():
+    core.jobs.begin(one.plan, "count-to", sys.argv[2].encode())
+print("running", flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_job_goes_on_after_its_host_was_killed(tmp_path: Path) -> None:
+    reached = 0
+    for _ in range(2):
+        process = subprocess.Popen(
+            [sys.executable, "-c", RUNS, str(tmp_path), "10000000"], cwd=ROOT, stdout=subprocess.PIPE
+        )
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(0.3)
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+        core = Core(tmp_path)
+        _, _, checkpoint = core.jobs.store.input(1)
+        core.close()
+        assert checkpoint is not None
+        assert int(checkpoint) > reached
+        reached = int(checkpoint)
+    core = Core(tmp_path)
+    core.load(probe("one"))
+    until(core, 1, reached + 1)
+    core.jobs.cancel(1)
+    row = core.jobs.wait(1, 60)
+    assert (row.runs, row.exit_code) == (3, 130)
+    starts = [int(text.removeprefix("from ")) for _, text in core.jobs.store.lines(1)]
+    assert starts == sorted(starts)
+    assert starts[-1] == reached
+    core.close()
+
+
+def test_a_host_that_is_closed_pauses_its_jobs_and_the_next_one_goes_on(tmp_path: Path) -> None:
+    first = Core(tmp_path)
+    id_ = first.jobs.begin(first.load(probe("one")).plan, "count-to", b"10000000")
+    until(first, id_, 5)
+    first.close()
+    second = Core(tmp_path)
+    assert second.jobs.store.find(id_).status is JobStatus.RUNNING
+    second.load(probe("one"))
+    reached = second.jobs.store.find(id_).done
+    until(second, id_, reached + 1)
+    second.jobs.cancel(id_)
+    second.jobs.wait(id_, 60)
+    second.close()
