@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from meldpy.cli.advice import advise
@@ -46,9 +46,7 @@ def perform(settings: Settings, build: Build, *, check: bool = False, told: str 
     result = fuse_inputs(read, options if told is None else replace(options, record=True))
     data = result.bytes
     if build.wat:
-        from meldpy.engine import tools
-
-        data = tools.print_text(result.bytes).encode()
+        data = as_text(data)
     for note in (*result.report.notes, *kept_notes(result.report)):
         settings.note(note)
     advise(settings, result.report, options.roots)
@@ -56,17 +54,15 @@ def perform(settings: Settings, build: Build, *, check: bool = False, told: str 
         from meldpy.cli.compare import self_check
 
         self_check(settings, read, options, result.bytes, Path(build.path(build.self_check)))
-    files = [(str(Path(output or "").with_name(name)), content) for name, content in result.beside.items()]
     if check:
-        for path, content in ((output or "", data), *files):
-            _compare(Path(path), content)
+        for path, content in files_of(build, data, result.beside):
+            _compare(Path(path or ""), content)
         settings.say(f"{output} is what the inputs give")
         return
-    for path, content in files:
+    for path, content in files_of(build, data, result.beside):
         write_output(path, content)
-    write_output(output, data)
     if build.core_manifest is not None:
-        _describe(build.path(build.core_manifest), result)
+        write_output(build.path(build.core_manifest), described(result.bytes))
     for left in leftovers(output):
         settings.say(f"{left} is what a run left that was killed; it can be deleted")
     seconds = time.perf_counter() - began
@@ -137,12 +133,26 @@ def refuse_what_cannot_be(build: Build, *, check: bool) -> None:
         raise UsageError("--core-manifest describes a core module", remedy="use it with --core")
 
 
-def _describe(path: str, result: FuseResult) -> None:
+def files_of(build: Build, data: bytes, beside: Mapping[str, bytes]) -> list[tuple[str | None, bytes]]:
+    """The files that a build writes, what lies beside the output first: where they go, and what is in them."""
+    output = None if build.output is None else build.path(build.output)
+    return [*((str(Path(output or "").with_name(name)), content) for name, content in beside.items()), (output, data)]
+
+
+def as_text(data: bytes) -> bytes:
+    """The text format, by wasm-tools."""
+    from meldpy.engine import tools
+
+    return tools.print_text(data).encode()
+
+
+def described(data: bytes) -> bytes:
+    """The edge of a core output, as JSON."""
     import json
 
     from meldpy.core import manifest, read_surface
 
-    write_output(path, (json.dumps(manifest(read_surface(result.bytes)), indent=2) + "\n").encode())
+    return (json.dumps(manifest(read_surface(data)), indent=2) + "\n").encode()
 
 
 def _compare(output: Path, data: bytes) -> None:

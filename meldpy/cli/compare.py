@@ -13,9 +13,10 @@ import click
 from meldpy.cli.io import read_input
 from meldpy.cli.progress import Progress
 from meldpy.cli.settings import Settings
-from meldpy.comparison import Comparison, Fuzzed, Scenario, compare, fuzz, load, unfused
+from meldpy.comparison import Comparison, Fuzzed, Scenario, compare, fuzz, load
+from meldpy.comparison.selfcheck import check
 from meldpy.engine.text import assemble, is_text
-from meldpy.errors import InternalError, Location, escape, shorten
+from meldpy.errors import escape, shorten
 from meldpy.fixture.compare import Difference, outcome_words
 from meldpy.pipeline import FuseInput, FuseOptions
 
@@ -63,14 +64,7 @@ def self_check(
     settings: Settings, inputs: Sequence[FuseInput], options: FuseOptions, fused: bytes, scenario: Path
 ) -> None:
     """Raise InternalError unless `fused` does what the inputs do that are linked and not fused."""
-    found = compare(unfused(inputs, options), fused, load(scenario))
-    if not found.equal:
-        raise InternalError(
-            "the output does not do what the inputs do; nothing was written",
-            Location(str(scenario)),
-            causes=tuple(line.strip() for line in said(found.differences)),
-            remedy="please report this with the inputs and the scenario; this is a defect of meldpy",
-        )
+    found = check(inputs, options, fused, load(scenario), str(scenario))
     for label in found.inconclusive:
         settings.say(f"self-check: {label} ran out of stack or time; nothing follows from it")
     calls = sum(step.label.startswith("call ") for step in found.steps)

@@ -1,0 +1,86 @@
+"""Jobs on a Dask cluster that is there already (extra `dask`). We bring inputs and take results; who works, it decides.
+
+An input travels once, whatever the number of jobs that want it: it is a task of its own, called after its hash, whose
+result is its bytes. (Scattered data would be gone with the worker that holds it; a task can be done again.) What a dead
+worker had in hand, the scheduler gives to another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from meldpy.batch.model import Failed, Job, Result
+from meldpy.batch.work import version, work
+from meldpy.errors import EngineError, UsageError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+_PATIENCE: Final = 15
+"""Seconds for a scheduler to answer."""
+
+
+def run_cluster(jobs: Sequence[Job], blobs: Mapping[str, bytes], address: str) -> Iterator[Result]:
+    """Results in the order in which they come. blobs: inputs by hash. Raises UsageError without the extra, EngineError
+    if there is no cluster, or one with another version."""
+    client = _connected(address)
+    try:
+        _refuse_others(client, address)
+        yield from _results(client, jobs, blobs)
+    finally:
+        client.close(timeout=_PATIENCE)  # type: ignore[no-untyped-call]
+
+
+def _connected(address: str) -> Client:
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise UsageError("--scheduler needs Dask", remedy="pip install 'meldpy[dask]'") from error
+    try:
+        return Client(address, timeout=_PATIENCE, set_as_default=False)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        raise EngineError(
+            f"there is no Dask scheduler at {address}",
+            causes=(str(error) or type(error).__name__,),
+            remedy="start one with `dask scheduler`, and workers with `dask worker ADDRESS`",
+        ) from error
+
+
+def _refuse_others(client: Client, address: str) -> None:
+    """All workers must make the same bytes of the same inputs."""
+    ours = version()
+    try:
+        theirs: dict[str, Any] = client.run(version, on_error="return")
+    except ValueError as error:  # there is no worker at all
+        raise EngineError(f"the cluster at {address} has no workers", remedy="start `dask worker ADDRESS`") from error
+    if not theirs:
+        raise EngineError(f"the cluster at {address} has no workers", remedy="start `dask worker ADDRESS`")
+    for worker, found in theirs.items():
+        if found != ours:
+            raise EngineError(
+                f"the worker {worker} has another meldpy: {found}, not {ours}",
+                remedy="install the same version where the workers run",
+            )
+
+
+def _results(client: Client, jobs: Sequence[Job], blobs: Mapping[str, bytes]) -> Iterator[Result]:
+    from distributed import as_completed
+
+    held = {sum_: client.submit(_itself, data, key=f"meld-input-{sum_}") for sum_, data in blobs.items()}
+    futures = {}
+    for job in jobs:
+        inputs = [held[source.sha256] for source in job.sources]
+        futures[client.submit(work, job, inputs, key=f"meld-{job.key}")] = job
+    for future in as_completed(list(futures), loop=client.loop):  # type: ignore[no-untyped-call]
+        job = futures.pop(future)
+        try:
+            result: Result = future.result()
+        except Exception as error:
+            result = Failed(job.key, type(error).__name__, f"the cluster gave it up: {error}")
+        future.release()  # its bytes are here now
+        yield result
+
+
+def _itself(data: bytes) -> bytes:
+    return data
