@@ -24,6 +24,12 @@ class Jobs:
         self._lock = threading.Lock()
         self._running: dict[int, JobRun] = {}
 
+    @property
+    def running(self) -> int:
+        """How many run now."""
+        with self._lock:
+            return len(self._running)
+
     def begin(self, plan: ModulePlan, command: str, payload: bytes) -> int:
         """A new job; its id."""
         id_ = self.store.create(plan.name, command, payload)

@@ -96,6 +96,11 @@ class Hosted:
 
         self._mailbox.put(Work(run, abandon), reserved=reserved)
 
+    @property
+    def waiting(self) -> int:
+        """Messages and calls in the mailbox."""
+        return len(self._mailbox)
+
     # --- work --------------------------------------------------------------------------------------------------------
     def ask(self, run: Callable[[ModuleInstance], T], wait: float = 0.0) -> Future[T]:
         """Have the module's thread call its instance, in turn with its messages. Busy after `wait` seconds."""

@@ -1,0 +1,297 @@
+"""What is installed, what depends on what, and what runs in the end."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from meldpy.errors import FileError, LinkError, MeldError, UsageError
+from meldpy.host.host import Host
+from meldpy.host.registry import oci
+from meldpy.host.registry.installed import Registry
+from meldpy.host.registry.manifest import read
+from meldpy.host.registry.versions import Range, Version
+
+HELLO = Path(__file__).parents[2] / "fixtures" / "hello"
+PROBE = Path(__file__).parents[1] / "support" / "hosted" / "probe.wasm"
+GREETER = "demo:hello/greeting"
+
+
+def module(folder: Path, name: str, version: str, component: Path, more: str = "") -> Path:
+    """A folder that can be installed."""
+    made = folder / f"{name}-{version}"
+    made.mkdir(parents=True)
+    shutil.copy(component, made / "it.wasm")
+    (made / "module.toml").write_text(
+        f'[module]\nname = "{name}"\nversion = "{version}"\ncomponent = "it.wasm"\n{more}'
+    )
+    return made
+
+
+@pytest.mark.parametrize(
+    ("range_", "inside", "outside"),
+    [
+        ("^1.2.3", ["1.2.3", "1.9.0"], ["1.2.2", "2.0.0", "1.3.0-rc.1", "2.0.0-rc.1"]),
+        ("1.2", ["1.2.0", "1.9.9"], ["1.1.9", "2.0.0"]),
+        ("^0.2.3", ["0.2.3", "0.2.9"], ["0.3.0", "0.2.2"]),
+        ("^0.0.3", ["0.0.3"], ["0.0.4", "0.0.2"]),
+        ("~1.2", ["1.2.0", "1.2.9"], ["1.3.0"]),
+        ("~1", ["1.0.0", "1.9.0"], ["2.0.0"]),
+        ("=1.2.3", ["1.2.3"], ["1.2.4"]),
+        (">1.2.3", ["1.2.4"], ["1.2.3"]),
+        ("<=1.2.3", ["1.2.3", "0.1.0"], ["1.2.4"]),
+        (">=1.0, <1.5", ["1.0.0", "1.4.9"], ["1.5.0", "0.9.0"]),
+        ("^1.0.0-rc.2", ["1.0.0-rc.2", "1.0.0-rc.10", "1.0.0", "1.4.0"], ["1.0.0-rc.1", "1.1.0-rc.3"]),
+        ("*", ["0.0.1", "9.9.9"], ["1.0.0-a"]),
+    ],
+)
+def test_a_range_has_the_versions_that_semver_says(range_: str, inside: list[str], outside: list[str]) -> None:
+    range_of = Range.parse(range_)
+    assert [text for text in inside if Version.parse(text) not in range_of] == []
+    assert [text for text in outside if Version.parse(text) in range_of] == []
+
+
+def test_versions_are_ordered_as_semver_says() -> None:
+    ordered = [
+        "1.0.0-alpha",
+        "1.0.0-alpha.1",
+        "1.0.0-beta.2",
+        "1.0.0-beta.11",
+        "1.0.0-rc.1",
+        "1.0.0",
+        "1.0.1",
+        "1.10.0",
+    ]
+    assert sorted(map(Version.parse, reversed(ordered)), key=lambda each: each.key) == list(map(Version.parse, ordered))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[module]\nname = "A b"\nversion = "1.0.0"\ncomponent = "a"', "no name for a module"),
+        ('[module]\nname = "a"\nversion = "1.0"\ncomponent = "a"', "no version"),
+        ('[module]\nname = "a"\nversion = "1.0.0"', "either a component or a library"),
+        ('[module]\nname = "a"\nversion = "1.0.0"\ncomponent = "../a"', "outside of the module's folder"),
+        ('[module]\nname = "a"\nversion = "1.0.0"\ncomponent = "a"\n[grants]\nlgo = true', "unknown field `lgo`"),
+        ('[module]\nname = "a"\nversion = "1.0.0"\ncomponent = "a"\n[limits]\nmemory = "1"', "limits.memory"),
+        ('[module]\nname = "a"\nversion = "1.0.0"\ncomponent = "a"\n[dependencies]\nx = "one"', "no range"),
+        ('[module]\nname = "a"\nversion = "1.0.0"\ncomponent = "a"\n[messages]\nattempts = 0', "at least once"),
+        ("[module", "Expected"),
+    ],
+)
+def test_a_manifest_that_is_wrong_is_refused_with_its_place(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "module.toml").write_text(text)
+    with pytest.raises(UsageError, match=message) as refused:
+        read(tmp_path)
+    assert "module.toml" in str(refused.value)
+
+
+def test_versions_are_installed_listed_and_uninstalled(tmp_path: Path) -> None:
+    registry = Registry(tmp_path / "modules")
+    for version in ("1.10.0", "1.9.0"):
+        registry.install(str(module(tmp_path, "probe", version, PROBE)))
+    assert [(each.version, each.active) for each in registry.listed()] == [("1.9.0", False), ("1.10.0", True)]
+    assert str(registry.find("probe").version) == "1.10.0"
+    with pytest.raises(UsageError, match="is active"):
+        registry.uninstall("probe", "1.10.0")
+    registry.uninstall("probe", "1.9.0")
+    registry.uninstall("probe")
+    assert registry.listed() == []
+    assert not list((tmp_path / "modules").glob("probe/*"))
+
+
+def test_a_version_is_what_it_was_when_it_was_installed(tmp_path: Path) -> None:
+    registry = Registry(tmp_path / "modules")
+    folder = module(tmp_path, "probe", "1.0.0", PROBE)
+    registry.install(str(folder))
+    registry.install(str(folder))
+    (folder / "it.wasm").write_bytes((HELLO / "app.wasm").read_bytes())
+    with pytest.raises(UsageError, match="other contents"):
+        registry.install(str(folder))
+    (tmp_path / "modules" / "probe" / "1.0.0" / "it.wasm").write_bytes(b"\0asm")
+    with Host(modules=tmp_path / "modules") as host, pytest.raises(FileError, match="changed since"):
+        host.load("probe")
+
+
+@pytest.mark.parametrize("bad", ["nothing", "not a component"])
+def test_what_cannot_be_installed_leaves_nothing(tmp_path: Path, bad: str) -> None:
+    folder = module(tmp_path, "probe", "1.0.0", PROBE)
+    if bad == "nothing":
+        (folder / "it.wasm").unlink()
+    else:
+        (folder / "it.wasm").write_bytes(b"\0asmgarbage")
+    registry = Registry(tmp_path / "modules")
+    with pytest.raises(MeldError):
+        registry.install(str(folder))
+    assert registry.listed() == []
+    assert not [path for path in (tmp_path / "modules").iterdir() if path.name.startswith(".meld-") and path.is_dir()]
+
+
+def hello(tmp_path: Path, greeters: dict[str, str], wanted: str) -> Registry:
+    """A registry with the app of the fixture `hello`, and greeters by version, which are the same file."""
+    registry = Registry(tmp_path / "modules")
+    for version in greeters:
+        registry.install(str(module(tmp_path, "greeter", version, HELLO / "greeter.wasm")))
+    registry.install(
+        str(module(tmp_path, "app", "1.0.0", HELLO / "app.wasm", f'[dependencies]\n"{GREETER}" = "{wanted}"\n'))
+    )
+    return registry
+
+
+def test_a_dependency_is_linked_and_fused_when_the_module_is_loaded(tmp_path: Path) -> None:
+    registry = hello(tmp_path, {"1.0.0": "", "1.1.0": ""}, "*")
+    with Host(tmp_path / "host", modules=registry.folder) as host:
+        app = host.load("app")
+        assert app.call_text('greet("world")') == '"Hello, world! (from two components)"'
+        assert app.call("greet", "you") == "Hello, you! (from two components)"
+        info = host.inspect("app")
+        assert [part.rpartition(" ")[0] for part in info.parts] == ["app 1.0.0", "greeter 1.1.0"]
+        with pytest.raises(UsageError, match="exports no function"):
+            app.call("what")
+        with pytest.raises(UsageError, match="do not fit"):
+            app.call("greet", 1)
+    lock = json.loads((registry.folder / "meld.lock").read_text())
+    assert lock["modules"]["app"]["dependencies"] == {GREETER: "greeter 1.1.0"}
+    with pytest.raises(UsageError, match="is needed by app"):
+        registry.uninstall("greeter", "1.1.0")
+
+
+def test_what_was_locked_is_taken_again(tmp_path: Path) -> None:
+    registry = hello(tmp_path, {"1.0.0": ""}, "*")
+    with Host(modules=registry.folder) as host:
+        host.load("app")
+    registry.install(str(module(tmp_path, "greeter", "1.1.0", HELLO / "greeter.wasm")))
+    assert registry.resolve(registry.find("app")).chosen == {GREETER: "greeter 1.0.0"}
+
+
+def test_needs_that_cannot_be_met_are_told(tmp_path: Path) -> None:
+    registry = hello(tmp_path, {"1.0.0": ""}, "^7")
+    with Host(modules=registry.folder) as host, pytest.raises(LinkError) as refused:
+        host.load("app")
+    assert f"app 1.0.0 wants {GREETER} ^7" in refused.value.causes
+
+
+def test_a_module_goes_to_another_version_and_back(tmp_path: Path) -> None:
+    registry = Registry(tmp_path / "modules")
+    for version in ("1.0.0", "2.0.0", "3.0.0"):
+        registry.install(
+            str(
+                module(
+                    tmp_path,
+                    "probe",
+                    version,
+                    PROBE,
+                    "[grants]\nlog=true\nkv=true\nclock=true\njobs=true\npublish=['*']\n",
+                )
+            )
+        )
+    from meldpy.host.limits import Grants
+
+    allow = {"probe": Grants(True, True, True, True, ("*",))}
+    with Host(tmp_path / "host", modules=registry.folder, allow=allow) as host:
+        probe = host.load("probe")
+        for version in ("2.0.0", "3.0.0"):
+            host.reload("probe", version)
+        assert registry.history("probe") == ("1.0.0", "2.0.0", "3.0.0")
+        assert host.rollback("probe") == probe.version == "2.0.0"
+        assert host.inspect("probe").generation == 3
+    with Host(tmp_path / "host", modules=registry.folder, allow=allow) as host:
+        assert host.load("probe").version == "2.0.0"
+        assert host.rollback("probe") == "1.0.0"
+        with pytest.raises(UsageError, match="no version before"):
+            host.rollback("probe")
+
+
+# --- OCI ----------------------------------------------------------------------------------------------------------
+def layout(folder: Path, component: bytes, toml: bytes | None, notes: dict[str, str]) -> str:
+    """An image layout as wkg writes it; the manifest's digest."""
+    blobs = folder / "blobs" / "sha256"
+    blobs.mkdir(parents=True)
+
+    def put(data: bytes) -> str:
+        digest = sha256(data).hexdigest()
+        (blobs / digest).write_bytes(data)
+        return f"sha256:{digest}"
+
+    def described(media: str, data: bytes) -> dict[str, object]:
+        return {"mediaType": media, "digest": put(data), "size": len(data)}
+
+    layers = [described(oci.WASM, component)] + ([] if toml is None else [described(oci.TOML, toml)])
+    config = described("application/vnd.wasm.config.v0+json", b'{"architecture":"wasm","os":"wasip2"}')
+    manifest = {"schemaVersion": 2, "config": config, "layers": layers, "annotations": notes}
+    entry = described("application/vnd.oci.image.manifest.v1+json", json.dumps(manifest).encode())
+    entry["annotations"] = {"org.opencontainers.image.ref.name": "1.0"}
+    (folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [entry]}))
+    (folder / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
+    return str(entry["digest"])
+
+
+VERSION = {"org.opencontainers.image.version": "1.2.3"}
+
+
+def test_a_component_comes_out_of_an_oci_layout_with_its_digest(tmp_path: Path) -> None:
+    digest = layout(tmp_path / "probe", PROBE.read_bytes(), None, VERSION)
+    registry = Registry(tmp_path / "modules")
+    manifest = registry.install(f"oci-layout:{tmp_path}/probe:1.0")
+    assert (manifest.name, str(manifest.version)) == ("probe", "1.2.3")
+    lock = json.loads((tmp_path / "modules" / "meld.lock").read_text())
+    assert lock["modules"]["probe"]["versions"]["1.2.3"]["digest"] == digest
+
+
+def test_an_image_may_bring_its_manifest(tmp_path: Path) -> None:
+    toml = b'[module]\nname = "other"\nversion = "4.0.0"\ncomponent = "x/y.wasm"\n[grants]\nlog = true\n'
+    layout(tmp_path / "probe", PROBE.read_bytes(), toml, {})
+    manifest = Registry(tmp_path / "modules").install(f"oci-layout:{tmp_path}/probe")
+    assert (manifest.name, manifest.grants.log) == ("other", True)
+
+
+def test_a_blob_that_is_not_what_its_digest_says_is_refused(tmp_path: Path) -> None:
+    layout(tmp_path / "probe", PROBE.read_bytes(), None, VERSION)
+    (blob,) = [p for p in (tmp_path / "probe" / "blobs" / "sha256").iterdir() if p.stat().st_size > 10_000]
+    blob.write_bytes(blob.read_bytes()[:-1] + b"\0")
+    with pytest.raises(FileError, match="not what its digest says"):
+        Registry(tmp_path / "modules").install(f"oci-layout:{tmp_path}/probe")
+
+
+class _Files(http.server.SimpleHTTPRequestHandler):
+    """/v2/NAME/… of a registry, out of a layout."""
+
+    def translate_path(self, path: str) -> str:
+        kind, reference = path.split("/")[-2:]
+        folder = Path(self.directory)
+        if kind == "manifests":
+            index = json.loads((folder / "index.json").read_text())
+            reference = index["manifests"][0]["digest"]
+        return str(folder / "blobs" / "sha256" / reference.removeprefix("sha256:"))
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nobody reads it."""
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(_Files, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_component_comes_out_of_a_registry_by_tag_or_digest(tmp_path: Path) -> None:
+    digest = layout(tmp_path / "probe", PROBE.read_bytes(), None, VERSION)
+    with served(tmp_path / "probe") as address:
+        for number, reference in enumerate((f"oci://{address}/team/probe:1.0", f"oci://{address}/team/probe@{digest}")):
+            assert Registry(tmp_path / f"modules{number}").install(reference).name == "probe"
+        with pytest.raises(FileError, match="not what its digest says"):
+            Registry(tmp_path / "none").install(f"oci://{address}/team/probe@sha256:{'0' * 64}")
