@@ -49,7 +49,7 @@ def inspect(path: Path) -> Library:
         raise LibraryRefused(f"{path} cannot be read: {failure.strerror}") from None
     try:
         return _Reader(path, data).library()
-    except (struct.error, IndexError):
+    except (struct.error, IndexError, OverflowError):
         raise _refuse(path, "it is cut off, or its headers say what is not so") from None
 
 

@@ -38,5 +38,5 @@ def death(name: str, ended: Exit, printed: str) -> ModuleTrapped:
     found = _SANITIZER.search(printed)
     if found is None:
         return ModuleTrapped(f"the process of {name} ended: {ended}", causes=last_lines(printed))
-    report = printed[found.start() :].splitlines()[:_LAST]
+    report = printed[printed.rfind("\n", 0, found.start()) + 1 :].splitlines()[:_LAST]
     return ModuleTrapped(f"{name}: {found[1] or found[2]} ({ended})", causes=tuple(report))

@@ -52,7 +52,7 @@ def test_results_may_be_static() -> None:
 def test_is_a_module_instance_that_introduces_itself() -> None:
     with running(library("misbehave")) as module:
         instance: ModuleInstance = module
-        assert instance.capabilities() == Capabilities(("echo", "segv"), ("weather/*",), 3)
+        assert instance.capabilities() == Capabilities(("echo", "static"), ("weather/*",), 3)
         assert (module.introduction.name, module.introduction.version) == ("misbehave", "1.2.3")
         assert instance.alive
 

@@ -55,18 +55,29 @@ def numbers() -> list[str]:
     return re.findall(r"#define MELD_(\w+) (?:0x)?[0-9A-F]+u?(?= |$)", HEADER, re.MULTILINE)
 
 
-def test_sizes_offsets_and_numbers_are_mirrored(tmp_path: Path) -> None:
-    fields = [(name, field[0]) for name, mirror in STRUCTS.items() for field in mirror._fields_]
-    prints = [f'printf("{name} %zu\\n", sizeof({name}));' for name in STRUCTS]
-    prints += [f'printf("{name}.{field} %zu\\n", offsetof({name}, {field}));' for name, field in fields]
-    prints += [f'printf("{name} %lld\\n", (long long)MELD_{name});' for name in numbers()]
+FIELDS = [(name, field[0]) for name, mirror in STRUCTS.items() for field in mirror._fields_]
+
+
+def printed(prints: list[str], tmp_path: Path) -> dict[str, int]:
     source = tmp_path / "print.c"
     source.write_text('#include <stdio.h>\n#include "meld_module.h"\nint main(void) {\n' + "\n".join(prints) + "\n}\n")
     subprocess.run(["gcc", "-I", SDK, source, "-o", tmp_path / "print"], check=True)
     lines = subprocess.run([tmp_path / "print"], check=True, capture_output=True, text=True).stdout.splitlines()
-    said = {name: int(value) for name, value in (line.split() for line in lines)}
+    return {name: int(value) for name, value in (line.split() for line in lines)}
+
+
+def offsets_in_c(tmp_path: Path) -> dict[str, int]:
+    """Of each struct its size, and of each field its offset, as a C compiler has them."""
+    prints = [f'printf("{name} %zu\\n", sizeof({name}));' for name in STRUCTS]
+    prints += [f'printf("{name}.{field} %zu\\n", offsetof({name}, {field}));' for name, field in FIELDS]
+    return printed(prints, tmp_path)
+
+
+def test_sizes_offsets_and_numbers_are_mirrored(tmp_path: Path) -> None:
+    said = offsets_in_c(tmp_path)
+    said |= printed([f'printf("{name} %lld\\n", (long long)MELD_{name});' for name in numbers()], tmp_path)
     ours = {name: ctypes.sizeof(mirror) for name, mirror in STRUCTS.items()}
-    ours |= {f"{name}.{field}": getattr(STRUCTS[name], field).offset for name, field in fields}
+    ours |= {f"{name}.{field}": getattr(STRUCTS[name], field).offset for name, field in FIELDS}
     ours |= {name: getattr(abi, name.removeprefix("ABI_")) for name in numbers()}
     assert said == ours
     assert len(numbers()) == 21

@@ -25,7 +25,7 @@ EVERYTHING = Grants(log=True, kv=True, clock=True, jobs=True, publish=("*",), se
 
 
 @functools.cache
-def _folder() -> tempfile.TemporaryDirectory[str]:
+def folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="meld-native-")
 
 
@@ -33,7 +33,7 @@ def _folder() -> tempfile.TemporaryDirectory[str]:
 def library(name: str, *flags: str, compiler: str = "gcc", source: Path | None = None) -> Path:
     """The module made of `NAME.c` in this folder (or of `source`)."""
     source = source or HERE / f"{name}.c"
-    out = Path(_folder().name) / f"lib{name}-{len(os.listdir(_folder().name))}.so"
+    out = Path(folder().name) / f"lib{name}-{len(os.listdir(folder().name))}.so"
     common = ["-std=c11", "-D_GNU_SOURCE", "-O1", "-g", "-shared", "-fPIC", "-fvisibility=hidden", "-pthread"]
     subprocess.run([compiler, *common, *flags, "-I", SDK / "c", source, "-o", out], check=True)
     return out

@@ -135,6 +135,7 @@ static meld_code execute(meld_instance *self, meld_bytes command, meld_bytes pay
     fprintf(stderr, "after %zu MiB there is none left\n", taken);
     abort();
   }
+  if (is(command, "lose")) return sink = ((char *volatile)malloc(payload.len + 1000)) != 0, MELD_OK;
   if (is(command, "spin")) for (;;) sink++;
   if (is(command, "sleep")) for (;;) sleep(1000);
   if (is(command, "stop")) return raise(SIGSTOP), MELD_OK;
@@ -246,7 +247,7 @@ static meld_code handle_message(meld_instance *self, const meld_message *message
   return give(reply, text, (size_t)length), MELD_OK;
 }
 
-static const char *const commands[] = {"echo", "segv", 0};
+static const char *const commands[] = {"echo", "static", 0};
 static const char *const topics[] = {"weather/*", 0};
 static const meld_module table = {
     MELD_HEAD(meld_module), "misbehave", "1.2.3", "C",     commands,       topics,    MELD_MODULE_KEEPS_STATE, 3,
