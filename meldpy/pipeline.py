@@ -285,6 +285,9 @@ def merged(
     else:
         fused, carried = carry_customs(fused, debug)
     notes = [*opaque_notes(graph, options.opaque_reps, adapted), *carried]
+    if adapted.passing is not None:
+        label = graph.instances[adapted.passing].label
+        notes.append(f"the async of `{label}` stays the engine's: no call between components has to do with it")
     return fused, notes
 
 

@@ -23,8 +23,9 @@ from meldpy.adapter.inline import inline
 from meldpy.adapter.library import Instances, RuntimeLibrary
 from meldpy.adapter.naming import lifted_names
 from meldpy.adapter.one_memory import OneMemory, nameless_resources
+from meldpy.adapter.passing import Passing
 from meldpy.adapter.plan import plan
-from meldpy.adapter.refusals import refuse_unsupported
+from meldpy.adapter.refusals import refuse_unsupported, unsupported
 from meldpy.adapter.resources import handle_tables, outer_resources
 from meldpy.adapter.symbols import Symbols
 from meldpy.adapter.tasks import Tasks, takes_time, waiting_instances
@@ -33,9 +34,9 @@ from meldpy.adapter.translate import translate
 from meldpy.adapter.trivial import direct_callee
 from meldpy.cabi import Abi
 from meldpy.model.asynchrony import AsyncClass
-from meldpy.model.code import Adapted, Crossing, EmittedFunc, OuterLift, OuterLower, Target
+from meldpy.model.code import Adapted, Crossing, EmittedFunc, OuterAsyncFunc, OuterLift, OuterLower, Target
 from meldpy.model.facts import Facts
-from meldpy.model.ids import LowerId, ResourceId
+from meldpy.model.ids import InstanceId, LiftId, LowerId, ResourceId
 from meldpy.model.linked import AsyncBuiltin, Builtin, Lift, LiftFunc, LinkedGraph, Lower
 
 _ANY: Final = Target()
@@ -58,16 +59,16 @@ def adapt(
     """
     abi = Abi()
     exported = exported_lifts(graph)
-    refuse_unsupported(graph, facts, exported, abi, whole=not core)
+    passing = _passing(graph, facts, exported, abi, core)
     for _, error in unsupported_forms(graph, facts, exported):
         raise error
 
     # Decide: who keeps which handle table, and which flags are alive.
     found = facts.asynchrony
     nameless = nameless_resources(graph) if core else frozenset()
-    waiting = waiting_instances(graph, facts, exported, abi)
-    crowded = bool(found.reaching or found.working)
-    tables = handle_tables(graph, facts, exported, abi, opaque, nameless, waiting, crowded=crowded)
+    waiting = waiting_instances(graph, facts, exported, abi) if passing is None else ()
+    crowded = passing is None and bool(found.reaching or found.working)
+    tables = handle_tables(graph, facts, exported, abi, opaque, nameless, waiting, crowded=crowded, passing=passing)
     symbols = Symbols(facts.forwards)
     functions = Functions()
     labels = {instance.id: instance.label for instance in graph.instances}
@@ -80,7 +81,9 @@ def adapt(
     edge = OuterEdge(shop, graph, symbols)
     inner_builtins = TableBuiltins(shop, graph, symbols)
     tasks: Tasks | None = None
-    if found.class_ is not AsyncClass.SYNC:
+    if passing is not None:
+        shop.passing = Passing(graph, facts, symbols, edge, passing)
+    elif found.class_ is not AsyncClass.SYNC:
         tasks = Tasks(shop, graph, facts, symbols, exported, edge)
         shop.tasks = tasks.machinery
 
@@ -96,7 +99,7 @@ def adapt(
         assert isinstance(lower.callee, LiftFunc)
         lift = graph.lifts[lower.callee.lift]
         callee = None
-        if tasks is None or tasks.is_plain(lower, lift):
+        if (tasks is None or tasks.is_plain(lower, lift)) and _is_plain(shop, lift):
             callee = direct_callee(graph, lower, lift, symbols, facts, leaving, abi)
         if callee is None:
             sites[lower.id] = functions.reserve()
@@ -109,8 +112,11 @@ def adapt(
     builtins = _live_builtins(graph, facts)
     for builtin in builtins:
         if isinstance(builtin, AsyncBuiltin):
-            assert tasks is not None
-            symbols.builtins[builtin.id] = tasks.builtins.symbol(builtin)
+            if shop.passing is not None:
+                symbols.builtins[builtin.id] = shop.passing.symbol(builtin)
+            else:
+                assert tasks is not None
+                symbols.builtins[builtin.id] = tasks.builtins.symbol(builtin)
             continue
         inner = handles.has_table(builtin.instance)
         symbols.builtins[builtin.id] = inner_builtins.symbol(builtin) if inner else edge.builtin_call(builtin)
@@ -153,9 +159,33 @@ def adapt(
         outer_resources=resources,
         opaque_reps=tables.opaque,
         core=core_edge,
-        outer_async=() if tasks is None else tuple(tasks.machinery.outer),
+        outer_async=_outer_async(shop),
         crossings=tuple(crossings),
+        passing=passing,
     )
+
+
+def _passing(graph: LinkedGraph, facts: Facts, exported: tuple[LiftId, ...], abi: Abi, core: bool) -> InstanceId | None:
+    """The instance whose async passes through to the engine; None if emitted code carries what there is.
+
+    Raises UnsupportedError if there is async of neither kind.
+    """
+    if not core and facts.asynchrony.passing is not None:
+        if any(True for _ in unsupported(graph, facts, exported, abi)):
+            return facts.asynchrony.passing
+        return None
+    refuse_unsupported(graph, facts, exported, abi, whole=not core)
+    return None
+
+
+def _is_plain(shop: Workshop, lift: Lift) -> bool:
+    return shop.passing is None or shop.passing.is_plain(lift.instance)
+
+
+def _outer_async(shop: Workshop) -> tuple[OuterAsyncFunc, ...]:
+    if shop.passing is not None:
+        return tuple(shop.passing.outer)
+    return () if shop.tasks is None else tuple(shop.tasks.outer)
 
 
 def _outer_lift(lift: Lift, edge: OuterEdge, tasks: Tasks | None) -> OuterLift:

@@ -19,7 +19,7 @@ from meldpy.adapter.handles import BUILTIN_TYPES
 from meldpy.adapter.shims import Shims
 from meldpy.adapter.symbols import Symbols
 from meldpy.asm import I32, I64, FuncBuilder
-from meldpy.cabi import Context, Needs
+from meldpy.cabi import Context, Needs, lift_context, lower_context
 from meldpy.errors import Location, MeldError
 from meldpy.model.canon import StringEncoding
 from meldpy.model.code import (
@@ -70,8 +70,8 @@ class OuterEdge:
             shim = self._shop.functions.reserve()
             self._waiting.append((shim, lower))
             return shim
-        core_type = self._shop.abi.func(lower.type, Context.LOWER, lower.options.memory64).core
-        return self._leaving(f"host call {lower.id}", target, core_type, lower.instance)
+        core_type = self._shop.abi.func(lower.type, lower_context(lower.options), lower.options.memory64).core
+        return self.leaving(f"host call {lower.id}", target, core_type, lower.instance)
 
     def builtin_call(self, builtin: ResourceBuiltin) -> FuncSymbol:
         """The function behind a resource built-in of an instance whose table is the engine's.
@@ -82,7 +82,7 @@ class OuterEdge:
         if builtin.op == "rep":
             return target
         name = f"resource.{builtin.op} of {self._graph.resources[builtin.resource].name}"
-        return self._leaving(name, target, BUILTIN_TYPES[builtin.op], builtin.instance)
+        return self.leaving(name, target, BUILTIN_TYPES[builtin.op], builtin.instance)
 
     def finish(self) -> None:
         """Write the shims of imported functions, now that all symbols are known."""
@@ -94,7 +94,8 @@ class OuterEdge:
     def outer_lift(self, lift: Lift) -> OuterLift:
         """The outer canon lift of an exported function."""
         options = lift.options
-        core_type = self._shop.abi.func(lift.type, Context.LIFT, options.memory64).core
+        context = lift_context(options)
+        core_type = self._shop.abi.func(lift.type, context, options.memory64).core
         form = self.shims.full_lift(lift)
         core_func = self._symbols.final(lift.core_func)
         if self.shims.needed(lift.instance, lift.type, Context.LIFT):
@@ -107,23 +108,26 @@ class OuterEdge:
         if form is not None:
             framed = self.shims.post_return(lift, form, post_return) if form.frames else None
             return OuterLift(lift.id, core_func, form.core_type, replace(form.options, post_return=framed))
-        needs = self._shop.abi.needs(lift.type, Context.LIFT)
-        return OuterLift(lift.id, core_func, core_type, self._options(lift.instance, options, needs, post_return))
+        outer = self._options(lift.instance, options, self._shop.abi.needs(lift.type, context), post_return)
+        if options.callback is not None:
+            outer = replace(outer, callback=self._symbols.final(options.callback))
+        return OuterLift(lift.id, core_func, core_type, outer)
 
     def realloc_of(self, lift: Lift) -> FuncSymbol | None:
         """The allocator that the outer definition of an async export names, if its type needs one."""
         if not self._shop.abi.needs(lift.type, Context.CALLBACK_LIFT).realloc:
             return None
         assert lift.options.realloc is not None, "validation: a type that needs realloc has one"
-        return self._realloc(self._symbols.final(lift.options.realloc), lift.instance, lift.options.memory64)
+        return self.realloc(self._symbols.final(lift.options.realloc), lift.instance, lift.options.memory64)
 
     def outer_lower(self, lower: Lower) -> OuterLower:
         """The outer canon lower of an imported function."""
         form = self.shims.full_lower(lower)
         if form is not None:
             return OuterLower(lower.id, form.core_type, form.options)
-        core_type = self._shop.abi.func(lower.type, Context.LOWER, lower.options.memory64).core
-        needs = self._shop.abi.needs(lower.type, Context.LOWER)
+        context = lower_context(lower.options)
+        core_type = self._shop.abi.func(lower.type, context, lower.options.memory64).core
+        needs = self._shop.abi.needs(lower.type, context)
         return OuterLower(lower.id, core_type, self._options(lower.instance, lower.options, needs, None))
 
     def async_lower(self, lower: Lower) -> OuterLower:
@@ -196,15 +200,16 @@ class OuterEdge:
         realloc = None
         if needs.realloc:
             assert options.realloc is not None, "validation: a type that needs realloc has one"
-            realloc = self._realloc(self._symbols.final(options.realloc), instance, options.memory64)
+            realloc = self.realloc(self._symbols.final(options.realloc), instance, options.memory64)
         return OuterOptions(
             options.string_encoding if needs.encoding else StringEncoding.UTF8,
             options.memory if needs.memory else None,
             realloc,
             post_return,
+            async_=options.async_,
         )
 
-    def _leaving(self, name: str, target: FuncSymbol, type: CoreFuncType, instance: InstanceId) -> FuncSymbol:
+    def leaving(self, name: str, target: FuncSymbol, type: CoreFuncType, instance: InstanceId) -> FuncSymbol:
         """`target`, or a stub in front of it that checks the instance's may_leave."""
         if instance not in self._shop.leave_flags:
             return target
@@ -216,7 +221,7 @@ class OuterEdge:
 
         return self._wrapper(("leaving", target), f"{name}, checked", type, body)
 
-    def _realloc(self, realloc: FuncSymbol, instance: InstanceId, memory64: bool) -> FuncSymbol:
+    def realloc(self, realloc: FuncSymbol, instance: InstanceId, memory64: bool) -> FuncSymbol:
         """The guest's realloc, or a wrapper that clears may_leave around it."""
         if instance not in self._shop.leave_flags and not self._is_observed(instance):
             return realloc

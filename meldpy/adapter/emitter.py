@@ -28,6 +28,7 @@ from meldpy.model.valtype import DefinedType, ValType
 from meldpy.records import dataclass, field
 
 if TYPE_CHECKING:
+    from meldpy.adapter.passing import Passing
     from meldpy.adapter.tasks.machinery import Machinery
 
 INLINE_COST = 48
@@ -53,7 +54,7 @@ class Workshop:
     may use SIMD. outlined, pending,
     costs: shared helper functions by what they translate, those still to be written, and what types cost inline (see
     `translate/outline.py`). reallocs: checked reallocs by side. plain: types that may be copied as bytes. tasks: what
-    async needs, if there is any.
+    async needs, if there is any. passing: what it needs if it passes through.
     """
 
     abi: Abi
@@ -71,6 +72,7 @@ class Workshop:
     costs: dict[DefinedType, int] = field(default_factory=dict)
     plain: dict[DefinedType, bool] = field(default_factory=dict)
     tasks: Machinery | None = None
+    passing: Passing | None = None
 
     def finish(self) -> None:
         """Write the helpers that were asked for, and those that they ask for."""
@@ -188,6 +190,10 @@ class Emitter:
     @contextmanager
     def sync_call(self, instance: InstanceId, *, async_type: bool) -> Iterator[None]:
         """The block calls into an instance for a task that cannot wait in an event loop."""
+        if self.shop.passing is not None:
+            with self.shop.passing.sync_call(self, instance):
+                yield
+            return
         if self.shop.tasks is None:
             yield
             return

@@ -56,11 +56,13 @@ def handle_tables(
     waiting: Iterable[InstanceId] = (),
     *,
     crowded: bool = False,
+    passing: InstanceId | None = None,
 ) -> Tables:
     """Which instance has which table. `opaque`: the resource types that were declared so; `nameless`: those that
     cannot be in the outer component's table; `waiting`: the instances that have handles of tasks, sets, streams or
     futures, which are in the same table as all others; `crowded`: whether emitted code has handles of its own in the
-    engine's table, so that it is no instance's."""
+    engine's table, so that it is no instance's; `passing`: the instance whose async passes through, the only one with
+    handles in the outer component's table."""
     builtins = [b for b in graph.builtins if isinstance(b, ResourceBuiltin) and b.id in facts.live.builtins]
     with_builtins = {builtin.instance for builtin in builtins}
     lifts = [graph.lifts[id] for id in exported]
@@ -76,6 +78,9 @@ def handle_tables(
     users = with_builtins | at_the_edge | among_themselves
     candidates = (at_the_edge or users) - among_themselves
     direct = min(candidates) if len(candidates) == 1 and len(at_the_edge or users) == 1 else None
+    if passing is not None:
+        assert at_the_edge <= {passing}, "analysis: nobody else has handles there"
+        direct = passing
     if crowded or any(builtin.instance == direct and builtin.resource in nameless for builtin in builtins):
         direct = None
     numbers = {instance: number for number, instance in enumerate(sorted(users - {direct}))}

@@ -115,7 +115,7 @@ def _orphans(graph: LinkedGraph, working: set[Node]) -> Iterator[Deciding]:
             yield Deciding(Obstacle.ORPHANS, lift.instance, lift.location)
     for core in graph.core_instances:
         module = graph.modules[core.module]
-        if module.module.start is not None and _start(graph, core.id, module.module.start) in working:
+        if module.module.start is not None and start_func(graph, core.id, module.module.start) in working:
             yield Deciding(Obstacle.ORPHANS, core.instance, module.location)
     visible = _visible(graph, exported)
     for resource in graph.resources:
@@ -143,7 +143,8 @@ def _visible(graph: LinkedGraph, exported: set[LiftId]) -> set[ResourceId]:
     return found | set(Contents(Shapes()).resources(types))
 
 
-def _start(graph: LinkedGraph, core: int, index: int) -> CoreFunc:
+def start_func(graph: LinkedGraph, core: int, index: int) -> CoreFunc:
+    """What the start function of a core instance is, `index` being its index there."""
     instance = graph.core_instances[core]
     module = graph.modules[instance.module].module
     funcs = [

@@ -71,7 +71,8 @@ class Edge:
                 case HostUncalled():
                     bound = BoundUncalled(item.uncalled.import_, item.uncalled.path)
                 case HostAsync():
-                    bound = BoundAsync(item.func, self._carried_memory(item.func.memory))
+                    realloc = None if item.func.realloc is None else self._early(item.func.realloc, "cabi_realloc")
+                    bound = BoundAsync(item.func, self._carried_memory(item.func.memory), realloc)
             self._import(item.module, item.name, FuncImportType(CoreTypeIndex(type_)), bound)
         carriers = self._placement.carriers
         for number, carrier in enumerate(carriers):
@@ -147,6 +148,7 @@ class Edge:
             None if options.realloc is None else self._func(options.realloc, "cabi_realloc"),
             None if options.post_return is None else self._func(options.post_return, f"cabi_post_{name}"),
             None if options.callback is None else self._func(options.callback, f"callback {name}"),
+            options.async_,
         )
         return BoundLift(lift.lift, self._func(lift.core_func, name), bound)
 

@@ -58,13 +58,17 @@ class Forwarder:
 
 
 def forwarders_of(adapted: Adapted, symbols: Symbols) -> tuple[Forwarder, ...]:
-    """One for each distinct realloc of a host function's lower and each distinct destructor, but in a core output."""
+    """One for each distinct realloc of a host function's lower or of a built-in, and each distinct destructor, but in a
+    core output."""
     if adapted.core is not None:
         return ()
     found: dict[FuncSymbol, str] = {}
     for lower in adapted.outer_lowers:
         if lower.options.realloc is not None:
             found.setdefault(symbols.need(lower.options.realloc), "realloc")
+    for builtin in adapted.outer_async:
+        if builtin.realloc is not None:
+            found.setdefault(symbols.need(builtin.realloc), "realloc")
     for resource in adapted.outer_resources:
         if resource.dtor is not None:
             found.setdefault(symbols.need(resource.dtor), "dtor")

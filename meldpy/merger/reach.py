@@ -64,6 +64,9 @@ def kept_items(units: Sequence[Unit], live: Live, adapted: Adapted, symbols: Sym
             if func is not None:
                 reach.func(func)
     reach.memories.update(each.memory for each in adapted.outer_async if each.memory is not None)
+    for builtin in adapted.outer_async:
+        if builtin.realloc is not None:
+            reach.func(builtin.realloc)
     for lift in adapted.outer_lifts:
         reach.func(lift.core_func)
     for resource in adapted.outer_resources:

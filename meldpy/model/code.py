@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeAlias, final
 
+from meldpy.model.builtins import Immediates
 from meldpy.model.canon import BuiltinOp, StringEncoding
 from meldpy.model.core import CoreFuncType, CoreValType
 from meldpy.model.extern import FuncType
@@ -19,6 +20,7 @@ from meldpy.model.ids import (
     FlagId,
     FuncId,
     GlobalId,
+    InstanceId,
     LiftId,
     LowerId,
     MemoryId,
@@ -75,7 +77,8 @@ class OuterAsyncFunc:
     """The core import of the main module that the outer component satisfies with an async built-in.
 
     type: the result of `task.return`, the stream or future type of a copy, where there is one. encoding, memory: its
-    options, which lie in carriers. async_: its `async` option or flag.
+    options, which lie in carriers. async_: its `async` option or flag. immediates: all that a guest's own definition
+    says, in place of `type`, `encoding` and `async_`; realloc: its allocator.
     """
 
     op: BuiltinOp
@@ -84,6 +87,8 @@ class OuterAsyncFunc:
     encoding: StringEncoding = StringEncoding.UTF8
     memory: MemoryId | None = None
     async_: bool = False
+    immediates: Immediates | None = None
+    realloc: FuncSymbol | None = None
 
 
 FuncSymbol: TypeAlias = "FuncId | EmittedFunc | OuterLowerFunc | OuterBuiltinFunc | OuterAsyncFunc"
@@ -215,7 +220,7 @@ class OuterOptions:
     callback: FuncSymbol | None = None
     """Set for an async lift, which has no post-return."""
     async_: bool = False
-    """Set for an async lower."""
+    """The option `async`, which a callback implies."""
 
 
 @final
@@ -305,6 +310,7 @@ class Adapted:
     `outer_lowers`/`outer_builtins` exactly if some symbol OuterLowerFunc/OuterBuiltinFunc names it. opaque_reps: the
     resource types declared so for which it took effect. core: the edge of a core output; None for a component.
     crossings: the live call sites, in order of lowers.
+    passing: the instance whose async is left to the engine.
     """
 
     functions: tuple[Emitted, ...]
@@ -321,3 +327,4 @@ class Adapted:
     core: CoreEdge | None = None
     outer_async: tuple[OuterAsyncFunc, ...] = ()
     crossings: tuple[Crossing, ...] = ()
+    passing: InstanceId | None = None

@@ -69,10 +69,11 @@ class BoundUncalled:
 @final
 @dataclass(frozen=True, slots=True)
 class BoundAsync:
-    """A main-module import satisfied by an async built-in; `memory` lies in a carrier."""
+    """A main-module import satisfied by an async built-in; `memory` and `realloc` lie in carriers."""
 
     func: OuterAsyncFunc
     memory: CoreExportRef | None
+    realloc: CoreExportRef | None = None
 
 
 MainImport: TypeAlias = "BoundLower | BoundBuiltin | BoundAsync | BoundUncalled | CoreExportRef"

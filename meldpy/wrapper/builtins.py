@@ -43,10 +43,11 @@ class Indices(Protocol):
 
 def async_builtin(builtin: AsyncBuiltin, indices: Indices) -> OtherBuiltin:
     """The canonical definition of a built-in."""
-    return OtherBuiltin(builtin.op, _written(builtin.op, builtin.immediates, indices))
+    return OtherBuiltin(builtin.op, written_immediates(builtin.op, builtin.immediates, indices))
 
 
-def _written(op: BuiltinOp, immediates: Immediates, indices: Indices) -> tuple[Immediate, ...]:
+def written_immediates(op: BuiltinOp, immediates: Immediates, indices: Indices) -> tuple[Immediate, ...]:
+    """The immediates of a built-in, as they are written."""
     match immediates:
         case NoImmediates():
             return ()

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import assert_never, final
 
 from meldpy.errors import InternalError
+from meldpy.model.builtins import CoreTypeDefinition
 from meldpy.model.canon import (
     OPT_ASYNC,
     OPT_CALLBACK,
@@ -46,12 +47,22 @@ from meldpy.model.fused import (
     FusedModule,
     MainImport,
 )
-from meldpy.model.ids import CoreFuncIndex, CoreInstanceIndex, CoreModuleIndex, FuncIndex, LiftId, ResourceId, TypeIndex
-from meldpy.model.linked import ImportFunc, LinkedGraph
-from meldpy.model.valtype import PrimValType, ValType, ValTypeRef
+from meldpy.model.ids import (
+    CoreFuncIndex,
+    CoreInstanceIndex,
+    CoreModuleIndex,
+    FuncIndex,
+    LiftId,
+    MemoryId,
+    ResourceId,
+    TypeIndex,
+)
+from meldpy.model.linked import CanonicalOptions, CoreItem, ImportFunc, LinkedGraph
+from meldpy.model.valtype import DefinedType, PrimValType, ValType, ValTypeRef
 from meldpy.records import dataclass, field
 from meldpy.wrapper.builder import ComponentBuilder
-from meldpy.wrapper.canons import encoding_options, resource_builtin
+from meldpy.wrapper.builtins import written_immediates
+from meldpy.wrapper.canons import encoding_options, option_list, resource_builtin
 from meldpy.wrapper.imports import Imports
 from meldpy.wrapper.scope import Entry, Scope
 from meldpy.wrapper.types import type_index
@@ -96,7 +107,7 @@ class Knot:
     def resources(self) -> None:
         """The resource types that the outer component defines. Reps are i32 (others were refused)."""
         for bound in self.fused.boundary.resources:
-            dtor = None if bound.dtor is None else CoreFuncIndex(self._core(bound.dtor))
+            dtor = None if bound.dtor is None else CoreFuncIndex(self.core(bound.dtor))
             self.plain.raw[bound.resource] = Entry(self.builder.define_type(ResourceTypeDef(NumType.I32, dtor)))
 
     def main(self) -> None:
@@ -116,7 +127,7 @@ class Knot:
         """The lifts of exported functions: first all types, then all aliases, so that each kind is one section."""
         bounds = self.fused.boundary.lifts
         types = [type_index(self.plain, self.graph.lifts[bound.lift].type) for bound in bounds]
-        operands = [(CoreFuncIndex(self._core(bound.core_func)), self._options(bound.options)) for bound in bounds]
+        operands = [(CoreFuncIndex(self.core(bound.core_func)), self._options(bound.options)) for bound in bounds]
         for bound, type_, (core_func, options) in zip(bounds, types, operands, strict=True):
             self.lifts[bound.lift] = FuncIndex(self.builder.canon(CanonLift(core_func, options, type_)))
 
@@ -128,15 +139,18 @@ class Knot:
         """The carrier's export, or the canonical definition that makes what is imported, its aliases written."""
         match binding:
             case CoreExportRef(sort=sort):
-                return SortIndex(_SORTS[sort], self._core(binding))
+                return SortIndex(_SORTS[sort], self.core(binding))
             case BoundLower(func, options):
                 return CanonLower(self.imports.func(ImportFunc(func)), self._options(options))
             case BoundBuiltin():
                 return resource_builtin(binding.op, binding.resource, self._resource)
             case BoundUncalled():
                 raise InternalError("a component imports no function that nothing calls")
-            case BoundAsync(func, memory):
-                return self._async(func, None if memory is None else self._core(memory))
+            case BoundAsync(func, memory, realloc):
+                if func.immediates is not None:
+                    places = _Places(self, memory, realloc)
+                    return OtherBuiltin(func.op, written_immediates(func.op, func.immediates, places))
+                return self._async(func, None if memory is None else self.core(memory))
             case _:
                 assert_never(binding)
 
@@ -153,7 +167,7 @@ class Knot:
         immediates: tuple[Immediate, ...]
         match func.op:
             case BuiltinOp.TASK_RETURN:
-                immediates = (ResultList(None if func.type is None else self._value_type(func.type)), options)
+                immediates = (ResultList(None if func.type is None else self.value_type(func.type)), options)
             case BuiltinOp.CONTEXT_GET | BuiltinOp.CONTEXT_SET:
                 immediates = (NumType.I32, 0)
             case BuiltinOp.WAITABLE_SET_WAIT | BuiltinOp.WAITABLE_SET_POLL:
@@ -173,23 +187,50 @@ class Knot:
         assert func.type is not None
         return type_index(self.plain, func.type)
 
-    def _value_type(self, type: ValType) -> ValTypeRef:
+    def value_type(self, type: ValType) -> ValTypeRef:
         return type if isinstance(type, PrimValType) else type_index(self.plain, type)
 
     def _options(self, options: BoundOptions) -> tuple[CanonOpt, ...]:
         written = encoding_options(options.string_encoding)
         places = ((OPT_MEMORY, options.memory), (OPT_REALLOC, options.realloc), (OPT_POST_RETURN, options.post_return))
-        written += [CanonOpt(opcode, self._core(ref)) for opcode, ref in places if ref is not None]
-        if options.callback is not None:
-            written += [CanonOpt(OPT_ASYNC), CanonOpt(OPT_CALLBACK, self._core(options.callback))]
-        elif options.async_:
+        written += [CanonOpt(opcode, self.core(ref)) for opcode, ref in places if ref is not None]
+        if options.async_ or options.callback is not None:
             written.append(CanonOpt(OPT_ASYNC))
+        if options.callback is not None:
+            written.append(CanonOpt(OPT_CALLBACK, self.core(options.callback)))
         return tuple(written)
 
-    def _core(self, ref: CoreExportRef) -> int:
+    def core(self, ref: CoreExportRef) -> int:
         """The index of a core export, aliased once."""
         if ref not in self._aliases:
             instance = self._main if ref.carrier is None else self._carriers[ref.carrier]
             assert instance is not None, "only lifts mention exports of the main module"
             self._aliases[ref] = self.builder.alias(CoreExportAlias(_SORTS[ref.sort], instance, ref.name))
         return self._aliases[ref]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Where the immediates of a built-in that passes through have what they name."""
+
+    knot: Knot
+    memory: CoreExportRef | None
+    realloc: CoreExportRef | None
+
+    def core(self, item: CoreItem) -> int:
+        ref = self.memory if isinstance(item, MemoryId) else self.realloc
+        assert ref is not None, "whatever the immediates name was placed"
+        return self.knot.core(ref)
+
+    def options(self, options: CanonicalOptions) -> tuple[CanonOpt, ...]:
+        return option_list(options, self.core, self.core_type)
+
+    def type(self, node: DefinedType) -> TypeIndex:
+        return type_index(self.knot.plain, node)
+
+    def value(self, type: ValType) -> ValTypeRef:
+        return self.knot.value_type(type)
+
+    def core_type(self, definition: CoreTypeDefinition) -> int:
+        raise InternalError("neither core types nor threads that start in a table pass through")

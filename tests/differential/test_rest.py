@@ -151,21 +151,24 @@ def test_a_mixed_output_is_an_input_again() -> None:
 # --- what cannot be fused --------------------------------------------------------------------------------------------
 ASYNC = """
 (component
+  (core type $start (func (param i32)))
+  (core module $t (table (export "t") 1 funcref))
+  (core instance $t (instantiate $t))
   (core module $m
     (import "" "return" (func $return (param i32)))
-    (import "" "more" (func $more))
-    (import "" "less" (func $less))
+    (import "" "thread" (func $thread (param i32 i32) (result i32)))
     (func (export "f") (param i32) (result i32)
-      (call $more) (call $less) (call $return (i32.add (local.get 0) (i32.const 1))) (i32.const 0))
+      (if (i32.eqz (local.get 0)) (then (drop (call $thread (i32.const 0) (i32.const 0)))))
+      (call $return (i32.add (local.get 0) (i32.const 1))) (i32.const 0))
     (func (export "cb") (param i32 i32 i32) (result i32) (unreachable)))
   (core func $return (canon task.return (result u32)))
-  (core func $more (canon backpressure.inc))
-  (core func $less (canon backpressure.dec))
+  (core func $thread (canon thread.new-indirect $start (core table $t "t")))
   (core instance $i (instantiate $m (with "" (instance
-    (export "return" (func $return)) (export "more" (func $more)) (export "less" (func $less))))))
+    (export "return" (func $return)) (export "thread" (func $thread))))))
   (func (export "f") async (param "x" u32) (result u32)
     (canon lift (core func $i "f") async (callback (core func $i "cb")))))
 """
+"""Neither carried by emitted code nor left to the engine in a flat output."""
 
 
 def one_async() -> FuseInput:

@@ -1,4 +1,7 @@
-"""Components that use what is refused: the traps that only these could meet are out of reach."""
+"""Components that use what is refused: the traps that only these could meet are out of reach.
+
+Beside each stands another that uses async: a single one would be left to the engine as it is (`analysis/passing`).
+"""
 
 from __future__ import annotations
 
@@ -57,6 +60,15 @@ FORMS: Final = {
   (func (export "f") (canon lift (core func $m "f"))))
 """,
 }
+OTHER: Final = """
+(component
+  (core module $M
+    (import "" "new" (func $new (result i32)))
+    (func (export "other") (drop (call $new))))
+  (core func $new (canon waitable-set.new))
+  (core instance $m (instantiate $M (with "" (instance (export "new" (func $new))))))
+  (func (export "other") (canon lift (core func $m "other"))))
+"""
 SHORT: Final = (('(memory $m "m")', '(memory (core memory $m "m"))'),)
 
 
@@ -77,7 +89,7 @@ def problems(refused: Refused) -> Iterator[str]:
 def refusal(text: str) -> str | None:
     """Unvalidated, so that it does not matter which of these the engine knows yet."""
     try:
-        meldpy.fuse([bytes(wat2wasm(text))], FuseOptions(validate=False, flat=True))
+        meldpy.fuse([bytes(wat2wasm(text)), bytes(wat2wasm(OTHER))], FuseOptions(validate=False, flat=True))
     except UnsupportedError as error:
         return str(error)
     return None
