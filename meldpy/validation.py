@@ -99,13 +99,16 @@ def _our_output(what: str) -> Iterator[None]:
 def _refuse_expansion(component: Component, expand: Callable[[], object]) -> None:
     if not _can_expand(component):
         return
+    from meldpy.resolver import EXPORTED_COMPONENT
+
     try:
         expand()
     except LimitError:
         raise
-    except UnsupportedError:
-        # The evaluation ended before it could count. What the engine may expand is bounded otherwise, or refused.
-        if _copies(component) > _HARMLESS or _exports_components(component):
+    except UnsupportedError as error:
+        # What the root exports is looked at when all is counted. Else the evaluation ended before it could count: what
+        # the engine may expand is bounded otherwise, or refused.
+        if error.feature != EXPORTED_COMPONENT and (_copies(component) > _HARMLESS or _exports_components(component)):
             raise
     except Exception:
         # Invalid, for all that we know; then the engine refuses it before it expands anything, in better words.

@@ -3,11 +3,13 @@
 from meldpy.resolver.builder import Caps
 from meldpy.resolver.inputs import Link, ResolveOptions, ResolverInput, parse_link
 from meldpy.resolver.nearmiss import words as near_miss_words
+from meldpy.resolver.outer import EXPORTED_COMPONENT
 from meldpy.resolver.resolve import resolve
 from meldpy.resolver.restrict import restrict
 from meldpy.resolver.written import as_users_call, with_written_names
 
 __all__ = [
+    "EXPORTED_COMPONENT",
     "Caps",
     "Link",
     "ResolveOptions",

@@ -8,7 +8,7 @@ component is refused here. Spec: Explainer.md "Import and Export Definitions".
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import assert_never, final
+from typing import Final, assert_never, final
 
 from meldpy.errors import Location, UnsupportedError
 from meldpy.model.component import Import
@@ -37,6 +37,9 @@ from meldpy.resolver.values import (
     TypeValue,
     instance_value,
 )
+
+EXPORTED_COMPONENT: Final = "exported component"
+"""The feature of a root that exports a component, which is refused when all else is evaluated."""
 
 
 def import_at_root(import_: Import, scope: ComponentScope, types: TypeEvaluator) -> Item:
@@ -124,7 +127,7 @@ class OuterExports:
             case ModuleValue():
                 return ModuleItem(item.module, item.type or self._builder.module_type(item.module))
             case ComponentValue():
-                raise _refusal("exported component", f"the root component exports the component `{name}`", location)
+                raise _refusal(EXPORTED_COMPONENT, f"the root component exports the component `{name}`", location)
             case _:
                 assert_never(item)
 

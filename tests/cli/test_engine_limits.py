@@ -96,5 +96,8 @@ def test_validate_says_valid_and_with_v_what_the_engine_cannot_do(
 
 def test_what_the_closed_set_refuses_is_refused_as_that(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "outer.wat").write_text('(component (component $c) (export "c" (component $c)))')
-    assert fuse(folder, "outer") == 1
+    outer, out = str(folder / "outer.wat"), str(folder / "out.wasm")
+    assert run(["fuse", "--flat", outer, "-o", out]) == 1
     assert "unsupported exported component" in capsys.readouterr().err
+    assert run(["fuse", "-v", outer, "-o", out]) == 0
+    assert "kept: `outer`: exported component" in capsys.readouterr().err

@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from wasmtime import Engine, Module, Store, wat2wasm
+from wasmtime import Engine, Module, Store, WasmtimeError, wat2wasm
 from wasmtime import component as wc
 
 import meldpy
 from meldpy.binary.decode import decode_component
+from meldpy.engine.config import full_engine
 from meldpy.errors import LimitError, LinkError, UnsupportedError, UsageError
 from meldpy.fixture import Fixture, Form, Stage
 from meldpy.fixture.compare import compare
@@ -201,6 +202,47 @@ def test_a_lone_input_that_cannot_be_evaluated_comes_out_as_it_went_in() -> None
     for options in (FuseOptions(flat=True), FuseOptions(strict=True), FuseOptions(hides=("x",))):
         with pytest.raises(UnsupportedError):
             meldpy.fuse([data], replace(options, validate=False))
+
+
+EXPORTED_COMPONENT = """
+(component
+  (component $c
+    (core module $m (func (export "f")))
+    (core instance $i (instantiate $m))
+    (func (export "f") (canon lift (core func $i "f"))))
+  (export "c" (component $c)))
+"""
+
+
+def test_a_lone_input_that_exports_a_component_comes_out_as_it_went_in() -> None:
+    data = bytes(wat2wasm(EXPORTED_COMPONENT))
+    result = meldpy.fuse([data])
+    assert result.bytes == data
+    (kept,) = result.report.kept
+    assert kept.reasons[0].feature == "exported component"
+    with pytest.raises(UnsupportedError, match="unsupported exported component"):
+        meldpy.fuse([data], FuseOptions(flat=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (IMPORTED_COMPONENT, "root-level component imports are not supported"),
+        (EXPORTED_COMPONENT, "exporting a component from the root component is not supported"),
+        ('(component (import "v" (value string)))', "support for component model `value`s is not enabled"),
+    ],
+)
+def test_the_engine_runs_no_root_with_components_or_values_at_its_edge(text: str, words: str) -> None:
+    """Should it learn to, then several inputs with such things want a rest; until then they are refused."""
+    with pytest.raises(WasmtimeError, match=words):
+        wc.Component(full_engine().engine, bytes(wat2wasm(text)))
+
+
+@pytest.mark.parametrize("text", [IMPORTED_COMPONENT, EXPORTED_COMPONENT])
+def test_components_at_the_edge_of_several_inputs_are_refused(text: str) -> None:
+    inputs = [bytes(wat2wasm(each)) for each in (text, PROVIDER)]
+    with pytest.raises(UnsupportedError, match=r"unsupported (im|ex)ported component"):
+        meldpy.fuse(inputs)
 
 
 I64 = """
