@@ -83,6 +83,21 @@ def test_a_case_that_never_ends_is_ended(tmp_path: Path, monkeypatch: pytest.Mon
         check(answer, "of processor time", tmp_path)
 
 
+@pytest.mark.parametrize(("limit", "program"), [("_MAKING", "while True: pass"), ("_STALLED", "time.sleep(1000)")])
+def test_a_worker_that_makes_no_case_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, program: str
+) -> None:
+    """By processor time if it works, by the clock if it does not: loading the corpus may have to wait for both."""
+    monkeypatch.setattr(pool, limit, 0.3)
+    process = pool.Process(tmp_path / "worker", tmp_path / "findings", ("-c", f"import time\n{program}"))
+    try:
+        with pytest.raises(RuntimeError, match="no case was made"):
+            list(process.order("s", 0, [7]))
+        assert process.process.poll() is not None
+    finally:
+        process.close()
+
+
 def test_a_case_that_waits_for_ever_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "_PATIENCE", 0.5)
     with answered(tmp_path, "time.sleep(1000)") as answer:

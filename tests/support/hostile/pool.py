@@ -27,6 +27,10 @@ BATCH = 250
 _ORDERS = 20
 _PATIENCE = 6 * SECONDS
 """Seconds by the clock after which a case is given up though others had the processor."""
+_MAKING = 100
+"""Seconds of processor time that making the next case may take; the first one loads the corpus."""
+_STALLED = 3600
+"""Seconds by the clock without a case after which a worker hangs: others may have the processor for long."""
 _TICK = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -105,9 +109,10 @@ class Process:
                         yield answer
                     continue
                 if not running:
-                    if time.monotonic() - began > 100:
+                    seconds = self._cpu() - used
+                    if seconds > _MAKING or time.monotonic() - began > _STALLED:
                         self.end()
-                        yield {"failed": "no case was made for 100 s"}
+                        yield {"failed": f"no case was made in {seconds:.0f} s of processor time"}
                     continue
                 seconds, peak = self._cpu() - used, max(peak, self._resident())
                 if seconds > SECONDS or peak > MEMORY or time.monotonic() - began > _PATIENCE:
