@@ -175,6 +175,18 @@ def test_task_return_of_another_result_type_traps() -> None:
     assert isinstance(outcome, Trap)
 
 
+@pytest.mark.parametrize(("lifts", "returns", "same"), [(True, False, True), (True, True, True), (False, True, False)])
+def test_task_return_may_leave_out_a_memory_that_only_parameters_need(lifts: bool, returns: bool, same: bool) -> None:
+    memory = '(memory (core memory $mem "m"))'
+    text = calling("now", SYNC, async_=False)
+    if lifts:
+        text = text.replace('(core func $m "now") async', f'(core func $m "now") async {memory}')
+    if returns:
+        text = text.replace("(canon task.return (result u32))", f"(canon task.return (result u32) {memory})")
+    [outcome] = assert_alike(text)
+    assert (outcome == Returned(21)) == same
+
+
 def test_task_return_in_a_task_of_a_sync_lift_traps() -> None:
     """The engine gives up with a message of its own."""
     composed, fused = both(calling("sync-returns", SYNC, async_=False))

@@ -72,7 +72,10 @@ def returns_from(graph: LinkedGraph, shop: Workshop, instance: InstanceId, built
     if lift.instance != instance or not lift.options.async_:
         return False
     mine, its = builtin.options, lift.options
-    if (mine.string_encoding, mine.memory) != (its.string_encoding, its.memory):
+    if mine.string_encoding is not its.string_encoding:
+        return False
+    # without a memory it needs none: then the lift's is there for its parameters
+    if mine.memory is not None and mine.memory != its.memory:
         return False
     if builtin.result is None or lift.type.result is None:
         return builtin.result is lift.type.result
