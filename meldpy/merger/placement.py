@@ -3,9 +3,10 @@
 A host function's lower needs its memory before the main module (which imports that function) exists, so such a
 memory must be in a carrier. Beyond that the main module defines at most one memory and one table, because pooling
 allocators allow a module one of each, and a carrier holds at most one of each. The forwarders' table is a table of
-its own in some carrier. Which memory stays in the main module does not matter for speed as long as its data is
-beside it; the one with the most data stays, so that fewer modules hold data. With tables it matters much: the one in
-the main module is one that as many as possible share (`shared_table`), or the fullest.
+its own in some carrier. What stays in the main module matters for the speed of instantiation. Engines map a module's
+constant data copy on write, but not if the module imports a memory: then they copy it, page by page, at every start. So
+a memory stays only if it is the only one, or has no data, as those of the runtime library. As for tables, the one in
+the main module is one that as many as possible share (`shared_table`), or the fullest. ADR-0083 has the figures.
 
 A table with an initialiser stays in the main module, where its functions are. Design section 7.
 """
@@ -64,7 +65,7 @@ def place(
         return Placement(tuple(memories), tuple(tables), ())
     host_memories = {lower.options.memory for lower in adapted.outer_lowers}
     host_memories |= {func.memory for func in adapted.outer_async}
-    main_memories = _favourite([m for m in memories if m not in host_memories], _data_sizes(plan))
+    main_memories = _kept_memory(memories, host_memories, plan)
     main_tables = [t for t in tables if _initialised(units, t)]
     shared = SharedTable()
     if not main_tables:
@@ -85,16 +86,16 @@ def place(
     return Placement(tuple(main_memories), tuple(main_tables), tuple(carriers), shared)
 
 
+def _kept_memory(memories: Sequence[MemoryId], host_memories: set[MemoryId | None], plan: Plan) -> list[MemoryId]:
+    """The memory that stays in the main module, if one may: the first of them."""
+    with_data = {segment.memory for segment in plan.data if segment.length}
+    free = [m for m in memories if m not in host_memories and (len(memories) == 1 or m not in with_data)]
+    return free[:1]
+
+
 def _favourite(candidates: list[T], weights: Counter[T]) -> list[T]:
     """The heaviest candidate, the first of several; nothing if there is none."""
     return [max(candidates, key=lambda each: weights[each])] if candidates else []
-
-
-def _data_sizes(plan: Plan) -> Counter[MemoryId]:
-    sizes: Counter[MemoryId] = Counter()
-    for segment in plan.data:
-        sizes[segment.memory] += segment.length
-    return sizes
 
 
 def _initialised(units: Sequence[Unit], table: TableId) -> bool:

@@ -9,8 +9,8 @@ from wasmtime import Func
 from meldpy.kernel.reindex import reindex
 from meldpy.merger import MergeOptions, merge
 from meldpy.model.code import FuncRef, OuterBuiltin, OuterBuiltinFunc, OuterOptions
-from meldpy.model.core import CoreFuncType, CoreSort, NumType
-from meldpy.model.fused import BoundBuiltin, BoundLower, CoreExportRef
+from meldpy.model.core import CoreFuncType, CoreModule, CoreSort, NumType
+from meldpy.model.fused import BoundBuiltin, BoundLower, CoreExportRef, FusedModule
 from meldpy.model.ids import BuiltinId, ResourceId
 from meldpy.model.linked import BuiltinFunc
 from tests.support.core_graph import CoreGraph, assert_same, scan_module
@@ -90,22 +90,44 @@ def test_each_module_defines_at_most_one_memory_and_one_table() -> None:
     for each in (*fused.carriers, fused.main):
         assert len(each.memories) <= 1
         assert len(each.tables) <= 1
-    assert len(fused.carriers) == 5
-    assert sum(len(each.data) for each in fused.carriers) == 5
+    assert len(fused.carriers) == 6
+    assert sum(len(each.data) for each in fused.carriers) == 6
     pairs = [(import_.module, import_.name) for import_ in fused.main.imports]
     assert len(set(pairs)) == len(pairs)
 
 
-def test_the_memory_with_the_most_data_stays_in_the_main_module() -> None:
+def sized(*sizes: int) -> FusedModule:
+    """Guests whose memories have so many bytes of data, merged."""
     graph = CoreGraph()
-    for size in (1, 300, 20):
+    for number, size in enumerate(sizes):
+        data = f'(data (i32.const 0) "{"x" * size}")' if size else ""
         instance = graph.instance(
-            f"""(module (memory 1) (data (i32.const 0) "{"x" * size}")
-              (func (export "get") (result i32) (i32.load8_u (i32.const {size - 1}))))"""
+            f'(module (memory {number + 1}) {data} (func (export "get") (result i32) (i32.load8_u (i32.const 0))))'
         )
-        graph.export(f"get{size}", instance["get"])
-    fused = assert_same(graph, ("get1", ()), ("get300", ()), ("get20", ()))
-    assert [len(segment.data) for segment in fused.main.data] == [300]
+        graph.export(f"get{number}", instance["get"])
+    return assert_same(graph, *((f"get{number}", ()) for number in range(len(sizes))))
+
+
+def pages(module: CoreModule) -> list[int]:
+    return [memory.limits.min for memory in module.memories]
+
+
+def test_data_is_in_no_module_that_imports_a_memory() -> None:
+    """Engines copy it at every start then, instead of mapping it copy on write."""
+    fused = sized(1, 300, 20)
+    assert (pages(fused.main), fused.main.data) == ([], ())
+    assert [(pages(carrier), len(carrier.data)) for carrier in fused.carriers] == [([1], 1), ([2], 1), ([3], 1)]
+
+
+def test_a_memory_without_data_stays_in_the_main_module() -> None:
+    fused = sized(1, 0, 20, 0)
+    assert (pages(fused.main), fused.main.data) == ([2], ())
+    assert [pages(carrier) for carrier in fused.carriers] == [[1], [3], [4]]
+
+
+def test_the_only_memory_stays_with_its_data_in_the_main_module() -> None:
+    fused = sized(300)
+    assert (pages(fused.main), len(fused.main.data), fused.carriers) == ([1], 1, ())
 
 
 def test_a_table_of_a_concrete_type_can_be_carried() -> None:
