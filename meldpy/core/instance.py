@@ -145,7 +145,11 @@ class Instance:
                 core = iter(args)
                 given = [values.lift(param, core) for param in params]
             if function.label not in self._host:
-                raise UsageError(f"the guest calls {function.label}, which nothing provides")
+                raise UsageError(
+                    f"the guest calls {function.label}, which nothing provides",
+                    remedy="give a Python function of that name; for WASI, make a component of the module "
+                    "(`wasm-tools component new`) and run it with `meld run`",
+                )
             result = self._host[function.label](*given)
             for each in (each for each in given if isinstance(each, Handle) and not each.owned):
                 each.live = False

@@ -96,10 +96,15 @@ def check_features(module: CoreModule, seen: Sequence[Seen], allowed: frozenset[
             raise _refusal(needed, what)
 
 
+_REMEDIES: Final = {
+    "a second memory": "fuse with --memory single",
+    "a second table": "fuse fewer components: each brings a table",
+}
+
+
 def _refusal(feature: str, what: str) -> UnsupportedError:
-    return UnsupportedError(
-        "by the target", f"{what} needs {feature}", remedy=f"build the guest without it, or allow it: +{feature}"
-    )
+    remedy = _REMEDIES.get(what) or "build the guest without it"
+    return UnsupportedError("by the target", f"{what} needs {feature}", remedy=f"{remedy}, or allow it: +{feature}")
 
 
 def _names(module: CoreModule) -> Mapping[int, str]:

@@ -88,7 +88,7 @@ def check_world(graph: LinkedGraph) -> None:
         _check_name(import_.name, "the import", import_.location)
         match import_.type:
             case FuncType() | TypeExtern():
-                pass
+                _check_plain(import_.name, "the import", import_.location)
             case InstanceType(exports=exports):
                 for export in exports:
                     if not isinstance(export.type, FuncType | TypeExtern):
@@ -102,7 +102,7 @@ def check_world(graph: LinkedGraph) -> None:
         _check_name(outer.name, "the export", outer.location)
         match outer.item:
             case FuncItem():
-                pass
+                _check_plain(outer.name, "the export", outer.location)
             case TypeItem():
                 _refuse(f"the export `{outer.name.name}` is a type outside of any interface", outer.location)
             case InstanceItem(exports=items):
@@ -116,6 +116,12 @@ def _check_name(name: ExternName, what: str, location: Location) -> None:
     attributes = name.attributes
     if any(each is not None for each in (attributes.implements, attributes.version_suffix, attributes.external_id)):
         _refuse(f"{what} `{name.name}` has attributes in its name", location)
+
+
+def _check_plain(name: ExternName, what: str, location: Location) -> None:
+    """In a WIT world an interface's name stands for an interface."""
+    if ":" in name.name:
+        _refuse(f"{what} `{name.name}` is no interface under an interface's name", location)
 
 
 def _refuse(reason: str, location: Location) -> NoReturn:

@@ -160,6 +160,21 @@ def test_manifest_lists_types_and_resources_of_every_fixture() -> None:
     assert jar["dtor"] == "demo:jars/jars@1.0.0#[dtor]jar"
 
 
+CALLS_OUT = """(component
+  (import "f" (func $f))
+  (core func $lowered (canon lower (func $f)))
+  (core module $m (import "" "f" (func $f)) (func (export "run") (call $f)))
+  (core instance $i (instantiate $m (with "" (instance (export "f" (func $lowered))))))
+  (func (export "run") (canon lift (core func $i "run"))))"""
+
+
+def test_what_nothing_provides_is_said_with_a_remedy() -> None:
+    instance = core.load(meldpy.fuse([bytes(wat2wasm(CALLS_OUT))], FuseOptions(core=True)).bytes)
+    with pytest.raises(UsageError, match="the guest calls f, which nothing provides") as caught:
+        instance.call("run")
+    assert "meld run" in str(caught.value.remedy)
+
+
 def test_a_module_without_a_world_is_refused() -> None:
     with pytest.raises(DecodeError, match="no component-type section"):
         core.load(bytes(wat2wasm("(module)")))

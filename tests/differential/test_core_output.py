@@ -186,6 +186,7 @@ CLASH = """(component
   (core instance $i (instantiate $m))
   (func (export "memory") (result string) (canon lift (core func $i "f") (memory $i "m"))))"""
 PASSED_ON = '(component (import "f" (func $f)) (export "g" (func $f)))'
+INTERFACES_NAME = '(component (import "a:b/c" (func)))'
 ROOT_TYPE = '(component (type $t (record (field "x" u8))) (export "t" (type $t)))'
 NESTED = """(component
   (import "a:b/c" (instance (export "inner" (instance (export "f" (func)))))))"""
@@ -197,6 +198,7 @@ NESTED = """(component
         (CLASH, "two items would have the name `memory`"),
         (PASSED_ON, "the export `g` is an imported function, passed on"),
         (ROOT_TYPE, "the export `t` is a type outside of any interface"),
+        (INTERFACES_NAME, "the import `a:b/c` is no interface under an interface's name"),
         (NESTED, "the import `a:b/c` has an instance in an instance"),
     ],
 )

@@ -58,6 +58,15 @@ def test_flows_go_as_the_model_says() -> None:
     check_many(range(QUICK_FLOWS))
 
 
+@pytest.mark.toolchain
+def test_flows_go_the_same_way_in_core_outputs() -> None:
+    """Each topology with its memories apart and in one. CORE_FLOWS says how many flows."""
+    for seed in range(int(os.environ.get("CORE_FLOWS", "160"))):
+        flow = make(Random(seed), TOPOLOGIES[seed % len(TOPOLOGIES)])
+        found = check(flow, core=("separate", "single")[seed // len(TOPOLOGIES) % 2])
+        assert not found, f"seed {seed}, {flow.topology.name}: " + "\n".join(found)
+
+
 @pytest.mark.deep
 def test_flows_go_as_the_model_says_in_a_long_run() -> None:
     """Seeds from FLOWS_SEED on; the tally goes to stdout (pytest -s)."""

@@ -56,6 +56,16 @@ def test_values_cross_as_the_model_says(rng: Random, seed: int) -> None:
     assert not found, report(found)
 
 
+@pytest.mark.toolchain
+@settings(max_examples=25)
+@given(RANDOMS, SEEDS)
+def test_values_cross_in_core_outputs(rng: Random, seed: int) -> None:
+    chosen = random_scenario(rng, 2)
+    note(str(chosen))
+    found = check(chosen, Random(seed), 8, core=Random(seed))
+    assert not found, report(found)
+
+
 @pytest.mark.parametrize("wide_callee", [False, True])
 @pytest.mark.parametrize("wide_caller", [False, True])
 def test_every_kind_crosses_between_every_pair_of_encodings(wide_caller: bool, wide_callee: bool) -> None:

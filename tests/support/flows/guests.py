@@ -26,13 +26,14 @@ def number_of_func(func: Func, node: Known) -> int:
     return node.funcs.index(func)
 
 
-def wat(topology: Topology) -> str:
+def wat(topology: Topology, package: str = "") -> str:
+    """`package`: in front of the names of what the composition imports and exports."""
     nodes = [node for node in topology.known.values() if not node.is_host]
     texts = {node.number: _component(node) for node in nodes}
     definitions = {text: f"$K{i}" for i, text in enumerate(dict.fromkeys(texts.values()))}
     parts = ['(import "flush" (func $flush (param "s" string)))']
     if HOST in topology.known:
-        parts.append(_import(HOST, topology.known[HOST], {}))
+        parts.append(_import(HOST, topology.known[HOST], {}, package))
     parts.append(_tape(len(nodes)))
     parts.append('(instance $tape (instantiate $Tape (with "flush" (func $flush))))')
     parts += [f"(component {name} {text})" for text, name in definitions.items()]
@@ -46,7 +47,7 @@ def wat(topology: Topology) -> str:
         definition = definitions[texts[node.number]]
         parts.append(f'(instance ${node.node.name} (instantiate {definition} (with "tape" (instance {tape})) {given}))')
         if not node.node.hidden:
-            parts.append(f'(export "{node.node.name}" (instance ${node.node.name}))')
+            parts.append(f'(export "{package}{node.node.name}" (instance ${node.node.name}))')
     parts += ['(export "load" (func $tape "load"))', '(export "flush-rest" (func $tape "flush"))']
     return "(component\n" + "\n".join(parts) + ")"
 
@@ -93,9 +94,9 @@ def _tape(instances: int) -> str:
 """
 
 
-def _import(name: str, provider: Known, known: dict[int, str]) -> str:
+def _import(name: str, provider: Known, known: dict[int, str], package: str = "") -> str:
     """An instance import. known: the names of resource types that came before."""
-    lines = [f'(import "{name}" (instance ${name}']
+    lines = [f'(import "{package}{name}" (instance ${name}']
     for local, type in enumerate(provider.types):
         bound = f"(eq {known[type]})" if type in known else "(sub resource)"
         lines.append(f'(export "t{local}" (type $t{local} {bound}))')

@@ -12,6 +12,7 @@ from wasmtime import component as wc
 from meldpy.engine.config import plain_engine
 from meldpy.pipeline import FuseInput, FuseOptions, fuse
 from tests.differential.trap_kinds import same_trap, trap_kind
+from tests.support.core_output import component_new
 from tests.support.flows.flow import HOSTS_TYPE, Event, Flow, Held, HostCall, HostFunction, Step
 from tests.support.flows.guests import wat
 from tests.support.flows.topology import HOST, Func, Slot, Topology
@@ -28,9 +29,9 @@ class Lost(Exception):
 
 @final
 class Runner:
-    """One component, compiled once."""
+    """One component, compiled once. package: as it was given to `wat`."""
 
-    def __init__(self, engine: Engine, binary: bytes, topology: Topology) -> None:
+    def __init__(self, engine: Engine, binary: bytes, topology: Topology, package: str = "") -> None:
         self.engine = engine
         self.component = wc.Component(engine, binary)
         self.known = topology.known
@@ -38,12 +39,12 @@ class Runner:
         with self.linker.root() as root:
             root.add_func("flush", lambda store, log: self.events.append(("log", log.encode())))
             if HOST in self.known:
-                with root.add_instance(HOST) as host:
+                with root.add_instance(package + HOST) as host:
                     host.add_resource("t0", wc.ResourceType.host(TYPE), self._dtor)
                     for func in self.known[HOST].funcs:
                         host.add_func(func.name, self._function(func))
         self.indices = {
-            (node.node.name, func.name): self._export_index(node.node.name, func.name)
+            (node.node.name, func.name): self._export_index(package + node.node.name, func.name)
             for node in self.known.values()
             if not node.is_host and not node.node.hidden
             for func in node.funcs
@@ -170,6 +171,18 @@ def runners(topology: Topology) -> tuple[Runner, Runner]:
     return Runner(engine, composed_of(topology), topology), Runner(engine, fused_of(topology), topology)
 
 
+PACKAGE = "test:flows/"
+"""wit-parser panics over an interface of a plain name that uses another's types."""
+
+
+@cache
+def core_runner(topology: Topology, memory: str) -> Runner:
+    """The core output, made a component again."""
+    composed = bytes(wat2wasm(wat(topology, PACKAGE)))
+    output = fuse([composed], FuseOptions(core=True, memory=memory)).bytes
+    return Runner(plain_engine(), component_new(output), topology, PACKAGE)
+
+
 @cache
 def mixed_runner(topology: Topology, kept: frozenset[int]) -> Runner:
     """The fused form in which some instances with code are kept: the nodes, by number, and the root, which is last."""
@@ -180,15 +193,17 @@ def mixed_runner(topology: Topology, kept: frozenset[int]) -> Runner:
     return Runner(plain_engine(), output, topology)
 
 
-def check(flow: Flow, kept: frozenset[int] = frozenset()) -> list[str]:
+def check(flow: Flow, kept: frozenset[int] = frozenset(), core: str | None = None) -> list[str]:
     """How the composition and the fused form differ from the model, and so from each other; empty if they do not.
 
-    kept: what a third form keeps, see `mixed_runner`.
+    kept: what a third form keeps, see `mixed_runner`. core: how the memories of a core output lie, see `core_runner`.
     """
     found = []
     played = [*zip(runners(flow.topology), ("composed", "fused"), strict=True)]
     if kept:
         played.append((mixed_runner(flow.topology, kept), "mixed"))
+    if core is not None:
+        played.append((core_runner(flow.topology, core), "core"))
     for runner, who in played:
         seen = runner.run(flow)
         if not _alike(seen, flow.events, engines_words=who != "fused" or flow.topology.uses_engines_table):

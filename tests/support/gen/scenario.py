@@ -18,6 +18,7 @@ from wasmtime import WasmtimeError, wat2wasm
 
 import meldpy
 from meldpy.pipeline import FuseInput, FuseOptions
+from tests.support.core_output import component_new
 from tests.support.gen.calls import Expected, Ready, expect, prepare
 from tests.support.gen.guests import ENCODINGS, Func, Guest, callee_component, caller_component, composition
 from tests.support.gen.model import GUEST_TRAP
@@ -135,22 +136,23 @@ def fused(scenario: Scenario, composed: bytes) -> bytes:
 
 @dataclass(slots=True)
 class Built:
-    """A scenario ready to be called: the composition, if the engine can compile it, the fused form, and the one in
-    which a guest at least is kept."""
+    """A scenario ready to be called: the composition, if the engine can compile it, the fused form, the one in which a
+    guest at least is kept, and the core output."""
 
     scenario: Scenario
     composed: Runner | None
     fused: Runner
     mixed: Runner | None = None
+    core: Runner | None = None
 
     @classmethod
-    def of(cls, scenario: Scenario, keep: Random | None = None) -> Built:
+    def of(cls, scenario: Scenario, keep: Random | None = None, core: Random | None = None) -> Built:
         binary = bytes(wat2wasm(composition(scenario.funcs, *scenario.guests)))
         composed = composed_runner(scenario, binary)
         output = fused(scenario, binary)
         assert_fused_shape(output)
         mixed = None if keep is None or composed is None else mixed_runner(binary, keep)
-        return cls(scenario, composed, Runner.of(output), mixed)
+        return cls(scenario, composed, Runner.of(output), mixed, None if core is None else core_runner(binary, core))
 
     def judge(self, ready: Ready, tally: Tally | None = None) -> list[str]:
         """Makes one call on both; how they differ from the model."""
@@ -165,6 +167,8 @@ class Built:
         if realloc_trapped_first(expected, seen, judge):
             return []
         texts = differences(expected, seen, PATTERNS, FUSED)
+        if self.core is not None:
+            texts += [f"core: {text}" for text in differences(expected, self.core.run(ready), PATTERNS, FUSED)]
         if composed is not None:
             quirky = _quirky(expected, ready, func, guests)
             texts += differences(quirky, composed, PATTERNS, COMPOSED)
@@ -187,15 +191,33 @@ def mixed_runner(composed: bytes, rng: Random) -> Runner:
     return Runner.of(output)
 
 
+LEANER = ("", "-simd", "-bulk-memory-opt,-sign-extension", "-simd,-multi-value,-bulk-memory-opt")
+"""What core outputs do without, by turns; guests have no vectors."""
+
+
+def core_runner(composed: bytes, rng: Random) -> Runner:
+    """The core output, with its memories apart or in one, made a component again."""
+    options = FuseOptions(
+        core=True, memory=rng.choice(("separate", "single")), features=rng.choice(LEANER), validate=False
+    )
+    return Runner.of(component_new(meldpy.fuse([composed], options).bytes))
+
+
 def check(
-    scenario: Scenario, rng: Random, calls: int, tally: Tally | None = None, *, keep: Random | None = None
+    scenario: Scenario,
+    rng: Random,
+    calls: int,
+    tally: Tally | None = None,
+    *,
+    keep: Random | None = None,
+    core: Random | None = None,
 ) -> list[str]:
     """Makes `calls` calls of each function, every other one with a broken rule; the differences.
 
-    keep: also in a form in which a random choice of the guests is kept.
+    keep: also in a form in which a random choice of the guests is kept. core: also as a core output of a random kind.
     """
     tally = Tally() if tally is None else tally
-    built = Built.of(scenario, keep)
+    built = Built.of(scenario, keep, core)
     tally.compositions += 1
     tally.structures.add(digest(scenario))
     tally.unjudged += built.composed is None

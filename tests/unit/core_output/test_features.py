@@ -62,6 +62,13 @@ def test_what_needs_a_feature_is_refused_without_it(feature: str) -> None:
         check(f"(module {body})", f"-{feature}")
 
 
+def test_a_second_memory_is_refused_with_what_makes_one_of_them() -> None:
+    with pytest.raises(UnsupportedError) as caught:
+        core_of(load("hello"), features="wazero")
+    assert caught.value.remedy == "fuse with --memory single, or allow it: +multi-memory"
+    core_of(load("hello"), features="wazero", memory="single")
+
+
 def test_refusal_names_instruction_function_and_offset() -> None:
     words = r"instruction 0xfd 0xf of function late, at 0x[0-9a-f]+ in the code, needs simd"
     with pytest.raises(UnsupportedError, match=words):
