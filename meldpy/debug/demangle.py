@@ -1,12 +1,15 @@
-"""Mangled names for readers: Rust's legacy scheme and the nested names that C++ shares with it.
+"""Mangled names for readers: Rust's legacy scheme here, its v0 scheme and C++ by libraries.
 
-Only for display; bytes keep what linkers have. A name that is none of these, or that says more than a path, gives None,
-and the name in the source stands in for it.
+Only for display; bytes keep what linkers have. A name that is none of these gives None, and the name in the source
+stands in for it; so it does where the extra `demangle` is not installed.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
 from typing import Final
 
 _HASH: Final = re.compile(r"h[0-9a-f]{16}")
@@ -24,8 +27,46 @@ _ESCAPES: Final = {
 _CODE: Final = re.compile(r"\$u([0-9a-f]{1,6})\$")
 
 
+_LONGEST: Final = 4096
+"""Longer names stay as they are: the libraries take their time, and nobody reads them."""
+
+
 def demangled(name: str) -> str | None:
-    """The path of a legacy Rust symbol without its hash; None for anything else."""
+    """What a symbol of Rust (without its hash) or of C++ (with its parameters) stands for; None for anything else."""
+    if name.startswith("_R"):
+        return _by("v0", name)
+    return _legacy(name) or (_by("itanium", name) if name.startswith("_Z") else None)
+
+
+def _by(scheme: str, name: str) -> str | None:
+    if len(name) > _LONGEST:
+        return None
+    # whatever a library makes of a name that is no symbol: it is shown as it is
+    with suppress(Exception):
+        return _library(scheme)(name)
+    return None
+
+
+@cache
+def _library(scheme: str) -> Callable[[str], str | None]:
+    """Says nothing of any name if the library is missing."""
+    try:
+        if scheme == "v0":
+            from rust_demangler import demangle
+
+            return lambda name: str(demangle(name))
+        from itanium_demangler import parse
+    except ImportError:
+        return lambda name: None
+
+    def text(name: str) -> str | None:
+        tree = parse(name)
+        return None if tree is None else str(tree)
+
+    return text
+
+
+def _legacy(name: str) -> str | None:
     if not name.startswith("_ZN"):
         return None
     parts: list[str] = []

@@ -13,7 +13,7 @@ from wasmtime import component as components
 
 import meldpy
 from meldpy.cli.main import run
-from meldpy.debug.demangle import demangled
+from meldpy.debug.demangle import _library, demangled
 from meldpy.debug.dwarf import debug_sections
 from meldpy.debug.reader import DwarfReader
 from meldpy.debug.traces import rewritten, trace_frames
@@ -178,9 +178,32 @@ def test_rust_names_are_told_without_their_hash() -> None:
     assert demangled("_ZN4core3ptr42drop_in_place$LT$alloc..string..String$GT$17h0123456789abcdefE") == (
         "core::ptr::drop_in_place<alloc::string::String>"
     )
-    assert demangled("_ZN6shapes4areaEj") is None
+    assert demangled("_RNvCs1234_7mycrate3foo") == "mycrate::foo"
+    assert demangled("_RINvNtC3std3mem8align_ofjE") == "std::mem::align_of::<usize>"
     assert demangled("main") is None
-    assert demangled("_ZN3fooE") is None
+
+
+def test_names_of_cpp_are_told_with_their_parameters() -> None:
+    assert demangled("_ZN6shapes4areaEj") == "shapes::area(unsigned int)"
+    assert demangled("_ZNSt6vectorIiSaIiEE9push_backERKi") == (
+        "std::vector<int, std::allocator<int>>::push_back(int const&)"
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["_Rgarbage", "_R", "_RNvMNtCs_4core3stra", "_Zgarbage", "_ZN", "_ZN9", "_Z" + "N" * 9000]
+)
+def test_what_is_no_symbol_is_shown_as_it_is(name: str) -> None:
+    assert demangled(name) is None
+
+
+@pytest.mark.parametrize("name", ["_RNvCs1234_7mycrate3foo", "_Z3fooi"])
+def test_names_stay_where_the_libraries_are_missing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for library in ("rust_demangler", "itanium_demangler"):
+        monkeypatch.setitem(sys.modules, library, None)
+    _library.cache_clear()
+    assert demangled(name) is None
+    _library.cache_clear()
 
 
 def test_a_composition_is_told_too() -> None:
