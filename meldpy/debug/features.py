@@ -16,7 +16,15 @@ from meldpy.model.fused import MergedUnit
 
 SECTION: Final = "target_features"
 _USED: Final = "+"
-_OURS: Final = ("bulk-memory", "exception-handling", "multivalue", "mutable-globals", "reference-types", "sign-ext")
+_OURS: Final = (
+    "bulk-memory",
+    "exception-handling",
+    "multivalue",
+    "mutable-globals",
+    "reference-types",
+    "sign-ext",
+    "simd128",
+)
 """What adapters and the runtime library use."""
 
 

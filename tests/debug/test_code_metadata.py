@@ -1,0 +1,103 @@
+"""Remarks about single instructions, and what modules say they need, follow the code into the fused module."""
+
+from __future__ import annotations
+
+from wasmtime import wat2wasm
+
+import meldpy
+from meldpy.asm.leb import unsigned
+from meldpy.binary.decode import decode_component
+from meldpy.debug.cursor import Cursor
+from meldpy.model.component import CoreModuleSection
+from meldpy.model.core import CoreModule, FuncImportType, NameKind, NameSection, RawCustom
+
+HINTS, FEATURES = "metadata.code.branch_hint", "target_features"
+IF, BR_IF = 0x04, 0x0D
+
+
+def guest(name: str, extra: str = "") -> bytes:
+    """A component that exports `name`. Its function has two hints, and is behind 200 others whose indices grow."""
+    plain = " ".join(f"(func $p{i} (result i32) (i32.const {i}))" for i in range(200))
+    return bytes(
+        wat2wasm(f"""(component
+          (core module $m {extra}
+            (table funcref (elem {" ".join(f"$p{i}" for i in range(200))}))
+            {plain}
+            (func $hinted-{name} (export "f") (param i32) (result i32)
+              (block $out
+                (drop (call $p199)) (drop (call $p3))
+                (drop (call_indirect (result i32) (local.get 0)))
+                (@metadata.code.branch_hint "\\00") (if (local.get 0) (then (drop (call $p150))))
+                (@metadata.code.branch_hint "\\01") (br_if $out (local.get 0)))
+              (call $p1)))
+          (core instance $i (instantiate $m))
+          (func (export "{name}") (param "x" u32) (result u32) (canon lift (core func $i "f"))))""")
+    )
+
+
+def features(*names: str) -> str:
+    """The custom section, as text."""
+    content = unsigned(len(names)) + b"".join(b"+" + unsigned(len(name)) + name.encode() for name in names)
+    return f'(@custom "{FEATURES}" "' + "".join(f"\\{byte:02x}" for byte in content) + '")'
+
+
+def fused(*inputs: bytes) -> CoreModule:
+    component = decode_component(meldpy.fuse(list(inputs)).bytes, "fused")
+    modules = [section.module for section in component.sections if isinstance(section, CoreModuleSection)]
+    return max(modules, key=lambda module: module.code.count)
+
+
+def section(module: CoreModule, name: str) -> bytes | None:
+    found = [c.section.data for c in module.customs if isinstance(c.section, RawCustom) and c.section.name == name]
+    return bytes(found[0]) if found else None
+
+
+def bodies(module: CoreModule) -> dict[int, bytes]:
+    """By function index, without their sizes."""
+    cursor = Cursor(module.code.bodies)
+    first = sum(isinstance(import_.type, FuncImportType) for import_ in module.imports)
+    return {first + number: cursor.take(cursor.u32()) for number in range(module.code.count)}
+
+
+def hints(module: CoreModule) -> dict[str, list[tuple[int, bytes]]]:
+    """By function name: the opcode at each hint's offset, and the hint."""
+    (names,) = (c.section for c in module.customs if isinstance(c.section, NameSection))
+    named = dict(dict(names.maps)[NameKind.FUNCTION])
+    data = section(module, HINTS)
+    assert data is not None
+    code, cursor = bodies(module), Cursor(data)
+    found = {}
+    for _ in range(cursor.u32()):
+        function = cursor.u32()
+        marks = [(cursor.u32(), cursor.take(cursor.u32())) for _ in range(cursor.u32())]
+        found[named[function]] = [(code[function][offset], hint) for offset, hint in marks]
+    assert not cursor.remaining
+    return found
+
+
+def test_branch_hints_stay_at_their_branches() -> None:
+    found = hints(fused(guest("a"), guest("b")))
+    assert len(found) == 2
+    for name, marks in found.items():
+        assert "hinted-" in name
+        assert marks == [(IF, b"\0"), (BR_IF, b"\1")]
+
+
+def told(module: CoreModule) -> set[str] | None:
+    data = section(module, FEATURES)
+    if data is None:
+        return None
+    cursor = Cursor(data)
+    entries = [(cursor.take(1), cursor.name()) for _ in range(cursor.u32())]
+    assert {prefix for prefix, _ in entries} == {b"+"}
+    return {name for _, name in entries}
+
+
+def test_features_are_those_of_all_and_ours() -> None:
+    found = told(fused(guest("a", features("tail-call")), guest("b", features("atomics", "sign-ext"))))
+    assert found is not None
+    assert found >= {"tail-call", "atomics", "sign-ext", "bulk-memory", "simd128", "multivalue"}
+
+
+def test_features_say_nothing_unless_every_module_does() -> None:
+    assert told(fused(guest("a", features("tail-call")), guest("b"))) is None
