@@ -83,11 +83,11 @@ def test_a_case_that_never_ends_is_ended(tmp_path: Path, monkeypatch: pytest.Mon
         check(answer, "of processor time", tmp_path)
 
 
-@pytest.mark.parametrize(("limit", "program"), [("_MAKING", "while True: pass"), ("_STALLED", "time.sleep(1000)")])
+@pytest.mark.parametrize(("limit", "program"), [("_MAKING", "while True: pass"), ("_PATIENCE", "time.sleep(1000)")])
 def test_a_worker_that_makes_no_case_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, program: str
 ) -> None:
-    """By processor time if it works, by the clock if it does not: loading the corpus may have to wait for both."""
+    """By processor time if it works, by the clock only if it does not: others may have the processor for long."""
     monkeypatch.setattr(pool, limit, 0.3)
     process = pool.Process(tmp_path / "worker", tmp_path / "findings", ("-c", f"import time\n{program}"))
     try:

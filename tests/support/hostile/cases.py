@@ -112,7 +112,9 @@ LARGEST = 3_000_000
 """Bytes of an input: time and memory grow with the size, and hostile is what takes more than its size accounts for."""
 _ALONE = ("bomb", "type bomb", "text", "text bomb")
 _COMMANDS: tuple[tuple[int, tuple[str, ...]], ...] = (
-    (62, ("-q", "fuse")),
+    (54, ("-q", "fuse")),
+    (5, ("-q", "fuse", "--keep", "in0")),
+    (3, ("-q", "fuse", "--flat")),
     (6, ("fuse", "-v")),
     (4, ("-q", "fuse", "--no-names")),
     (3, ("-q", "fuse", "--strict")),

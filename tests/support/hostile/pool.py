@@ -26,11 +26,9 @@ BATCH = 250
 """Cases per order; a worker is replaced after `_ORDERS` of them, so that what piles up in it does not count."""
 _ORDERS = 20
 _PATIENCE = 6 * SECONDS
-"""Seconds by the clock after which a case is given up though others had the processor."""
+"""Seconds by the clock without any use of the processor after which a worker hangs. Others may have it for long."""
 _MAKING = 100
 """Seconds of processor time that making the next case may take; the first one loads the corpus."""
-_STALLED = 3600
-"""Seconds by the clock without a case after which a worker hangs: others may have the processor for long."""
 _TICK = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -90,7 +88,8 @@ class Process:
         """What the worker says; its end, by itself or by the watchdog, is {"ended", "seconds", "peak"}."""
         assert self.process.stdout is not None
         stream, rest = self.process.stdout.fileno(), b""
-        running, began, used, peak = False, time.monotonic(), self._cpu(), 0
+        running, used, peak = False, self._cpu(), 0
+        moved, last = time.monotonic(), used
         with selectors.DefaultSelector() as selector:
             selector.register(stream, selectors.EVENT_READ)
             while True:
@@ -105,17 +104,19 @@ class Process:
                     for line in lines:
                         answer = json.loads(line)
                         running = "begins" in answer
-                        began, used, peak = time.monotonic(), self._cpu(), 0
+                        used, peak = self._cpu(), 0
+                        moved, last = time.monotonic(), used
                         yield answer
                     continue
-                if not running:
-                    seconds = self._cpu() - used
-                    if seconds > _MAKING or time.monotonic() - began > _STALLED:
-                        self.end()
-                        yield {"failed": f"no case was made in {seconds:.0f} s of processor time"}
-                    continue
-                seconds, peak = self._cpu() - used, max(peak, self._resident())
-                if seconds > SECONDS or peak > MEMORY or time.monotonic() - began > _PATIENCE:
+                now = self._cpu()
+                if now > last:
+                    moved, last = time.monotonic(), now
+                seconds, peak = now - used, max(peak, self._resident())
+                hangs = time.monotonic() - moved > _PATIENCE
+                if not running and (seconds > _MAKING or hangs):
+                    self.end()
+                    yield {"failed": f"no case was made in {seconds:.0f} s of processor time"}
+                elif running and (seconds > SECONDS or peak > MEMORY or hangs):
                     self.end()
                     what = f"ended after {seconds:.1f} s of processor time, with {peak >> 20} MiB"
                     yield {"ended": what, "seconds": seconds, "peak": peak}
