@@ -129,7 +129,7 @@ def adapt(
         with located(lower.location):
             lift = graph.lifts[lower.callee.lift]
             site = plan(graph, lower, lift, names[lift.id], symbols, abi, handles)
-            if tasks is not None and lift.options.async_:
+            if tasks is not None and tasks.is_task(lower, lift):
                 tasks.call(sites[lower.id], site, lift)
             else:
                 emit_trampoline(shop, sites[lower.id], site)

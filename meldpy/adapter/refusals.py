@@ -26,6 +26,8 @@ ASYNC = "async"
 _CONTENT = {Content.STREAM: "stream", Content.FUTURE: "future", Content.ERROR_CONTEXT: "error-context"}
 _PLAIN = frozenset(
     {
+        BuiltinOp.BACKPRESSURE_INC,
+        BuiltinOp.BACKPRESSURE_DEC,
         BuiltinOp.TASK_CANCEL,
         BuiltinOp.SUBTASK_DROP,
         BuiltinOp.WAITABLE_SET_NEW,
@@ -68,6 +70,7 @@ def _deciding(
         if (lift.id in facts.live.lifts or lift.id in exported) and lift.options.async_ and not lift.options.callback:
             reason = "a function is lifted with the option async and no callback"
             yield lift.instance, UnsupportedError(ASYNC, reason, lift.location)
+    yield from _backpressure(graph, facts, exported, abi)
     for lower in graph.lowers:
         if lower.id in facts.live.lowers:
             for reason in _lower(graph, lower, abi):
@@ -88,6 +91,26 @@ def _export(lift: Lift, working: bool, reaching: bool, facts: Facts, graph: Link
         yield "an exported async function has a handle in its type"
     if lift.options.post_return is not None and lift.instance in context_slots(graph, facts):
         yield "an exported function has a post-return, and its instance uses context.get or context.set"
+
+
+def _backpressure(
+    graph: LinkedGraph, facts: Facts, exported: tuple[LiftId, ...], abi: Abi
+) -> Iterator[tuple[InstanceId, UnsupportedError]]:
+    gated = gated_instances(graph, facts)
+    if not gated:
+        return
+    owners = {graph.lifts[id].instance for id in exported if graph.lifts[id].type.async_}
+    if owners & gated and len(owners) > 1:
+        for lift in graph.lifts:
+            if lift.id in exported and lift.type.async_ and lift.instance not in gated:
+                reason = "the host calls async functions of this instance and of another that uses backpressure"
+                yield lift.instance, UnsupportedError(ASYNC, reason, lift.location)
+    for lower in graph.lowers:
+        if lower.id in facts.live.lowers and isinstance(lower.callee, LiftFunc) and lower.options.async_:
+            waits = graph.lifts[lower.callee.lift].instance in gated
+            if waits and abi.contents.of(value_types(lower.type)) & Content.BORROW:
+                reason = "a function with a borrow in its type is called asynchronously where it may have to wait"
+                yield lower.instance, UnsupportedError(ASYNC, reason, lower.location)
 
 
 def _lower(graph: LinkedGraph, lower: Lower, abi: Abi) -> Iterator[str]:
@@ -113,6 +136,17 @@ def _builtin(builtin: AsyncBuiltin) -> str | None:
             return None if builtin.op in _PLAIN else "is used"
         case _:
             return None
+
+
+def gated_instances(graph: LinkedGraph, facts: Facts) -> frozenset[InstanceId]:
+    """The instances that use backpressure."""
+    return frozenset(
+        builtin.instance
+        for builtin in graph.builtins
+        if isinstance(builtin, AsyncBuiltin)
+        and builtin.id in facts.live.builtins
+        and builtin.op in (BuiltinOp.BACKPRESSURE_INC, BuiltinOp.BACKPRESSURE_DEC)
+    )
 
 
 def context_slots(graph: LinkedGraph, facts: Facts) -> dict[InstanceId, tuple[int, ...]]:

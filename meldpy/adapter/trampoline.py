@@ -32,8 +32,10 @@ def emit_trampoline(shop: Workshop, symbol: EmittedFunc, site: CallSite) -> None
     em = Emitter(shop, b)
     borrows = Borrows(em, site.lending)
 
-    # may the caller leave?
+    # may the caller leave, and the callee start? (an async lower that waits does so elsewhere, `tasks.gates`)
     em.check_may_leave(site.caller.instance)
+    if shop.tasks is not None and shop.tasks.gates is not None and site.async_type and not site.caller_async:
+        shop.tasks.gates.wait_on_stack(em, site.callee.instance)
 
     # lift the parameters in the caller, lower them into the callee; then the call itself
     borrows.begin()

@@ -4,9 +4,10 @@ While an async export of the host's call is going on there is somebody to do it.
 host runs and a sync-typed export return to a host that waits for nothing; work that they leave is orphaned. Likewise a
 call that leaves nothing needs nobody to come back for it.
 
-Work is made by calling what becomes a task that may wait, by reads and writes, cancels and drops that settle the other
-side, and by joining a set that somebody waits for. A host call that takes its time is work too. Making sets and ends,
-and returning, leave nothing: whoever waits for a result is in the middle of a call that is looked at by itself.
+Work is made by calling what becomes a task that may wait, or may have to wait to start; by reads and writes, cancels
+and drops that settle the other side; by joining a set that somebody waits for, and by letting calls in. A host call
+that takes its time is work too. Making sets and ends, and returning, leave nothing: whoever waits for a result is in
+the middle of a call that is looked at by itself.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from meldpy.model.builtins import CancelCopy, ContextSlot, Copy, EventPlace
 from meldpy.model.canon import BuiltinOp
 from meldpy.model.core import FuncImportType
 from meldpy.model.facts import Live
-from meldpy.model.ids import CoreFuncIndex, FuncId, LiftId, ResourceId
+from meldpy.model.ids import CoreFuncIndex, FuncId, InstanceId, LiftId, ResourceId
 from meldpy.model.linked import (
     AsyncBuiltin,
     BuiltinFunc,
@@ -48,7 +49,6 @@ _SETTLING = frozenset(
         BuiltinOp.FUTURE_DROP_READABLE,
         BuiltinOp.FUTURE_DROP_WRITABLE,
         BuiltinOp.WAITABLE_JOIN,
-        BuiltinOp.BACKPRESSURE_DEC,
     }
 )
 
@@ -70,17 +70,36 @@ def with_work(graph: LinkedGraph, live: Live, calls: CallGraph, exits: Exits, fo
     lifts = frozenset(lift.id for lift in graph.lifts if lift.options.async_ or lift.core_func in working)
     # Only tasks that wait in an event loop can be made ready, and only by what comes after they began to.
     loops = [lift for lift in graph.lifts if lift.options.async_ and lift.id in live.lifts]
-    if all(map(exits.at_once, loops)):
+    if all(map(exits.at_once, loops)) and not waiting_to_start(graph, live):
         # nobody but the host can have something to say later
         working = backwards(callers, _slow_host_calls(graph, live))
     return replace(found, working=lifts, orphans=tuple(_orphans(graph, working)))
 
 
+def waiting_to_start(graph: LinkedGraph, live: Live) -> frozenset[InstanceId]:
+    """The instances that fused callers may find asking them to wait before they start."""
+    called = {
+        graph.lifts[lower.callee.lift].instance
+        for lower in graph.lowers
+        if lower.id in live.lowers and lower.type.async_ and isinstance(lower.callee, LiftFunc)
+    }
+    return frozenset(called) & frozenset(
+        builtin.instance
+        for builtin in graph.builtins
+        if isinstance(builtin, AsyncBuiltin)
+        and builtin.id in live.builtins
+        and builtin.op is BuiltinOp.BACKPRESSURE_INC
+    )
+
+
 def _makers(graph: LinkedGraph, live: Live, exits: Exits) -> Iterator[Node]:
+    gated = waiting_to_start(graph, live)
     for lower in graph.lowers:
         match lower.callee:
             case _ if lower.id not in live.lowers:
                 pass
+            case LiftFunc(lift) if lower.type.async_ and graph.lifts[lift].instance in gated:
+                yield LowerFunc(lower.id)
             case LiftFunc(lift) if graph.lifts[lift].options.async_ and not exits.at_once(graph.lifts[lift]):
                 yield LowerFunc(lower.id)
             case ImportFunc() if lower.options.async_ and lower.type.async_:
@@ -95,6 +114,9 @@ def _makers(graph: LinkedGraph, live: Live, exits: Exits) -> Iterator[Node]:
                 yield BuiltinFunc(builtin.id)
             case ContextSlot() | EventPlace():
                 pass
+            case _ if builtin.op is BuiltinOp.BACKPRESSURE_DEC:
+                if builtin.instance in gated:
+                    yield BuiltinFunc(builtin.id)
             case _ if builtin.op in _SETTLING:
                 yield BuiltinFunc(builtin.id)
             case _:

@@ -113,6 +113,7 @@ ENGINE_TEXTS: dict[str, frozenset[str]] = {
     "buffer misaligned": frozenset({"read pointer not aligned", "write pointer not aligned", BUFFER_BOUNDS}),
     "buffer out of bounds": frozenset({BUFFER_BOUNDS}),
     "buffer too long": frozenset({"stream read/write count too large"}),
+    "backpressure out of range": frozenset({"backpressure counter overflow"}),
     "a synchronous task cannot block": frozenset({"cannot block a synchronous task before returning"}),
 }
 

@@ -43,6 +43,7 @@ from meldpy.runtime.macros import choose, expand
 
 __all__ = [
     "BOUNDARY",
+    "GATES",
     "HANDLES",
     "HEAP",
     "HOSTS",
@@ -69,6 +70,9 @@ BOUNDARY = "boundary"
 
 WAITABLES, TASKS, STREAMS, ROOTS = "waitables", "tasks", "streams", "roots"
 """The modules of the async runtime. Each must be instantiated once; all of them work in the memory of the handles."""
+
+GATES = "gates"
+"""That for calls that wait to start."""
 
 OUTER, HOSTS = "outer", "hosts"
 """Those of them for calls of the host's async functions, and for ends that the host has."""
@@ -135,7 +139,7 @@ class _Library(Mapping[str, str]):
                     self._modules[strings(shape, destination)] = ("strings.wat", {"S": shape, "D": destination})
         self._modules[HANDLES] = ("handles.wat", {})
         self._modules[BOUNDARY] = ("boundary.wat", {})
-        for name in (WAITABLES, TASKS, STREAMS, ROOTS, OUTER, HOSTS, HEAP):
+        for name in (WAITABLES, TASKS, STREAMS, ROOTS, GATES, OUTER, HOSTS, HEAP):
             self._modules[name] = (f"{name}.wat", {})
 
     def __getitem__(self, name: str) -> str:

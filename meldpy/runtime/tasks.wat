@@ -2,13 +2,15 @@
 ;;
 ;; One cell holds the spec's Task of the callee and the Subtask of the caller, since one lower is paired with one lift:
 ;;
-;;   +0   a waitable, whose state is the subtask's: 1 STARTED 2 RETURNED 4 CANCELLED_BEFORE_RETURNED
+;;   +0   a waitable, whose state is the subtask's: 0 STARTING 1 STARTED 2 RETURNED 3 CANCELLED_BEFORE_STARTED
+;;        4 CANCELLED_BEFORE_RETURNED
 ;;   +32  the call site: which callback to run, and how to return
 ;;   +36  flags, below
 ;;   +40  the scope of the borrows that the callee holds, or 0
 ;;   +44  the lenders that wait for the resolve event: a chain of cells, or 0
 ;;   +48  where it is parked: 0 nowhere (it runs) 1 in the ring of a set 2 ready, it yielded 4 ready, its set had an event
-;;   +52  the set that it waits for
+;;        16 at a gate (`gates.wat`)
+;;   +52  the set, or the gate, that it waits for
 ;;   +56  link of the ring that it is parked in
 ;;   +64  context slot 0, +72 context slot 1, while it is parked
 ;;   +80  where the result goes: a pointer of the caller's, or the flat result itself, as 64 bits
@@ -20,6 +22,9 @@
 ;; Flags: 1 the callee has not exited. 2 the caller knows the subtask. 4 the caller asked for cancellation. 8 that is not
 ;; delivered yet, 16 it is. 32 the task has returned or cancelled. 64 the caller knows that. 128 it is a root. 256 the
 ;; caller waits for it in a call.
+;;
+;; A caller that waits for a set on its stack has a *ticket* where a task would be: a cell with flag 1024, whose state
+;; becomes 1 when its turn has come.
 ;;
 ;; A cell is free when neither side needs it. What is current (whose code runs) is the emitted code's affair: `run` calls
 ;; a task's callback as itself.
@@ -44,6 +49,7 @@
   (import "emitted" "run" (func $run (param i32 i32 i32 i32) (result i32)))
   (import "emitted" "wake" (func $wake_root (param i32)))
   (import "emitted" "block" (func $block (param i32)))
+  (import "emitted" "gate" (func $gate (param i32)))
   (import "trap" "callback returned an unknown code" (func $trap_code))
   (import "trap" "task exited without a result" (func $trap_no_result))
   (import "trap" "task already resolved" (func $trap_resolved))
@@ -118,6 +124,16 @@
           (i32.add (local.get $set) (i32.const 8))
           (i32.add (local.get $task) (i32.const 56))))))
 
+  ;; A caller waits for a set on its stack; its ticket.
+  (func $ticket (export "ticket") (param $set i32) (result i32)
+    (local $ticket i32)
+    (local.set $ticket (call $cell.new))
+    (i32.store offset=36 (local.get $ticket) (i32.const 1024))
+    (i32.store offset=52 (local.get $ticket) (local.get $set))
+    (i32.store offset=12 (local.get $set) (i32.add (i32.load offset=12 (local.get $set)) (i32.const 1)))
+    (call $park (local.get $ticket) (local.get $set))
+    local.get $ticket)
+
   (func $exit (export "exit") (param $task i32)
     (local $flags i32)
     (local.set $flags (i32.load offset=36 (local.get $task)))
@@ -137,7 +153,7 @@
     (local.set $index (call $row.new (local.get $table) (i32.const 2) (local.get $task)))
     (i32.store offset=20 (local.get $task) (local.get $index))
     (i32.store offset=28 (local.get $task) (local.get $table))
-    (i32.or (i32.shl (local.get $index) (i32.const 4)) (i32.const 1)))
+    (i32.or (i32.shl (local.get $index) (i32.const 4)) (i32.load offset=24 (local.get $task))))
 
   ;; Whether the task has returned or cancelled.
   (func $resolved (export "resolved") (param $task i32) (result i32)
@@ -211,10 +227,13 @@
       (then
         (i32.store offset=36 (local.get $task) (i32.or (local.get $flags) (i32.const 12)))
         ;; In its event loop it hears of it at once; otherwise when it gets there.
-        (if (i32.load offset=48 (local.get $task))
-          (then
-            (call $unpark (local.get $task))
-            (call $returned (local.get $task) (call $cancel_now (local.get $task)))))
+        (if (i32.eq (i32.load offset=48 (local.get $task)) (i32.const 16))
+          (then (call $not_started (local.get $task)))
+          (else
+            (if (i32.load offset=48 (local.get $task))
+              (then
+                (call $unpark (local.get $task))
+                (call $returned (local.get $task) (call $cancel_now (local.get $task)))))))
         (if (i32.eqz (call $resolved (local.get $task)))
           (then
             (if (local.get $async) (then (return (i32.const -1))))
@@ -225,6 +244,18 @@
     drop
     drop
     local.get $flags)
+
+  ;; It was cancelled before it started, and never will.
+  (func $not_started (param $task i32)
+    (call $ring.remove
+      (i32.add (i32.load offset=52 (local.get $task)) (i32.const 4))
+      (i32.add (local.get $task) (i32.const 56)))
+    (i32.store offset=48 (local.get $task) (i32.const 0))
+    (i32.store offset=36 (local.get $task)
+      (i32.or
+        (i32.and (i32.load offset=36 (local.get $task)) (i32.const -2))
+        (i32.const 32)))
+    (i32.store offset=24 (local.get $task) (i32.const 3)))
 
   (func $unpark (param $task i32)
     (local $parked i32) (local $set i32) (local $ring i32)
@@ -341,6 +372,8 @@
   ;; Runs a task that is ready and in no ring: its event, unless somebody else took it.
   (func $resume (export "resume") (param $task i32)
     (local $set i32) (local $code i32) (local $index i32) (local $payload i32)
+    (if (i32.eq (i32.load offset=48 (local.get $task)) (i32.const 8))
+      (then (call $gate (local.get $task)) (return)))
     (if (i32.eq (i32.load offset=48 (local.get $task)) (i32.const 4))
       (then
         (local.set $set (i32.load offset=52 (local.get $task)))
@@ -349,6 +382,10 @@
             (call $park (local.get $task) (local.get $set))
             (return)))
         (i32.store offset=12 (local.get $set) (i32.sub (i32.load offset=12 (local.get $set)) (i32.const 1)))
+        (if (i32.and (i32.load offset=36 (local.get $task)) (i32.const 1024))
+          (then
+            (i32.store offset=24 (local.get $task) (i32.const 1))
+            (return)))
         (call $set.take (local.get $set))
         (local.set $payload)
         (local.set $index)

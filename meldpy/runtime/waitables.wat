@@ -204,10 +204,6 @@
     (if (i32.eqz (local.get $link)) (then (return (i32.const 0) (i32.const 0) (i32.const 0))))
     (call $deliver (i32.sub (local.get $link) (i32.const 4))))
 
-  ;; A task on its stack begins (1) or ends (-1) to wait for the set.
-  (func $set.count (export "count-waiter") (param $set i32) (param $step i32)
-    (i32.store offset=12 (local.get $set) (i32.add (i32.load offset=12 (local.get $set)) (local.get $step))))
-
   ;; WaitableSet.drop; the row is gone already.
   (func $set.drop (export "drop-set") (param $set i32)
     (if (i32.load (local.get $set)) (then (call $trap_not_empty) unreachable))

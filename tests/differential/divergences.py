@@ -192,6 +192,15 @@ def engine_gives_up_on_task_return(difference: Difference) -> bool:
     )
 
 
+@predicate
+def overtaken_in_composition(difference: Difference) -> bool:
+    """Two logs of a callee's starts and its caller's calls: the composition let the second call in before the first."""
+    composed, fused = difference.composed, difference.fused
+    if difference.aspect != "host calls" or not isinstance(composed, list) or not isinstance(fused, list):
+        return False
+    return composed.index(6) < composed.index(5) and fused.index(5) < fused.index(6)
+
+
 def _returned_but_trapped(difference: Difference, kind: str) -> bool:
     from tests.support.harness import Returned, Trap
 

@@ -15,7 +15,8 @@ from meldpy.adapter.emitter import Emitter, Workshop
 from meldpy.adapter.memories import memory_of
 from meldpy.adapter.symbols import Symbols
 from meldpy.adapter.tasks.copies import Copies
-from meldpy.adapter.tasks.machinery import FLAGS, HOSTED_FLAG, Machinery
+from meldpy.adapter.tasks.gates import Gates
+from meldpy.adapter.tasks.machinery import FLAGS, HOSTED_FLAG, STATE, Machinery
 from meldpy.adapter.tasks.outside import Outside
 from meldpy.adapter.tasks.returns import emit_task_return, returns_from
 from meldpy.adapter.traps import Trap
@@ -45,12 +46,13 @@ class AsyncBuiltins:
     """Symbols are handed out first (`symbol`) and written when all lifts and ways back are known (`finish`)."""
 
     def __init__(
-        self, shop: Workshop, graph: LinkedGraph, machinery: Machinery, outside: Outside, symbols: Symbols
+        self, shop: Workshop, graph: LinkedGraph, machinery: Machinery, outside: Outside, gates: Gates, symbols: Symbols
     ) -> None:
         self._shop = shop
         self._graph = graph
         self._machinery = machinery
         self._outside = outside
+        self._gates = gates
         self._copies = Copies(shop, graph, machinery, symbols)
         self._builtins: list[tuple[AsyncBuiltin, EmittedFunc]] = []
 
@@ -155,17 +157,16 @@ class AsyncBuiltins:
                 machinery.no_stack(em)
             else:
                 machinery.check_may_block(em)
-                b.get(set_)
-                b.i32(1)
-                b.call(machinery.waitables("count-waiter"))
-                b.get(set_)
-                b.i32(4)
-                b.op(Op.I32_ADD)
-                b.i32(-1)
-                b.call(machinery.roots("block"))
-                b.get(set_)
-                b.i32(-1)
-                b.call(machinery.waitables("count-waiter"))
+                with b.scratch(I32) as (ticket,):
+                    b.get(set_)
+                    b.call(machinery.tasks("ticket"))
+                    b.tee(ticket)
+                    b.i32(STATE)
+                    b.op(Op.I32_ADD)
+                    b.i32(-1)
+                    b.call(machinery.roots("block"))
+                    b.get(ticket)
+                    b.call(machinery.waitables("free-cell"))
 
     def _cancel_subtask(self, symbol: EmittedFunc, builtin: AsyncBuiltin, *, async_: bool) -> None:
         em = self._emitter(builtin, (I32,), (I32,))
@@ -217,6 +218,9 @@ class AsyncBuiltins:
                     em.trap_if(Trap.TASK_NOT_CANCELLED)
                     em.b.get(task)
                     em.b.call(machinery.tasks("cancel"))
+            case BuiltinOp.BACKPRESSURE_INC | BuiltinOp.BACKPRESSURE_DEC as op:
+                em = self._emitter(builtin, (), ())
+                self._gates.modify(em, builtin.instance, op)
             case BuiltinOp.SUBTASK_DROP:
                 em = self._emitter(builtin, (I32,), ())
                 em.check_may_leave(builtin.instance)

@@ -12,12 +12,13 @@ from __future__ import annotations
 from meldpy.adapter.emitter import Emitter, Workshop
 from meldpy.adapter.lending import Borrows
 from meldpy.adapter.plan import CallSite
+from meldpy.adapter.tasks.gates import Gates
 from meldpy.adapter.tasks.machinery import FLAGS, RESOLVED_FLAG, RESULT, SCOPE, LiftNumber, Machinery
 from meldpy.adapter.tasks.returns import emit_way_back
-from meldpy.adapter.trampoline import translate_params
+from meldpy.adapter.trampoline import emit_trampoline, translate_params
 from meldpy.asm import I32, I64, FuncBuilder, Load, Local, Op, Store
 from meldpy.model.code import EmittedFunc
-from meldpy.model.core import NumType
+from meldpy.model.core import CoreFuncType, NumType
 
 FROM_I64: dict[NumType, tuple[Op, ...]] = {
     NumType.I32: (Op.I32_WRAP_I64,),
@@ -27,16 +28,64 @@ FROM_I64: dict[NumType, tuple[Op, ...]] = {
 }
 
 
-def emit_task_call(shop: Workshop, machinery: Machinery, symbol: EmittedFunc, site: CallSite, lift: LiftNumber) -> None:
+def emit_task_call(
+    shop: Workshop, machinery: Machinery, gates: Gates, symbol: EmittedFunc, site: CallSite, lift: LiftNumber
+) -> None:
     """Write the trampoline of `site` under `symbol`; `lift` is its callback lift."""
+    number = machinery.site(lift, emit_way_back(shop, machinery, site))
+    if not (site.caller_async and site.callee.instance in gates):
+        _emit_call(shop, machinery, gates, symbol, site, number)
+        return
+    now = shop.functions.reserve()
+    begin = _emit_begin(shop, machinery, site)
+
+    def emit_begin(em: Emitter, args: tuple[Local, ...], task: Local) -> None:
+        em.b.get(*args, task)
+        em.b.call(begin)
+
+    gates.deferring(symbol, site, number, now, emit_begin)
+    shop.finish()
+    _emit_call(shop, machinery, gates, now, site, number)
+
+
+def emit_deferred_sync(
+    shop: Workshop, machinery: Machinery, gates: Gates, symbol: EmittedFunc, site: CallSite, lift: LiftNumber
+) -> None:
+    """The same for an async lower of a sync lift, whose instance may make it wait."""
+    now = shop.functions.reserve()
+    gates.deferring(symbol, site, machinery.site(lift, now), now, gates.begin_sync(now))
+    shop.finish()
+    emit_trampoline(shop, now, site)
+
+
+def _emit_begin(shop: Workshop, machinery: Machinery, site: CallSite) -> EmittedFunc:
+    """A function that starts a task which waited: the arguments of its call, then its cell."""
+    core = site.caller_flat.core
+    b = FuncBuilder(f"{site.name}, let in", CoreFuncType((*core.params, I32), ()))
+    em = Emitter(shop, b)
+    task, packed = b.params[-1], b.local(I32)
+    args = translate_params(em, site)
+    with machinery.running(em, task, site.callee.instance, resumed=False):
+        em.call_guarded(site.core_func, args, (packed,))
+    b.get(task, packed)
+    b.call(machinery.tasks("returned"))
+    symbol = shop.functions.add(b)
+    shop.finish()
+    return symbol
+
+
+def _emit_call(
+    shop: Workshop, machinery: Machinery, gates: Gates, symbol: EmittedFunc, site: CallSite, number: int
+) -> None:
     b, handles = FuncBuilder(site.name, site.caller_flat.core), shop.handles
     em = Emitter(shop, b)
-    way_back = emit_way_back(shop, machinery, site)
     em.check_may_leave(site.caller.instance)
+    if not site.caller_async:
+        gates.wait_on_stack(em, site.callee.instance)
 
     # the task, which knows where its result goes
     task = b.local(I32)
-    b.i32(machinery.site(lift, way_back))
+    b.i32(number)
     b.i32(handles.table(site.callee.instance))
     b.call(machinery.tasks("begin"))
     b.set(task)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Protocol, final
 
 from meldpy import runtime
 from meldpy.adapter.functions import Functions
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from meldpy.adapter.emitter import Emitter
 
 # Words of a task's cell, see `tasks.wat`.
-SITE, FLAGS, SCOPE, RESULT = 32, 36, 40, 80
+STATE, SITE, FLAGS, SCOPE, RESULT = 24, 32, 36, 40, 80
 CONTEXTS = (64, 72)
 RESOLVED_FLAG, HOSTED_FLAG = 32, 512
 
@@ -70,6 +70,12 @@ class LiftNumber:
     returns: list[EmittedFunc] = field(default_factory=list)
 
 
+class Waiting(Protocol):
+    """Where synchronous lowers wait for their callee to let them in."""
+
+    def wait_on_stack(self, em: Emitter, instance: InstanceId) -> None: ...
+
+
 @final
 class Machinery:
     """One for each adapt run that has tasks."""
@@ -91,6 +97,9 @@ class Machinery:
         self._payload, self._run, self._wake, self._block = (functions.reserve() for _ in range(4))
         self.outer_event, self.drain, self.gather, self.turn = (functions.reserve() for _ in range(4))
         """What `roots.wat` calls of what is the engine's; `outside` writes them."""
+        self.gate_step, self.start = functions.reserve(), functions.reserve()
+        """What the pump calls for a gate, and that for a task that may start; `gates` writes them."""
+        self.gates: Waiting | None = None
         self.has_roots = False
         self.has_streams = False
 
@@ -126,7 +135,7 @@ class Machinery:
             self.memory,
             *rows,
             *map(self.waitables, shared),
-            *(self._run, self._wake, self._block),
+            *(self._run, self._wake, self._block, self.gate_step),
             *map(self._functions.trap, traps),
         )
         return self._library.func(runtime.TASKS, args, export)

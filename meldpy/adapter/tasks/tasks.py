@@ -11,10 +11,11 @@ from typing import final
 from meldpy.adapter.boundary import OuterEdge
 from meldpy.adapter.emitter import Emitter, Workshop
 from meldpy.adapter.plan import CallSite
-from meldpy.adapter.refusals import context_slots
+from meldpy.adapter.refusals import context_slots, gated_instances
 from meldpy.adapter.symbols import Symbols
 from meldpy.adapter.tasks.builtins import AsyncBuiltins
-from meldpy.adapter.tasks.calls import emit_task_call
+from meldpy.adapter.tasks.calls import emit_deferred_sync, emit_task_call
+from meldpy.adapter.tasks.gates import Gates
 from meldpy.adapter.tasks.hosts import HostCalls, takes_time
 from meldpy.adapter.tasks.machinery import Machinery, Observers
 from meldpy.adapter.tasks.outside import Outside
@@ -50,7 +51,10 @@ class Tasks:
         self._exported = exported
         self.machinery = Machinery(shop.functions, shop.library, shop.handles, _observers(graph, facts))
         self.outside = Outside(shop.functions, shop.library, shop.handles, self.machinery)
-        self.builtins = AsyncBuiltins(shop, graph, self.machinery, self.outside, symbols)
+        gated = gated_instances(graph, facts)
+        passed = {graph.lifts[id].instance for id in exported if graph.lifts[id].type.async_}
+        self.gates = self.machinery.gates = Gates(shop, self.machinery, gated, gated & passed)
+        self.builtins = AsyncBuiltins(shop, graph, self.machinery, self.outside, self.gates, symbols)
         self.roots = Roots(shop, graph, self.machinery, symbols)
         self.hosts = HostCalls(shop, graph, self.machinery, self.outside, symbols, edge)
 
@@ -62,7 +66,13 @@ class Tasks:
     def is_plain(self, lower: Lower, lift: Lift) -> bool:
         """Whether nothing about a call could tell that there is async around it."""
         observed = self.machinery.observes(lift.instance) or lift.instance in self.machinery.locks
-        return not (lower.options.async_ or lift.options.async_ or observed)
+        waits = lower.type.async_ and lift.instance in self.gates
+        return not (lower.options.async_ or lift.options.async_ or observed or waits)
+
+    def is_task(self, lower: Lower, lift: Lift) -> bool:
+        """Whether a call may become a task, and is not a matter of one trampoline alone."""
+        deferred = lower.type.async_ and lower.options.async_ and lift.instance in self.gates
+        return lift.options.async_ or deferred
 
     def host_call(self, lower: Lower) -> EmittedFunc | None:
         """The function behind a lower of an imported function that may take its time; None for any other."""
@@ -76,9 +86,13 @@ class Tasks:
 
     def call(self, symbol: EmittedFunc, site: CallSite, lift: Lift) -> None:
         """The trampoline of a call that becomes a task."""
+        if not lift.options.async_:
+            number = self.machinery.number(lift.id, lift.instance, None)
+            emit_deferred_sync(self._shop, self.machinery, self.gates, symbol, site, number)
+            return
         assert lift.options.callback is not None, "stackful lifts were refused"
         number = self.machinery.number(lift.id, lift.instance, self._symbols.final(lift.options.callback))
-        emit_task_call(self._shop, self.machinery, symbol, site, number)
+        emit_task_call(self._shop, self.machinery, self.gates, symbol, site, number)
 
     def finish(self) -> None:
         """Built-ins, then what the runtime calls: all tasks are known."""
@@ -89,6 +103,7 @@ class Tasks:
 
         self.hosts.finish_heard()
         self.outside.finish(new_emitter)
+        self.gates.finish(new_emitter)
         self.machinery.finish(new_emitter)
 
 

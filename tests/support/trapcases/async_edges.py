@@ -148,3 +148,53 @@ def blocking() -> Iterator[Case]:
             (Step(export, (1,), trap="a synchronous task cannot block"),),
         )
         yield Played(BLOCKING, runs).case("cannot-block", position, position)
+
+
+# --- backpressure -----------------------------------------------------------------------------------------------------
+BACKPRESSURE: Final = """
+(component
+  (component $Gated
+    (core func $inc (canon backpressure.inc))
+    (core func $dec (canon backpressure.dec))
+    (core module $M
+      (import "" "inc" (func $inc))
+      (import "" "dec" (func $dec))
+      (func (export "inc") (call $inc))
+      (func (export "dec") (call $dec)))
+    (core instance $m (instantiate $M (with "" (instance (export "inc" (func $inc)) (export "dec" (func $dec))))))
+    (func (export "inc") (canon lift (core func $m "inc")))
+    (func (export "dec") (canon lift (core func $m "dec"))))
+  (component $Driver
+    (import "inc" (func $inc))
+    (import "dec" (func $dec))
+    (core func $inc (canon lower (func $inc)))
+    (core func $dec (canon lower (func $dec)))
+    (core module $M
+      (import "" "inc" (func $inc))
+      (import "" "dec" (func $dec))
+      (func $run (export "run") (param $ups i32) (param $downs i32) (result i32)
+        (block $up (loop $more
+          (br_if $up (i32.eqz (local.get $ups)))
+          (call $inc)
+          (local.set $ups (i32.sub (local.get $ups) (i32.const 1)))
+          (br $more)))
+        (block $down (loop $more
+          (br_if $down (i32.eqz (local.get $downs)))
+          (call $dec)
+          (local.set $downs (i32.sub (local.get $downs) (i32.const 1)))
+          (br $more)))
+        (i32.const 1)))
+    (core instance $m (instantiate $M (with "" (instance (export "inc" (func $inc)) (export "dec" (func $dec))))))
+    (func (export "run") async (param "ups" u32) (param "downs" u32) (result u32) (canon lift (core func $m "run"))))
+  (instance $g (instantiate $Gated))
+  (instance $d (instantiate $Driver (with "inc" (func $g "inc")) (with "dec" (func $g "dec"))))
+  (export "run" (func $d "run")))
+"""
+
+
+def backpressure() -> Iterator[Case]:
+    trap, most = "backpressure out of range", (1 << 16) - 1
+    ups = ((Step("run", (most, most), returns=1),), (Step("run", (most + 1, 0), trap=trap),))
+    downs = ((Step("run", (2, 2), returns=1),), (Step("run", (0, 1), trap=trap),), (Step("run", (2, 3), trap=trap),))
+    for op, runs in (("inc", ups), ("dec", downs)):
+        yield Played(BACKPRESSURE, runs).case("backpressure-range", f"backpressure.{op}", op)

@@ -41,6 +41,7 @@ SOURCES: Final[tuple[Callable[[], Iterator[Case]], ...]] = (
     async_scripts.cases,
     async_edges.blocking,
     async_edges.left,
+    async_edges.backpressure,
 )
 
 

@@ -85,7 +85,7 @@ def test_what_async_cannot_carry_is_refused_where_it_is_reached() -> None:
     async_type = FuncType((), None, async_=True)
     stackful = replace(lift, type=async_type, options=replace(lift.options, async_=True))
     streams = DefinedType(OptionType(DefinedType(StreamType(P.U8))))
-    gate = AsyncBuiltin(BuiltinId(0), CALLER_I, BuiltinOp.BACKPRESSURE_INC, PLACE)
+    thread = AsyncBuiltin(BuiltinId(0), CALLER_I, BuiltinOp.THREAD_INDEX, PLACE)
     cases = [
         (replace(graph, lifts=(stackful,), lowers=(replace(lower, type=async_type),)), "no callback"),
         (
@@ -95,8 +95,8 @@ def test_what_async_cannot_carry_is_refused_where_it_is_reached() -> None:
         (replace(graph, lowers=(host_lower(0, CALLER_I, DefinedType(FutureType(None))),)), "future"),
         (replace(graph, lowers=(host_lower(0, CALLER_I, P.ERROR_CONTEXT),)), "error-context"),
         (
-            replace(graph, builtins=(gate,)),
-            "pressure",
+            replace(graph, builtins=(thread,)),
+            "thread.index",
         ),
     ]
     for case, word in cases:

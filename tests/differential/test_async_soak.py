@@ -1,0 +1,75 @@
+"""Tasks, subtasks, streams, futures and cancels in a loop, in fused form: what they need does not grow."""
+
+from __future__ import annotations
+
+import pytest
+from wasmtime import Store, WasmtimeError, wat2wasm
+from wasmtime import component as wc
+
+from meldpy.engine.calls import call
+from meldpy.engine.config import full_engine
+from meldpy.engine.traps import trap_kind
+from meldpy.pipeline import fuse
+from tests.support.shape import assert_fused_shape
+from tests.support.trapcases.async_guests import (
+    GIVEN_FUTURE,
+    JOIN,
+    NEW,
+    SET,
+    WAITED,
+    cancel,
+    composition,
+    copy,
+    drop,
+    poke,
+    subtask,
+    t,
+)
+
+PAGE = 65_536
+CYCLES = 2_000_000
+"""Of three calls, two items and four cancels each."""
+DROPPED = "(call $subtask-drop (local.get $h))"
+
+
+def cycle(count: int, dropped: str = DROPPED) -> str:
+    """So many times: calls that return at once, later, and never; an element of a stream and of a future."""
+    return f"""
+      {SET}
+      (local.set $other (i64.const {count}))
+      (loop $again
+        (drop {t("returns")})
+        {subtask("yields")} {JOIN} {WAITED} {DROPPED}
+        {subtask("waits")} (drop (call $subtask-cancel (local.get $h))) {dropped}
+        {NEW["s"]} {copy("s", "read")} {copy("s", "write")} {cancel("s", "read")}
+        {copy("s", "write")} {cancel("s", "write")} {drop("s", "readable")} {drop("s", "writable")}
+        {GIVEN_FUTURE} {copy("f", "read")} {poke(5)} {poke(4)} {cancel("f", "read")} {drop("f", "readable")}
+        (br_if $again
+          (i32.wrap_i64 (local.tee $other (i64.sub (local.get $other) (i64.const 1))))))"""
+
+
+def run(script: str) -> object:
+    """In an instance whose memories may have four pages, as many as that of the handles has from the start."""
+    fused = fuse([bytes(wat2wasm(composition([script])))]).bytes
+    assert_fused_shape(fused)
+    engine = full_engine().engine
+    store = Store(engine)
+    store.set_limits(memory_size=4 * PAGE)
+    func = wc.Linker(engine).instantiate(store, wc.Component(engine, fused)).get_func(store, "run")
+    assert func is not None
+    return call(func, store, [0])
+
+
+def test_what_is_used_again_needs_no_memory() -> None:
+    assert run(cycle(20_000)) == 1
+
+
+@pytest.mark.deep
+def test_ten_million_calls_items_and_cancels_need_no_memory() -> None:
+    assert run(cycle(CYCLES)) == 1
+
+
+def test_a_leak_would_need_memory() -> None:
+    with pytest.raises(WasmtimeError) as error:
+        run(cycle(20_000, dropped=""))
+    assert trap_kind(str(error.value)) == "handle table full"
