@@ -18,7 +18,7 @@ from meldpy.engine.guests.threads import start_thread
 from meldpy.host.bus.bus import Bus
 from meldpy.host.bus.mailbox import Mailbox, Work
 from meldpy.host.bus.turns import Share, Turns
-from meldpy.host.faults import HostError, StateError
+from meldpy.host.faults import HostError, ModuleTrapped, StateError
 from meldpy.host.lifecycle.birth import bring_up, put_down
 from meldpy.host.lifecycle.breaker import Breaker
 from meldpy.host.lifecycle.handling import Alive, Handler
@@ -225,6 +225,8 @@ class Hosted:
     def alive(self) -> Alive:
         """See `handling.Patient`. Waits for the delay that the policy asks for."""
         while self._alive is None or not self._alive.instance.alive:
+            if self._alive is not None:
+                self.died(ModuleTrapped(f"{self.name} died while nobody called it"))
             rest = self._breaker.broken
             if rest is not None:
                 self._break(rest)

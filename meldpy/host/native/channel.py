@@ -23,6 +23,8 @@ _MOST_LINES: Final = 1_000
 _KEEP: Final = 1 << 20
 """Bytes of shared memory that stay with a worker between calls; what a larger payload took is given back."""
 _PAGE: Final = mmap.PAGESIZE
+_LONGEST_POLL: Final = 3600.0
+"""Seconds: poll takes no deadline of years, which is what jobs have."""
 
 
 class Lost(Exception):
@@ -112,7 +114,7 @@ class Channel:
                 left = end - time.monotonic()
                 if left <= 0:
                     raise Late from None
-                ready = self._poller.poll(left * 1000)
+                ready = self._poller.poll(min(left, _LONGEST_POLL) * 1000)
                 if ready and self._socket.fileno() not in (each for each, _ in ready):
                     raise Lost from None
                 continue

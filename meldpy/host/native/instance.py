@@ -8,7 +8,6 @@ lifecycle's.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -90,9 +89,7 @@ class NativeInstance:
         self._ended: str | None = None
         self._closed = False
         self._created = False
-        granted = tuple(name for name in ("bus", "jobs", "kv", "clock") if getattr(grants, name))
-        environment = {name: os.environ[name] for name in grants.environment if name in os.environ}
-        self._process = WorkerProcess(library.resolve(), granted, environment, limits.memory, limits.payload, options)
+        self._process = WorkerProcess(library.resolve(), grants, limits, options)
         self._channel = Channel(self._process, services, limits.payload)
         try:
             self.introduction = self._introduce(library, options.start)

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Final, final
 
 from meldpy.host.faults import HostError
+from meldpy.host.limits import Grants, Limits
 from meldpy.host.native.worker.wire import Layout
 from meldpy.records import dataclass
 
@@ -39,14 +40,16 @@ class NativeOptions:
     """What a native module's process may use beside `Limits`; None: what the host may.
 
     cpu: seconds in its whole life; files: open at once; file_size: bytes of the longest file it writes; start: seconds
-    until it must have introduced itself; sanitizer: path of AddressSanitizer's runtime, for a library built with it
-    (the memory limit is off then: the sanitizer reserves terabytes of addresses).
+    until it must have introduced itself; confined: kept to its granted directories, sockets and processes (False: it
+    may do what its user may); sanitizer: path of AddressSanitizer's runtime, for a library built with it. Such a worker
+    is not confined and has no limit of memory: the sanitizer looks around, and reserves terabytes of addresses.
     """
 
     cpu: int | None = None
     files: int | None = 64
     file_size: int | None = 64 << 20
     start: float = 10.0
+    confined: bool = True
     sanitizer: str | None = None
 
 
@@ -88,49 +91,26 @@ class Life:
 class WorkerProcess:
     """A started worker. `socket` and `area` are the host's ends; all is freed by `free`."""
 
-    def __init__(
-        self, library: Path, granted: tuple[str, ...], environment: dict[str, str], memory: int, payload: int,
-        options: NativeOptions,
-    ) -> None:  # fmt: skip
+    def __init__(self, library: Path, grants: Grants, limits: Limits, options: NativeOptions) -> None:
         if not sys.executable:
             raise HostError(
                 "this program does not know its Python interpreter, which native modules run in",
                 remedy="set sys.executable to the path of one",
             )
-        layout = Layout(payload)
+        layout = Layout(limits.payload)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         shared = _sealed("meld-payloads", layout.size)
         self._output = _sealed("meld-output", OUTPUT)
-        life = Life.read_end()
-        if options.sanitizer is not None:
-            environment = {
-                "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=0:handle_abort=0",
-                **environment,
-                "LD_PRELOAD": options.sanitizer,
-            }
-            memory = -1
-        numbers = (
-            theirs.fileno(), shared, life, payload, memory,
-            *(-1 if each is None else each for each in (options.cpu, options.files, options.file_size)),
-        )  # fmt: skip
+        passed = (theirs.fileno(), shared, Life.read_end())
+        boot = [sys.executable, "-I", "-S", "-c", _BOOT, str(_HERE)]
         try:
             self._popen = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-I",
-                    "-S",
-                    "-c",
-                    _BOOT,
-                    str(_HERE),
-                    str(library),
-                    ",".join(granted),
-                    *map(str, numbers),
-                ],
+                [*boot, *_arguments(library, passed, grants, limits, options)],
                 stdin=subprocess.DEVNULL,
                 stdout=self._output,
                 stderr=self._output,
-                pass_fds=(theirs.fileno(), shared, life),
-                env={"LANG": "C.UTF-8", **environment},
+                pass_fds=passed,
+                env=_environment(grants, options),
                 cwd="/",
                 start_new_session=True,
             )
@@ -193,6 +173,28 @@ class WorkerProcess:
         self.area.close()
         os.close(self._output)
         os.close(self.pidfd)
+
+
+def _arguments(
+    library: Path, passed: tuple[int, ...], grants: Grants, limits: Limits, options: NativeOptions
+) -> list[str]:
+    """What `worker.main` reads."""
+    lent = ",".join(name for name in ("bus", "jobs", "kv", "clock") if getattr(grants, name))
+    trusted = options.sanitizer is not None or not options.confined
+    confined = "trusted" if trusted else "network" if grants.network else "alone"
+    memory = None if options.sanitizer is not None else limits.memory
+    most = (memory, options.cpu, options.files, options.file_size)
+    numbers = [*passed, limits.payload, *(-1 if each is None else each for each in most)]
+    directories = [("w" if each.write else "r") + str(Path(each.host).resolve()) for each in grants.directories]
+    return [str(library), lent, confined, *map(str, numbers), *directories]
+
+
+def _environment(grants: Grants, options: NativeOptions) -> dict[str, str]:
+    granted = {name: os.environ[name] for name in grants.environment if name in os.environ}
+    if options.sanitizer is None:
+        return {"LANG": "C.UTF-8", **granted}
+    # python is not built with the sanitizer, and its own leaks at exit are nobody's business
+    return {"LANG": "C.UTF-8", "ASAN_OPTIONS": "detect_leaks=0", **granted, "LD_PRELOAD": options.sanitizer}
 
 
 def _sealed(name: str, size: int) -> int:
