@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from meldpy.report.explain import AdapterClass, Explanation, explain
     from meldpy.report.inspection import Inspection, Node, inspect
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "AdapterClass",

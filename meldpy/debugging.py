@@ -97,7 +97,7 @@ def finish(
         from meldpy.debug.origins import SECTION as ORIGINS
         from meldpy.debug.origins import origins_section
 
-        module = _with(module, ORIGINS, origins_section(units))
+        module = with_custom(module, ORIGINS, origins_section(units))
     if _has_map([unit.module for unit in units], options):
         module, notes = _mapped(module, units, options, beside)
     if options.dwarf == "split":
@@ -133,10 +133,11 @@ def _mapped(
         name = _free(options, "map", beside)
         url = f"./{name}"
         beside[name] = joined
-    return _with(module, SOURCE_MAP, section_of(url)), notes
+    return with_custom(module, SOURCE_MAP, section_of(url)), notes
 
 
-def _with(module: CoreModule, name: str, content: bytes) -> CoreModule:
+def with_custom(module: CoreModule, name: str, content: bytes) -> CoreModule:
+    """`module` with a custom section at its end."""
     return replace(module, customs=(*module.customs, PlacedCustom(_LAST, RawCustom(name, content))))
 
 

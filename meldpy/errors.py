@@ -59,6 +59,7 @@ class MeldError(Exception):
     """Base of every error meant for users. `reason` states the fact, `remedy` what to do, `causes` the chain."""
 
     exit_code: ClassVar[int] = 1
+    usual_remedy: ClassVar[str] = "`meld docs` has more about it"
 
     def __init__(
         self,
@@ -80,6 +81,11 @@ class MeldError(Exception):
             self.location = location
         return self
 
+    @property
+    def advice(self) -> str:
+        """What to do: as whoever raised it says, else what helps with errors of this kind."""
+        return self.usual_remedy if self.remedy is None else self.remedy
+
     def render(self) -> str:
         """The message for a terminal: reason, place, numbered causes, remedy; no trailing newline."""
         lines = [escape(shorten(self.reason))]
@@ -91,8 +97,7 @@ class MeldError(Exception):
             if len(self.causes) > _MOST_CAUSES:
                 lines.append(f"  … and {len(self.causes) - _MOST_CAUSES} more")
         lines += self._details()
-        if self.remedy is not None:
-            lines.append(f"  help: {escape(shorten(self.remedy))}")
+        lines.append(f"  help: {escape(shorten(self.advice))}")
         return "\n".join(lines)
 
     def _details(self) -> list[str]:
@@ -107,15 +112,21 @@ class MeldError(Exception):
 class DecodeError(MeldError):
     """The input is not a well-formed component; the location carries the whole-file byte offset."""
 
+    usual_remedy: ClassVar[str] = "the file is damaged, or no component: build it again, and ask `meld validate`"
+
 
 @final
 class ValidationError(MeldError):
     """The input is well-formed but invalid; the engine's words are in `causes`."""
 
+    usual_remedy: ClassVar[str] = "engines refuse this file too: mend what made it"
+
 
 @final
 class UnsupportedError(MeldError):
     """Valid input that cannot be fused faithfully (design section 1, a closed list). `feature` names the kind."""
+
+    usual_remedy: ClassVar[str] = "leave out --flat, --core or --strict: then what has it stays as it is, nested"
 
     def __init__(
         self, feature: str, reason: str, location: Location | None = None, *, remedy: str | None = None
@@ -131,6 +142,7 @@ class LinkError(MeldError):
     diff: of a mismatch, the two types as lines of WIT: `-` asked for, `+` provided, a blank what both have.
     """
 
+    usual_remedy: ClassVar[str] = "`meld inspect` shows what an input imports and exports; --link and --open decide"
     diff: tuple[str, ...] = ()
 
     def _details(self) -> list[str]:
@@ -146,15 +158,21 @@ class LinkError(MeldError):
 class LimitError(MeldError):
     """The output would pass a limit of the engines (field.md section 6), or evaluation passed a cap."""
 
+    usual_remedy: ClassVar[str] = "fuse fewer inputs at once, or keep some apart with --keep"
+
 
 @final
 class EngineError(MeldError):
     """The engine or wasm-tools failed on something that is not the user's input."""
 
+    usual_remedy: ClassVar[str] = "`meld validate` says what the engine accepts; -v shows the version to report"
+
 
 @final
 class FileError(MeldError):
     """A file that cannot be read or written: missing, forbidden, no space left."""
+
+    usual_remedy: ClassVar[str] = "check the path, its permissions and the space that is left"
 
 
 @final
@@ -162,6 +180,7 @@ class UsageError(MeldError):
     """A command line that cannot be carried out as given."""
 
     exit_code: ClassVar[int] = 2
+    usual_remedy: ClassVar[str] = "`meld COMMAND --help` says what can be given"
 
 
 @final
@@ -169,3 +188,4 @@ class InternalError(MeldError):
     """A defect of meldpy: please report it with the inputs."""
 
     exit_code: ClassVar[int] = 70
+    usual_remedy: ClassVar[str] = "please report this with the inputs; this is a defect of meldpy"

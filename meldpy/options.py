@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import final
 
 from meldpy.errors import UsageError
-from meldpy.records import dataclass
+from meldpy.records import dataclass, fields
 
 
 @final
@@ -44,6 +44,7 @@ class FuseOptions:
     names: "full", "short" or "none", what the name section says. dwarf: "keep", "drop" or "split"; source_map:
     "inline", "file" or "drop"; origins: say where each byte of code came from (see `debugging`). file: the name of the
     output, for what lies beside it.
+    provenance: say which inputs, options and version the output was made of, and where each function came from.
     opaque_reps: "INTERFACE.RESOURCE" names of resource types whose reps are opaque numbers (design section 6).
     core: write a core module, for engines that know no components. memory: "separate", or with `core` "single", for
     engines that know one memory; memory_max: "NAME=PAGES", what single memories may grow to; features: what the engine
@@ -67,6 +68,7 @@ class FuseOptions:
     dwarf: str = "keep"
     source_map: str = "inline"
     origins: bool = False
+    provenance: bool = False
     file: str | None = None
     opaque_reps: tuple[str, ...] = ()
     core: bool = False
@@ -99,6 +101,11 @@ class FuseOptions:
                 "in a single memory code moves once more, and debugging information does not follow it",
                 remedy="leave out --dwarf split, --source-map file and --origins, or --memory single",
             )
+        if self.memory == "single" and self.provenance:
+            raise UsageError(
+                "in a single memory functions get other indices, and provenance does not follow them",
+                remedy="leave out --provenance, or --memory single",
+            )
 
     def memory_limits(self) -> dict[str, int]:
         """`memory_max`, pages by name. Raises UsageError."""
@@ -109,3 +116,16 @@ class FuseOptions:
                 raise UsageError(f"--memory-max wants NAME=PAGES, not {each!r}")
             limits[name] = int(pages)
         return limits
+
+    def shaping(self) -> dict[str, object]:
+        """The options that shape the output and are not the default, in the order of the fields. What the output is
+        called, whether it was checked and what is noted beside it, shape nothing."""
+        defaults = FuseOptions()
+        return {
+            each.name: getattr(self, each.name)
+            for each in fields(self)
+            if each.name not in _SHAPELESS and getattr(self, each.name) != getattr(defaults, each.name)
+        }
+
+
+_SHAPELESS = ("file", "validate", "record", "provenance")

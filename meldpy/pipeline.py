@@ -27,6 +27,7 @@ from meldpy.model.reindexed import IndexCounts
 from meldpy.options import FuseInput, FuseOptions
 from meldpy.outcome import FuseReport, FuseResult, KeptInstance, kept_by_hand, result_of, untouched
 from meldpy.records import dataclass, replace
+from meldpy.timing import stage
 
 if TYPE_CHECKING:
     from meldpy.core_output import LoweringTools, Tools
@@ -74,10 +75,12 @@ def fuse(inputs: Sequence[FuseInput | str | Path | bytes], options: FuseOptions 
     debug_options(options).check()
 
     # Decode: bytes to model; text goes through the engine's parser first.
-    components = [(item, decode(item)) for item in named]
+    with stage("decode"):
+        components = [(item, decode(item)) for item in named]
     # Validate: a fuser that trusts its input miscompiles it.
     if options.validate:
-        notes += _validate_all(components, options)
+        with stage("validate inputs"):
+            notes += _validate_all(components, options)
     # From here on everything about the output follows from what was decoded.
     with blaming_invalid_input(components, options):
         return _fuse_decoded(components, options, notes)
@@ -93,7 +96,8 @@ def _fuse_decoded(
     alone = len(components) == 1 and not (options.roots or options.exports or options.hides or options.renames)
     # Resolve: link the inputs, and evaluate every instantiation; everything gets its identity.
     try:
-        graph = link(components, options)
+        with stage("resolve"):
+            graph = link(components, options)
     except UnsupportedError as error:
         if not alone or only_flat or options.strict:
             raise
@@ -113,7 +117,8 @@ def _fuse_decoded(
 
     # Build: one fused group if that is possible, else several parts. Each candidate is encoded, and validated.
     keep = kept_by_hand(graph, options.keeps)
-    assembled = assemble(graph, flat, scan, check, keep, only_flat=only_flat, verbatim=alone)
+    with stage("partition"):
+        assembled = assemble(graph, flat, scan, check, keep, only_flat=only_flat, verbatim=alone)
     encoded = outputs[-1] if assembled.built is not None else _Encoded(_as_it_is(*components[0]))
     return result_of(encoded.data, encoded.limits, sizes, graph, assembled, notes, record=options.record)
 
@@ -129,15 +134,17 @@ class _Encoded:
 
 def _encoded(output: Component | CoreModule, options: FuseOptions) -> _Encoded:
     """The bytes of what we made, validated before anybody sees them. LimitError if engines cannot take it."""
-    data = encode(output)
+    with stage("encode"):
+        data = encode(output)
     if not options.validate:
         return _Encoded(data)
     from meldpy.validation import validate_core_output, validate_output
 
-    if isinstance(output, Component):
-        return _Encoded(data, validate_output(data, output))
-    validate_core_output(data)
-    return _Encoded(data)
+    with stage("validate output"):
+        if isinstance(output, Component):
+            return _Encoded(data, validate_output(data, output))
+        validate_core_output(data)
+        return _Encoded(data)
 
 
 def _as_it_is(item: FuseInput, component: Component) -> bytes:
@@ -158,6 +165,8 @@ def build(
     fused, notes = merged(graph, options, found)
     # Finish: what can be said only of a module that does not change any more.
     main, more = finish(fused.main, fused.units, debug_options(options), beside)
+    if options.provenance:
+        main = _with_provenance(main, fused, graph, options)
     # Wrap: the outer component, with the world of the composition.
     return wrap(graph, replace(fused, main=main)), [*notes, *more], len(fused.carriers)
 
@@ -194,7 +203,24 @@ def build_core(
     if options.memory == "single":
         return module, notes, 0
     module, more = finish(module, fused.units, debug_options(options), beside)
+    if options.provenance:
+        module = _with_provenance(module, fused, graph, options)
     return module, [*notes, *more], 0
+
+
+def _with_provenance(module: CoreModule, fused: FusedModule, graph: LinkedGraph, options: FuseOptions) -> CoreModule:
+    """`module` with what its functions came from."""
+    from meldpy import __version__
+    from meldpy.debugging import with_custom
+    from meldpy.provenance.section import SECTION, written
+
+    return with_custom(module, SECTION, written(__version__, options.shaping(), graph.inputs, fused.units))
+
+
+def _sum(item: FuseInput) -> str:
+    from hashlib import sha256
+
+    return sha256(item.data).hexdigest()
 
 
 def debug_options(options: FuseOptions) -> DebugOptions:
@@ -267,16 +293,19 @@ def merged(
     from meldpy.resolver import with_written_names
 
     # Analyse: what is live, what throws, what leaves, which calls only go through wit-component's shim.
-    facts = analyse(graph, scan, returns_zero=returns_zero)
+    with stage("analyse"):
+        facts = analyse(graph, scan, returns_zero=returns_zero)
     named = with_written_names(graph)
     # Adapt: code for every crossing, with symbolic references, before anything has an index.
     opaque = declared_opaque(graph, options.opaque_reps)
-    adapted = adapt(named, facts, RuntimeLibrary(target.vectors), opaque, core=options.core, target=target)
+    with stage("adapt"):
+        adapted = adapt(named, facts, RuntimeLibrary(target.vectors), opaque, core=options.core, target=target)
     # Merge: the physical link; identities become indices of one core module and its carriers.
     debug = debug_options(options)
     moves = needs_positions([module.module for module in graph.modules], debug)
     merge_options = MergeOptions(version=__version__, names=NameStyle(options.names), positions=moves)
-    fused = merge(named, facts, adapted, reindex, scan, merge_options)
+    with stage("merge"):
+        fused = merge(named, facts, adapted, reindex, scan, merge_options)
     if found is not None:
         found.append(Stages(graph, facts, adapted, fused))
     # Carry: the custom sections that hold offsets into the code, or speak of it. A single memory moves code once more.
@@ -335,7 +364,14 @@ def link(components: Sequence[tuple[FuseInput, Component]], options: FuseOptions
 
     return resolve(
         [
-            ResolverInput(item.name, item.source, len(item.data), component, item.given)
+            ResolverInput(
+                item.name,
+                item.source,
+                len(item.data),
+                component,
+                item.given,
+                _sum(item) if options.provenance else None,
+            )
             for item, component in components
         ],
         ResolveOptions(

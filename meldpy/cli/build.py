@@ -16,6 +16,7 @@ from meldpy.cli.io import (
     refuse_terminal,
     write_output,
 )
+from meldpy.cli.progress import Progress
 from meldpy.cli.rest import kept_notes, rest_words
 from meldpy.cli.settings import Settings
 from meldpy.errors import FileError, UsageError
@@ -23,6 +24,7 @@ from meldpy.manifest import Build
 from meldpy.pipeline import FuseInput, FuseOptions, FuseResult
 from meldpy.pipeline import fuse as fuse_inputs
 from meldpy.records import replace
+from meldpy.timing import measured
 
 WAC = ".wac"
 """How a file in wac's language ends: it stands for the inputs that it instantiates."""
@@ -43,7 +45,10 @@ def perform(settings: Settings, build: Build, *, check: bool = False, told: str 
     began = time.perf_counter()
     read, options = inputs_of(build)
     refuse_overwriting(output, [item.source for item in read])
-    result = fuse_inputs(read, options if told is None else replace(options, record=True))
+    with Progress(settings, "fusing") as progress, measured(progress.say) as times:
+        result = fuse_inputs(read, options if told is None else replace(options, record=True))
+    for name, seconds in times.seconds.items():
+        settings.note(f"time: {name} {seconds * 1000:.1f} ms")
     data = result.bytes
     if build.wat:
         data = as_text(data)

@@ -33,7 +33,13 @@ def host() -> None:
 @click.option("--allow", metavar="FILE", help="TOML: what each module may be granted of what it asks for.")
 @click.option("--load", "loads", multiple=True, metavar="SOURCE", help="Load this module first.")
 @click.option("--watch", "watching", is_flag=True, help="Reload modules when their files change.")
-@click.option("--durability", type=click.Choice(["normal", "full"]), default="normal", show_default=True)
+@click.option(
+    "--durability",
+    type=click.Choice(["normal", "full"]),
+    default="normal",
+    show_default=True,
+    help="full: what is stored survives a loss of power, too.",
+)
 @verbosity
 @click.pass_obj
 def run(
@@ -134,7 +140,7 @@ def rollback(client: Client, name: str) -> None:
 
 
 @host.command("list")
-@click.option("--json", "as_json", is_flag=True)
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @asking
 def list_(client: Client, as_json: bool) -> None:
     """The modules that are loaded."""

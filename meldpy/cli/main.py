@@ -11,10 +11,13 @@ import click
 from meldpy import __version__
 from meldpy.cli import start, terminal
 from meldpy.cli.settings import Settings, verbosity
-from meldpy.errors import FileError, InternalError, LimitError, MeldError, escape
+from meldpy.errors import FileError, InternalError, LimitError, MeldError, UsageError, escape
 
 _COMMANDS = ("batch", "explain", "fixture", "fuse", "host", "inspect", "run", "symbolize", "validate", "watch")
 """Commands, each a function of its name in the module of its name; loaded when they are used."""
+
+_TELLING = ("completion", "docs", "provenance")
+"""The same; these tell of meld itself, and of what it made."""
 
 _NO_ARGUMENTS: tuple[type[Exception], ...] = (
     (click.exceptions.NoArgsIsHelpError,) if hasattr(click.exceptions, "NoArgsIsHelpError") else ()
@@ -29,10 +32,10 @@ class _LazyGroup(click.Group):
     """A group whose commands are imported only when named: `meld --version` must stay quick."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
+        return sorted((*_COMMANDS, *_TELLING))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
+        if cmd_name not in (*_COMMANDS, *_TELLING):
             return None
         command = getattr(importlib.import_module(f"meldpy.cli.{cmd_name}"), cmd_name)
         assert isinstance(command, click.Command)
@@ -69,12 +72,13 @@ def run(arguments: list[str]) -> int:
     terminal.choose_color("auto")
     try:
         code = cli.main(args=arguments, prog_name="meld", standalone_mode=False, obj=settings)
+        _write_sarif(settings, None)
         return code if isinstance(code, int) else 0
     except (click.exceptions.Abort, KeyboardInterrupt):
         terminal.error("interrupted")
         return _INTERRUPTED
     except click.ClickException as error:
-        return _fail_usage(error)
+        return _fail_usage(error, settings)
     except MeldError as error:
         return _fail(error, settings)
     except BrokenPipeError:
@@ -95,6 +99,12 @@ def run(arguments: list[str]) -> int:
 
 
 def _fail(error: MeldError, settings: Settings) -> int:
+    _write_sarif(settings, error)
+    if settings.error_format == "json":
+        from meldpy.cli.failures import as_json
+
+        terminal.message(as_json(error))
+        return error.exit_code
     terminal.error(error.render())
     if settings.verbose:
         if isinstance(error, InternalError):
@@ -103,11 +113,29 @@ def _fail(error: MeldError, settings: Settings) -> int:
     return error.exit_code
 
 
-def _fail_usage(error: click.ClickException) -> int:
+def _write_sarif(settings: Settings, error: MeldError | None) -> None:
+    """The log that `--sarif` asks for; an error that keeps it from being written is told, and hides no other."""
+    if settings.sarif is None:
+        return
+    from meldpy.cli.failures import as_sarif
+    from meldpy.cli.io import write_output
+
+    path, settings.sarif = settings.sarif, None
+    try:
+        write_output(path, as_sarif(error).encode())
+    except FileError as failure:
+        if error is None:
+            raise
+        terminal.error(failure.render())
+
+
+def _fail_usage(error: click.ClickException, settings: Settings) -> int:
     """What click found wrong with the command line. No command at all: the help is the answer."""
     if isinstance(error, _NO_ARGUMENTS):
         terminal.message(error.format_message())
         return error.exit_code
+    if settings.error_format == "json" or settings.sarif is not None:
+        return _fail(UsageError(error.format_message()), settings)
     terminal.error(escape(error.format_message()))
     if isinstance(error, click.UsageError) and error.ctx is not None:
         terminal.message(f"\n{error.ctx.get_usage()}\n  help: `{error.ctx.command_path} --help` lists the options")

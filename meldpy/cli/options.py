@@ -69,6 +69,12 @@ _OPTIONS = (
         "--origins", is_flag=True, help="Say in the output where its code came from (meld symbolize --original)."
     ),
     click.option(
+        "--provenance/--no-provenance",
+        default=False,
+        show_default=True,
+        help="Say in the output what it was made of (meld provenance).",
+    ),
+    click.option(
         "--opaque-rep",
         "opaque_reps",
         multiple=True,
@@ -119,6 +125,7 @@ _FIELDS = {
     "dwarf": "dwarf",
     "source_map": "source_map",
     "origins": "origins",
+    "provenance": "provenance",
     "opaque_reps": "opaque_reps",
     "core": "core",
     "memory": "memory",

@@ -1,7 +1,7 @@
 """What every command may ask, and the options that set it: how much to say.
 
-`-v` and `-q` are accepted before the command's name and behind it, by every command. They end in one Settings, which
-outlives click's contexts because errors are printed after those are gone.
+`-v`, `-q` and the forms of errors are accepted before the command's name and behind it, by every command. They end in
+one Settings, which outlives click's contexts because errors are printed after those are gone.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ class Settings:
 
     verbose: bool = False
     quiet: bool = False
+    error_format: str = "text"
+    sarif: str | None = None
 
     def say(self, message: str) -> None:
         """A line on stderr, unless quiet."""
@@ -38,7 +40,7 @@ class Settings:
 
 
 def verbosity(command: _F) -> _F:
-    """Give a command `-v` and `-q`."""
+    """Give a command `-v`, `-q`, `--error-format` and `--sarif`."""
     quiet = click.option(
         "-q", "--quiet", is_flag=True, expose_value=False, callback=_set_quiet, help="Say nothing but errors."
     )
@@ -50,7 +52,24 @@ def verbosity(command: _F) -> _F:
         callback=_set_verbose,
         help="Say more: notes, and the version with errors.",
     )
-    return verbose(quiet(command))
+    as_json = click.option(
+        "--error-format",
+        type=click.Choice(["text", "json"]),
+        expose_value=False,
+        callback=_set_error_format,
+        envvar="MELD_ERROR_FORMAT",
+        is_eager=True,
+        help="How errors are written on stderr.",
+    )
+    sarif = click.option(
+        "--sarif",
+        metavar="FILE",
+        expose_value=False,
+        callback=_set_sarif,
+        is_eager=True,
+        help="Write errors there too, as SARIF.",
+    )
+    return verbose(quiet(as_json(sarif(command))))
 
 
 def _set_verbose(ctx: click.Context, _: click.Parameter, given: bool) -> None:
@@ -59,6 +78,16 @@ def _set_verbose(ctx: click.Context, _: click.Parameter, given: bool) -> None:
 
 def _set_quiet(ctx: click.Context, _: click.Parameter, given: bool) -> None:
     settings(ctx).quiet |= given
+
+
+def _set_error_format(ctx: click.Context, _: click.Parameter, given: str | None) -> None:
+    if given is not None:
+        settings(ctx).error_format = given
+
+
+def _set_sarif(ctx: click.Context, _: click.Parameter, given: str | None) -> None:
+    if given is not None:
+        settings(ctx).sarif = given
 
 
 def settings(ctx: click.Context) -> Settings:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import final
+from typing import ClassVar, final
 
 from meldpy.errors import Location, MeldError
 from meldpy.options import FuseOptions
@@ -12,7 +12,9 @@ from meldpy.records import dataclass, field
 
 @final
 class ManifestError(MeldError):
-    """A manifest, or a file in wac's language, that is wrong or says what cannot be done; with file and line."""
+    """A manifest that is wrong or says what cannot be done; with file and line."""
+
+    usual_remedy: ClassVar[str] = "`meld docs manifest` says what a manifest has; --print-manifest writes one"
 
 
 @final

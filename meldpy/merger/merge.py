@@ -156,6 +156,7 @@ def merged_units(graph: LinkedGraph, layout: Layout, moved: Mapping[CoreInstance
             space_map(layout.globals, unit.globals),
             moved[unit.id].base,
             moved[unit.id].positions,
+            graph.instances[graph.core_instances[unit.id].instance].input,
         )
         for unit in layout.units
         if unit.id in moved and not unit.runtime

@@ -130,7 +130,8 @@ class Boundary:
 class MergedUnit:
     """One core instance of the inputs as it lies in the main module: what moving its debugging information needs.
 
-    module: what it is an instance of; component: the component instance it belongs to, `label` its own, for readers.
+    module: what it is an instance of; component: the component instance it belongs to, `label` its own, for readers;
+    input: which input it came from, None for the only one.
     funcs, globals: old index → index in main, -1 if it was left out. base: offset in main's `bodies` of its first body.
     positions: where each byte of its bodies went, counted from `base`; None unless asked for, and without bodies.
     """
@@ -143,6 +144,7 @@ class MergedUnit:
     globals: Sequence[int]
     base: int
     positions: Positions | None
+    input: int | None = None
 
 
 @final

@@ -377,13 +377,15 @@ class Binding:
 class Input:
     """One input file: display name (stem or NAME= of the command line), source as given, size in bytes.
 
-    given: the name was given, rather than taken from the file; only then may it get into the output.
+    given: the name was given, rather than taken from the file; only then may it get into the output. sha256: of its
+    bytes, where the output says what it was made of.
     """
 
     name: str
     source: str
     size: int
     given: bool = True
+    sha256: str | None = None
 
 
 @final

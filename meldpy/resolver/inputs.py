@@ -17,7 +17,7 @@ from meldpy.resolver.values import InstanceValue, Item, NamedItem
 class ResolverInput:
     """One decoded input. `name` is its display name, `source` the path as given, `size` in bytes.
 
-    given: the name was given, rather than taken from the file.
+    given: the name was given, rather than taken from the file. sha256: of the file, if somebody wants it.
     """
 
     name: str
@@ -25,6 +25,7 @@ class ResolverInput:
     size: int
     component: Component
     given: bool = True
+    sha256: str | None = None
 
 
 @final

@@ -29,7 +29,7 @@ def resolve(inputs: Sequence[ResolverInput], options: ResolveOptions) -> LinkedG
     """
     if not inputs:
         raise UsageError("no input is given")
-    builder = Builder(tuple(Input(i.name, i.source, i.size, i.given) for i in inputs), options.caps)
+    builder = Builder(tuple(Input(i.name, i.source, i.size, i.given, i.sha256) for i in inputs), options.caps)
     evaluator = Evaluator(builder, Nodes())
     if len(inputs) == 1:
         _evaluate_one(inputs[0], options, evaluator)

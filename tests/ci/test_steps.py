@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from meldpy import __version__
+
 ROOT = Path(__file__).resolve().parents[2]
 HELLO = [str(ROOT / "fixtures" / "hello" / name) for name in ("greeter.wasm", "app.wasm")]
 
@@ -30,7 +32,7 @@ def run_action(path: str, **inputs: str) -> subprocess.CompletedProcess[str]:
     """The action's last step, with its inputs as the runner would hand them over."""
     text = (ROOT / "action.yml").read_text()
     script = textwrap.dedent(text.rpartition("run: |\n")[2])
-    defaults = {"MELD_OPTIONS": "", "MELD_CHECK": "false"}
+    defaults = {"MELD_OPTIONS": "", "MELD_CHECK": "false", "MELD_INPUTS": "", "MELD_OUTPUT": "", "MELD_MANIFEST": ""}
     names = set(re.findall(r"^ +(MELD_\w+): \$\{\{ inputs\.\w+ \}\}$", text, re.M))
     given = defaults | {f"MELD_{name.upper()}": value for name, value in inputs.items()}
     assert set(given) == names
@@ -65,6 +67,34 @@ def test_the_action_fails_for_a_stale_output(path_with_meld: str, tmp_path: Path
     assert checked.returncode == 1
     assert "is not what the inputs give" in checked.stderr
     assert output.read_bytes() == b"\0asm"
+
+
+def test_the_action_builds_a_manifest(path_with_meld: str, tmp_path: Path) -> None:
+    manifest = tmp_path / "meld.toml"
+    manifest.write_text(f'inputs = ["{HELLO[0]}", "{HELLO[1]}"]\noutput = "out.wasm"\n')
+    done = run_action(path_with_meld, manifest=str(manifest))
+    assert done.returncode == 0, done.stderr
+    assert run_action(path_with_meld, manifest=str(manifest), check="true").returncode == 0
+    (tmp_path / "out.wasm").write_bytes(b"stale")
+    assert run_action(path_with_meld, manifest=str(manifest), check="true").returncode == 1
+
+
+def test_the_action_pins_what_it_runs_and_caches_what_it_downloads() -> None:
+    text = (ROOT / "action.yml").read_text()
+    used = re.findall(r"uses: (actions/\S+)", text)
+    assert used
+    assert all(re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", each) for each in used)
+    assert any(each.startswith("actions/cache@") for each in used)
+    assert '-c "$GITHUB_ACTION_PATH/constraints.txt"' in text
+    pinned = re.findall(r"^([a-z-]+)==", (ROOT / "constraints.txt").read_text(), re.M)
+    needed = re.search(r"^dependencies = \[(.*?)^\]", (ROOT / "pyproject.toml").read_text(), re.M | re.S)
+    assert needed is not None
+    assert sorted(pinned) == sorted(re.findall(r'"([a-z-]+)', needed[1]))
+
+
+def test_the_version_is_written_once_and_the_changelog_has_it() -> None:
+    assert f"\n## {__version__}" in (ROOT / "CHANGELOG.md").read_text()
+    assert 'dynamic = ["version"]' in (ROOT / "pyproject.toml").read_text()
 
 
 def test_the_action_passes_options_on(path_with_meld: str, tmp_path: Path) -> None:
@@ -104,6 +134,7 @@ def test_check_wants_a_file(path_with_meld: str) -> None:
         "mypy",
         "lint-imports",
         "meld fixture check",
+        ".ci/release",
         "python -m scripts.explore.check --run",
         "python -m scripts.explore.replay --all",
     ],

@@ -1,0 +1,76 @@
+"""Errors for machines: as JSON on stderr (`--error-format json`), and as SARIF in a file (`--sarif FILE`), which CI
+systems show beside the code. What an error is, `meldpy.errors` says; words for people are `terminal`'s.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Final
+
+from meldpy import __version__
+from meldpy.errors import Location, MeldError
+
+SCHEMA: Final = "meld.error/1"
+_PLACED: Final = re.compile(r"(?P<file>.+?):(?P<line>\d+)(?::(?P<column>\d+))?")
+"""A place in a text: manifests, scenarios and wac files have lines, components have offsets."""
+
+
+def as_json(error: MeldError) -> str:
+    """One line."""
+    told: dict[str, Any] = {
+        "schema": SCHEMA,
+        "meldpy": __version__,
+        "kind": type(error).__name__,
+        "reason": error.reason,
+        "location": None if error.location is None else _location(error.location),
+        "causes": list(error.causes),
+        "remedy": error.advice,
+        "exit_code": error.exit_code,
+    }
+    return json.dumps(told)
+
+
+def as_sarif(error: MeldError | None) -> str:
+    """A log with the error, or with no result if there is none."""
+    kind = type(error).__name__ if error is not None else None
+    driver: dict[str, Any] = {"name": "meld", "version": __version__, "rules": [{"id": kind}] if kind else []}
+    run = {"tool": {"driver": driver}, "results": [] if error is None else [_result(error)]}
+    return json.dumps({"$schema": _SARIF, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+
+
+_SARIF: Final = "https://json.schemastore.org/sarif-2.1.0.json"
+
+
+def _result(error: MeldError) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "ruleId": type(error).__name__,
+        "level": "error",
+        "message": {"text": error.render()},
+    }
+    if error.location is not None:
+        place = _location(error.location)
+        region = {"startLine": "line", "startColumn": "column", "byteOffset": "offset"}
+        physical: dict[str, Any] = {"artifactLocation": {"uri": place["source"]}}
+        known = {key: place[name] for key, name in region.items() if place.get(name) is not None}
+        if known:
+            physical["region"] = known
+        told["locations"] = [{"physicalLocation": physical}]
+        if error.location.path:
+            logical = {"fullyQualifiedName": " › ".join(error.location.path)}
+            told["locations"][0]["logicalLocations"] = [logical]
+    return told
+
+
+def _location(location: Location) -> dict[str, Any]:
+    placed = _PLACED.fullmatch(location.source)
+    told: dict[str, Any] = {"source": location.source if placed is None else placed["file"]}
+    if placed is not None:
+        told["line"] = int(placed["line"])
+        if placed["column"]:
+            told["column"] = int(placed["column"])
+    if location.offset is not None:
+        told["offset"] = location.offset
+    if location.path:
+        told["path"] = list(location.path)
+    return told

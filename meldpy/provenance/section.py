@@ -1,0 +1,141 @@
+"""The section `meld.provenance`, both ways.
+
+Content: the length of a JSON text, that text, and one zlib stream. The JSON has the tool, the options that are not the
+default, the inputs (name, if it was given; SHA-256; size) and the units: core instances of the inputs, each with the
+input, the component in it, the module and the offset of the module's code section in the input, and how many functions
+the module defines. The stream has for each function of each unit, in order, a signed LEB128 integer: how much further
+its index in this module is than the index after the one before it, or nothing but the integer -2^31 if it was left out.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Sequence
+from typing import Any, Final, final
+
+from meldpy.asm.leb import signed, unsigned
+from meldpy.debug.cursor import Cursor, Malformed
+from meldpy.model.core import Bytes, FuncImportType
+from meldpy.model.fused import MergedUnit
+from meldpy.model.linked import Input
+from meldpy.records import dataclass
+
+SECTION: Final = "meld.provenance"
+VERSION: Final = 1
+_LEFT_OUT: Final = -(1 << 31)
+_LARGEST: Final = 1 << 28
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class UnitOrigin:
+    """One core instance of an input: whose functions they are. funcs: index in the fused module of each function that
+    the module defines, None if it was left out; first: the index of the first of them in the module itself."""
+
+    input: int
+    component: str
+    module: str
+    code: int
+    first: int
+    funcs: tuple[int | None, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class InputOrigin:
+    """name: as somebody called it, else by its position."""
+
+    name: str
+    sha256: str
+    size: int
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What one fused module says."""
+
+    tool: str
+    options: dict[str, Any]
+    inputs: tuple[InputOrigin, ...]
+    units: tuple[UnitOrigin, ...]
+
+
+def written(tool: str, options: dict[str, Any], inputs: Sequence[Input], units: Sequence[MergedUnit]) -> bytes:
+    """The section's content."""
+    stream = bytearray()
+    described: list[dict[str, Any]] = []
+    for unit in units:
+        first = sum(isinstance(import_.type, FuncImportType) for import_ in unit.module.imports)
+        expected = 0
+        for index in unit.funcs[first:]:
+            stream += signed(_LEFT_OUT if index < 0 else index - expected)
+            expected = expected if index < 0 else index + 1
+        described.append(
+            {
+                "input": 0 if unit.input is None else unit.input,
+                "component": unit.component,
+                "module": unit.label,
+                "code": unit.module.code.offset,
+                "first": first,
+                "funcs": len(unit.funcs) - first,
+            }
+        )
+    head = {
+        "version": VERSION,
+        "tool": tool,
+        "options": options,
+        "inputs": [
+            {"name": item.name if item.given else f"input{at + 1}", "sha256": item.sha256, "size": item.size}
+            for at, item in enumerate(inputs)
+        ],
+        "units": described,
+    }
+    text = json.dumps(head, separators=(",", ":"), sort_keys=True).encode()
+    return b"".join((unsigned(len(text)), text, zlib.compress(bytes(stream), 9)))
+
+
+def read(section: Bytes) -> Origin:
+    """What the section says. Raises Malformed."""
+    cursor = Cursor(section)
+    try:
+        head = json.loads(cursor.take(cursor.u32()))
+        if head["version"] != VERSION:
+            raise Malformed
+        unpacker = zlib.decompressobj()
+        stream = Cursor(unpacker.decompress(cursor.take(cursor.remaining), _LARGEST))
+        units = tuple(_unit(told, stream) for told in head["units"])
+        inputs = tuple(InputOrigin(each["name"], each["sha256"], each["size"]) for each in head["inputs"])
+        if any(unit.input >= len(inputs) for unit in units):
+            raise Malformed
+        return Origin(str(head["tool"]), dict(head["options"]), inputs, units)
+    except (ValueError, KeyError, TypeError, zlib.error) as error:
+        raise Malformed from error
+
+
+def _unit(told: dict[str, Any], stream: Cursor) -> UnitOrigin:
+    funcs: list[int | None] = []
+    expected = 0
+    for _ in range(int(told["funcs"])):
+        step = _signed(stream)
+        if step == _LEFT_OUT:
+            funcs.append(None)
+        else:
+            funcs.append(expected + step)
+            expected += step + 1
+    return UnitOrigin(
+        int(told["input"]), str(told["component"]), str(told["module"]), int(told["code"]), int(told["first"]),
+        tuple(funcs),
+    )  # fmt: skip
+
+
+def _signed(cursor: Cursor) -> int:
+    value = shift = 0
+    while shift < 35:
+        byte = cursor.u8()
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            return value - (1 << shift) if byte & 0x40 else value
+    raise Malformed
