@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import assert_never
 
+from meldpy.cabi import Abi, Context
 from meldpy.core_output.names import (
     INITIALIZE,
     MEMORY,
@@ -27,15 +28,13 @@ from meldpy.model.fused import (
     Boundary,
     BoundAsync,
     BoundBuiltin,
-    BoundLift,
     BoundLower,
     BoundUncalled,
     CoreExportRef,
     FusedModule,
     MainImport,
 )
-from meldpy.model.ids import LiftId
-from meldpy.model.linked import FuncItem, InstanceItem, LiftFunc, LinkedGraph
+from meldpy.model.linked import FuncItem, ImportFunc, InstanceItem, LinkedGraph
 from meldpy.records import replace
 
 _LAST_SECTION = 11
@@ -93,7 +92,11 @@ def _exports(graph: LinkedGraph, main: CoreModule, boundary: Boundary) -> Iterat
     def export(ref: CoreExportRef, name: str) -> CoreExport:
         return replace(found[ref.name], name=name)
 
-    for name, lift in _functions(graph, lifts):
+    for name, item, location in _functions(graph):
+        if isinstance(item.func, ImportFunc):
+            yield CoreExport(name, CoreSort.FUNC, _passed_on(graph, boundary, item, item.func, name, location))
+            continue
+        lift = lifts[item.func.lift]
         yield export(lift.core_func, name)
         if lift.options.post_return is not None:
             yield export(lift.options.post_return, post_return(name))
@@ -112,30 +115,44 @@ def _exports(graph: LinkedGraph, main: CoreModule, boundary: Boundary) -> Iterat
         yield CoreExport(INITIALIZE, CoreSort.FUNC, main.start)
 
 
-def _functions(graph: LinkedGraph, lifts: dict[LiftId, BoundLift]) -> Iterator[tuple[str, BoundLift]]:
+def _functions(graph: LinkedGraph) -> Iterator[tuple[str, FuncItem, Location]]:
     """Every exported function by its name."""
     for outer in graph.exports:
         match outer.item:
             case FuncItem() as item:
-                yield export_name(None, outer.name.name), _lift(item, lifts, outer.name.name, outer.location)
+                yield export_name(None, outer.name.name), item, outer.location
             case InstanceItem(exports=items):
                 for name, inner in items:
                     if isinstance(inner, FuncItem):
-                        full = export_name(outer.name.name, name.name)
-                        yield full, _lift(inner, lifts, full, outer.location)
+                        yield export_name(outer.name.name, name.name), inner, outer.location
             case _:
                 pass
 
 
-def _lift(item: FuncItem, lifts: dict[LiftId, BoundLift], name: str, location: Location) -> BoundLift:
-    if isinstance(item.func, LiftFunc):
-        return lifts[item.func.lift]
-    raise UnsupportedError(
-        "in a core output",
-        f"the export `{name}` is an imported function, passed on with no code in between",
-        location,
-        remedy="fuse without --core, or put a component in between that calls it",
-    )
+def _passed_on(
+    graph: LinkedGraph, boundary: Boundary, item: FuncItem, func: ImportFunc, name: str, location: Location
+) -> int:
+    """The core import that is an export as well: where all values are scalars, both sides of a core function agree."""
+    abi, type_ = Abi(), item.type
+    values = [*(param for _, param in type_.params), *([] if type_.result is None else [type_.result])]
+    lifted, lowered = (abi.func(type_, context, False) for context in (Context.LIFT, Context.LOWER))
+    if type_.async_ or lifted.core != lowered.core or abi.contents.of(values):
+        raise UnsupportedError(
+            "in a core output",
+            f"the export `{name}` is an imported function, passed on with nothing in between to move its values",
+            location,
+            remedy="fuse without --core, or put a component in between that calls it",
+        )
+    imported = graph.import_funcs[func.func]
+    for number, binding in enumerate(boundary.main_imports):
+        match binding:
+            case BoundLower(bound) if bound == func.func:
+                return number
+            case BoundUncalled(import_, path) if (import_, path) == (imported.import_, imported.path):
+                return number
+            case _:
+                pass
+    raise InternalError(f"the imported function behind the export `{name}` is not among the core imports")
 
 
 def _check_distinct(names: Sequence[tuple[str, ...]]) -> None:

@@ -6,6 +6,7 @@ import pytest
 from wasmtime import wat2wasm
 
 import meldpy
+from meldpy.core import load as load_core
 from meldpy.engine.observe import Call, Returned, observe
 from meldpy.engine.wavecodec import WaveCodec
 from meldpy.errors import UnsupportedError
@@ -180,12 +181,36 @@ def test_start_functions_may_call_the_host() -> None:
     assert second.host_calls == []
 
 
+# --- what is passed on ------------------------------------------------------------------------------------------------
+SCALARS = """(component
+  (import "plain" (func $plain))
+  (import "test:on/i" (instance $i (export "f" (func (param "x" u8) (param "y" f64) (result s64)))))
+  (export "plain-again" (func $plain))
+  (export "test:on/j" (instance $i)))"""
+
+
+def test_an_imported_function_of_scalars_is_exported_as_it_is() -> None:
+    # not validated: the engine has no re-exports of functions, but others may
+    data = meldpy.fuse([bytes(wat2wasm(SCALARS))], FuseOptions(core=True, validate=False)).bytes
+    calls: list[tuple[object, ...]] = []
+
+    def function(*args: object) -> int | None:
+        calls.append(args)
+        return 7 if args else None
+
+    instance = load_core(data, {"plain": function, "test:on/i#f": function})
+    assert instance.call("plain-again") is None
+    assert instance.call("test:on/j#f", 200, 0.5) == 7
+    assert calls == [(), (200, 0.5)]
+    assert "export test:on/j#f" in observe(component_new(data), [], WaveCodec()).world
+
+
 # --- what has no name -------------------------------------------------------------------------------------------------
 CLASH = """(component
   (core module $m (memory (export "m") 1) (func (export "f") (result i32) i32.const 0))
   (core instance $i (instantiate $m))
   (func (export "memory") (result string) (canon lift (core func $i "f") (memory $i "m"))))"""
-PASSED_ON = '(component (import "f" (func $f)) (export "g" (func $f)))'
+PASSED_ON = '(component (import "f" (func $f (param "s" string))) (export "g" (func $f)))'
 INTERFACES_NAME = '(component (import "a:b/c" (func)))'
 ROOT_TYPE = '(component (type $t (record (field "x" u8))) (export "t" (type $t)))'
 NESTED = """(component
@@ -205,5 +230,5 @@ NESTED = """(component
 def test_what_core_modules_have_no_name_for_is_refused(wat: str, words: str) -> None:
     with pytest.raises(UnsupportedError, match=words) as caught:
         # not validated: the engine has no re-exports of functions, but others may
-        meldpy.fuse([bytes(wat2wasm(wat))], FuseOptions(core=True, validate=False))
+        meldpy.fuse([wat.encode()], FuseOptions(core=True, validate=False))
     assert caught.value.remedy is not None
