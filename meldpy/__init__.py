@@ -1,9 +1,9 @@
 """meldpy fuses and links WebAssembly components into one component with one core module.
 
 The Python API: `fuse(inputs, options)` gives a `FuseResult` with the output's bytes and a report, `inspect(file)` says
-what is inside a file, `explain(inputs)` what a fuse decides and why, `compare(original, fused, scenario)` runs two
-components and lists where they differ; every failure is a `MeldError`. `pipeline` narrates how it works. Importing this
-package loads nothing heavy.
+what is inside a file, `explain(inputs)` what a fuse decides and why, `graph(inputs)` draws it, and `compare(original,
+fused, scenario)` runs two components and lists where they differ; every failure is a `MeldError`. `pipeline` narrates
+how it works. Importing this package loads nothing heavy.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from meldpy.model.linked import NearMiss, NearMissKind, OpenImport
     from meldpy.pipeline import FuseInput, FuseOptions, FuseReport, FuseResult, fuse
     from meldpy.report.explain import AdapterClass, Explanation, explain
+    from meldpy.report.graph import graph
     from meldpy.report.inspection import Inspection, Node, inspect
 
 __version__ = "0.2.0"
@@ -62,6 +63,7 @@ __all__ = [
     "compare",
     "explain",
     "fuse",
+    "graph",
     "inspect",
 ]
 
@@ -70,6 +72,7 @@ _PLACES = {
     **dict.fromkeys(("FuseInput", "FuseOptions", "FuseReport", "FuseResult", "fuse"), "meldpy.pipeline"),
     **dict.fromkeys(("NearMiss", "NearMissKind", "OpenImport"), "meldpy.model.linked"),
     **dict.fromkeys(("AdapterClass", "Explanation", "explain"), "meldpy.report.explain"),
+    "graph": "meldpy.report.graph",
     **dict.fromkeys(("Inspection", "Node", "inspect"), "meldpy.report.inspection"),
 }
 """Where each name is; all others are errors."""

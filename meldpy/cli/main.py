@@ -13,7 +13,7 @@ from meldpy.cli import start, terminal
 from meldpy.cli.settings import Settings, verbosity
 from meldpy.errors import FileError, InternalError, LimitError, MeldError, UsageError, escape
 
-_COMMANDS = ("batch", "explain", "fixture", "fuse", "host", "inspect", "run", "symbolize", "validate", "watch")
+_COMMANDS = ("batch", "explain", "fixture", "fuse", "graph", "host", "inspect", "run", "symbolize", "validate", "watch")
 """Commands, each a function of its name in the module of its name; loaded when they are used."""
 
 _TELLING = ("completion", "docs", "provenance")

@@ -123,7 +123,9 @@ def _sites(whole: LinkedGraph, stages: Stages, group: int) -> Iterator[Site]:
         said = marks.of(crossing)
         yield Site(
             caller=labels[lower.instance],
+            caller_id=lower.instance,
             callee=labels[lift.instance],
+            callee_id=lift.instance,
             function=crossing.name,
             type=function(names, lift.type),
             class_=class_of(said, crossing, caller_async=lower.options.async_),
@@ -154,7 +156,9 @@ def _engine_sites(graph: LinkedGraph, record: FuseRecord) -> Iterator[Site]:
             continue
         yield Site(
             caller=graph.instances[lower.instance].label,
+            caller_id=lower.instance,
             callee=graph.instances[lift.instance].label,
+            callee_id=lift.instance,
             function=lifted[lift.id],
             type=function(names, lift.type),
             class_=AdapterClass.ENGINE,
@@ -192,4 +196,6 @@ def _host(whole: LinkedGraph, stages: Stages) -> Iterator[HostFunction]:
             imported = whole.import_funcs[lower.callee.func]
             name = "#".join((whole.imports[imported.import_].name.name, *imported.path))
             caller = whole.instances[lower.instance].label
-            yield HostFunction(name, caller, function(names, imported.type), tuple(needs(outer.options, stages, whole)))
+            yield HostFunction(
+                name, caller, lower.instance, function(names, imported.type), tuple(needs(outer.options, stages, whole))
+            )

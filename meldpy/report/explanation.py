@@ -76,14 +76,18 @@ class Proof:
 @final
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One call site. type: the function's, as WIT. moves: how values get across. checks: the rules that it checks.
+    """One call site; ids tell instances with one label apart.
+
+    type: the function's, as WIT. moves: how values get across. checks: the rules that it checks.
 
     proved: those that it need not. inlined: library functions put in place of calls. group: its number; None for the
     engine's. fixed_bytes: what each call copies; per_item: what each string or list adds.
     """
 
     caller: str
+    caller_id: int
     callee: str
+    callee_id: int
     function: str
     type: str
     class_: AdapterClass
@@ -113,11 +117,13 @@ class Removed:
     """What of one core instance nothing reaches. largest: the names of the largest functions left out."""
 
     instance: str
+    instance_id: int
     module: str
     functions: int
     functions_removed: int
     code_bytes: int
     code_bytes_removed: int
+    data_bytes: int
     largest: tuple[str, ...]
 
 
@@ -128,6 +134,7 @@ class HostFunction:
 
     name: str
     caller: str
+    caller_id: int
     type: str
     needs: tuple[str, ...]
 

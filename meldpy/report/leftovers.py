@@ -47,11 +47,13 @@ def removed(stages: Stages, labels: Sequence[str]) -> Iterator[Removed]:
         names = _function_names(module.module)
         yield Removed(
             instance=labels[core_instance.instance],
+            instance_id=core_instance.instance,
             module=module.label,
             functions=len(sizes),
             functions_removed=len(gone),
             code_bytes=sum(sizes.values()),
             code_bytes_removed=sum(sizes[index] for index in gone),
+            data_bytes=sum(len(segment.data) for segment in module.module.data),
             largest=tuple(
                 f"{names.get(index, f'function {index}')}: {sizes[index]} bytes" for index in gone[:_LARGEST]
             ),

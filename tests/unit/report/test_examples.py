@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 
 
-@pytest.mark.parametrize("module", ["meldpy.report.explain", "meldpy.report.inspection"])
+@pytest.mark.parametrize("module", ["meldpy.report.explain", "meldpy.report.graph", "meldpy.report.inspection"])
 def test_examples_in_docstrings(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     outcome = doctest.testmod(import_module(module))
