@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from importlib.resources import files
 from itertools import pairwise
 from xml.etree import ElementTree
@@ -24,6 +25,7 @@ HELLO = [ROOT / "hello" / name for name in ("greeter.wasm", "app.wasm")]
 EVIL = '"><script>x</script>\\u{1b}'
 
 
+@cache
 def drawn(**more: object) -> dict[str, object]:
     options = FuseOptions(keeps=("part-2",))
     found: dict[str, object] = json.loads(meldpy.graph(crowd(5), options, format="json", **more))  # type: ignore[arg-type]
