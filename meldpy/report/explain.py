@@ -44,11 +44,13 @@ __all__ = ["AdapterClass", "Explanation", "explain", "explained"]
 def explain(inputs: Sequence[FuseInput | str | Path | bytes], options: FuseOptions | None = None) -> Explanation:
     """Fuse `inputs` as `meldpy.fuse` does, and say what was decided and why; nothing is written.
 
-    >>> told = explain(["fixtures/hello/greeter.wasm", "fixtures/hello/app.wasm"])
-    >>> [(link.importer, link.name, link.provider, link.why) for link in told.links]
-    [('app', 'demo:hello/greeting@1.0.0', 'greeter', 'an export of that name')]
-    >>> [(site.caller, site.callee, site.class_.value, site.type) for site in told.sites]
-    [('app', 'greeter', 'copy', 'func(name: string) -> string')]
+    Instances are told by their labels, and by ids where labels are not enough.
+
+        >>> told = explain(["fixtures/hello/greeter.wasm", "fixtures/hello/app.wasm"])
+        >>> [(link.importer, link.name, link.provider, link.why) for link in told.links]
+        [('app', 'demo:hello/greeting@1.0.0', 'greeter', 'an export of that name')]
+        >>> [(site.caller, site.callee, site.class_.value, site.type) for site in told.sites]
+        [('app', 'greeter', 'copy', 'func(name: string) -> string')]
     """
     options = FuseOptions() if options is None else options
     return explained(fuse(inputs, replace(options, record=True)))

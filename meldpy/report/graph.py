@@ -32,9 +32,9 @@ def graph(
     format: "dot", "mermaid", "svg", "html" (one page that needs no other file) or "json". detail: what a line stands
     for, "instances", "interfaces" or "functions". show: "before", "after" or "both"; a page has both.
 
-    >>> text = graph(["fixtures/hello/greeter.wasm", "fixtures/hello/app.wasm"], format="mermaid", show="after")
-    >>> [line.strip() for line in text.splitlines() if "copy" in line]
-    ['p0n3 -->|"demo:hello/greeting@1.0.0 #91;copy#93;"| p0n1']
+        >>> text = graph(["fixtures/hello/greeter.wasm", "fixtures/hello/app.wasm"], format="mermaid", show="after")
+        >>> [line.strip() for line in text.splitlines() if "copy" in line]
+        ['p0n3 -->|"demo:hello/greeting@1.0.0 #91;copy#93;"| p0n1']
     """
     for given, known in ((format, FORMATS), (detail, [each.value for each in Detail]), (show, SHOWN)):
         if given not in known:

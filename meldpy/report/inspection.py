@@ -25,11 +25,11 @@ def inspect(item: FuseInput | str | Path | bytes) -> Inspection:
     Raises a MeldError if it cannot be read; what only linking shows is left out, with the reason, if it cannot be
     linked.
 
-    >>> found = inspect("fixtures/hello/app.wasm")
-    >>> found.root.kind, found.root.size
-    ('component', 2067)
-    >>> [child.label for child in found.root.children if child.kind == "import"]
-    ['demo:hello/greeting@1.0.0']
+        >>> found = inspect("fixtures/hello/app.wasm")
+        >>> found.root.kind, found.root.size
+        ('component', 2067)
+        >>> [child.label for child in found.root.children if child.kind == "import"]
+        ['demo:hello/greeting@1.0.0']
     """
     given = named_input(0, item)
     data = assemble(given.data, given.source) if is_text(given.data) else given.data

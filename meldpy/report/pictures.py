@@ -5,6 +5,7 @@ An instance without code that nobody calls is a wrapper: it has no shape. Calls 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from typing import final
 
@@ -149,10 +150,9 @@ class _Pictures:
     # --- bytes -------------------------------------------------------------------------------------------------
     def _blocks(self, *, removed: bool) -> dict[int, Block]:
         """Code and data of each instance, by core module."""
-        gone: dict[tuple[int, str], int] = {}
+        gone: Counter[tuple[int, str]] = Counter()
         for each in self.told.removed if removed else ():
-            key = (each.instance_id, each.module)
-            gone[key] = gone.get(key, 0) + each.code_bytes_removed
+            gone[each.instance_id, each.module] += each.code_bytes_removed
         parts: dict[InstanceId, list[Block]] = {}
         for core_instance in self.graph.core_instances:
             module = self.graph.modules[core_instance.module]
