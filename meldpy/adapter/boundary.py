@@ -11,11 +11,12 @@ Spec: CanonicalABI.md `canon_lift`, `canon_lower`, `canon_resource_*`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import final
 
 from meldpy.adapter.emitter import Emitter, Workshop
 from meldpy.adapter.handles import BUILTIN_TYPES
+from meldpy.adapter.places import Side
 from meldpy.adapter.shims import Shims
 from meldpy.adapter.symbols import Symbols
 from meldpy.asm import I32, I64, FuncBuilder
@@ -102,6 +103,7 @@ class OuterEdge:
             with located(lift.location):
                 core_func = self.shims.export(lift)
         core_func = self._observed(core_func, core_type if form is None else form.core_type, lift)
+        # a post-return belongs to the task of its call
         post_return = None if options.post_return is None else self._symbols.final(options.post_return)
         if post_return is not None:
             post_return = self._post_return(post_return, CoreFuncType(core_type.results, ()), lift.instance)
@@ -129,6 +131,11 @@ class OuterEdge:
         core_type = self._shop.abi.func(lower.type, context, lower.options.memory64).core
         needs = self._shop.abi.needs(lower.type, context)
         return OuterLower(lower.id, core_type, self._options(lower.instance, lower.options, needs, None))
+
+    def guest_realloc(self, side: Side) -> FuncSymbol:
+        """The allocator of a guest's side, as the outer component shall call it."""
+        assert side.realloc is not None
+        return self.realloc(side.realloc, side.instance, side.memory64)
 
     def async_lower(self, lower: Lower) -> OuterLower:
         """An async outer canon lower of an imported function, whatever the guest's is, with the guest's options."""
@@ -178,9 +185,13 @@ class OuterEdge:
                 em.b.get(*em.b.params)
                 em.b.call(func)
                 em.b.set(*results)
+                if tasks is not None and goes_on:
+                    tasks.keep_context(em, lift.instance)
             em.b.get(*results)
 
-        return self._wrapper(("task", func, type, lift.instance), f"task of {self._label(lift.instance)}", type, body)
+        tasks, goes_on = self._shop.tasks, lift.options.post_return is not None
+        key = ("task", func, type, lift.instance, goes_on)
+        return self._wrapper(key, f"task of {self._label(lift.instance)}", type, body)
 
     def _dtor_call(self, dtor: FuncSymbol, definer: InstanceId) -> FuncSymbol:
         def body(em: Emitter) -> None:
@@ -239,15 +250,17 @@ class OuterEdge:
         return self._wrapper(("realloc", realloc, instance), name, CoreFuncType((pointer,) * 4, (pointer,)), body)
 
     def _post_return(self, post_return: FuncSymbol, type: CoreFuncType, instance: InstanceId) -> FuncSymbol:
-        """The guest's post-return, or a wrapper that clears may_leave around it."""
-        if instance not in self._shop.leave_flags:
+        """The guest's post-return, or a wrapper that clears may_leave around it and gives it its call's context."""
+        tasks = self._shop.tasks
+        if instance not in self._shop.leave_flags and (tasks is None or instance not in tasks.slots):
             return post_return
         name = f"post-return of {self._graph.instances[instance].label}"
 
         def body(em: Emitter) -> None:
             em.set_may_leave(instance, 0)
-            em.b.get(*em.b.params)
-            em.b.call(post_return)
+            with nullcontext() if tasks is None else tasks.kept_context(em, instance):
+                em.b.get(*em.b.params)
+                em.b.call(post_return)
             em.set_may_leave(instance, 1)
 
         return self._wrapper(("post-return", post_return, type, instance), name, type, body)

@@ -85,7 +85,8 @@ class Emitter:
     """A function being built (`b`) and the workshop it is built in.
 
     scope: the local that holds the scope of borrows that are lowered as handles, while parameters are translated. raw:
-    strings, lists and handles keep what they are, since both places are on one side.
+    strings, lists and handles keep what they are, since both places are on one side. peek: own handles stay where they
+    are; only what they stand for crosses.
     """
 
     def __init__(self, shop: Workshop, b: FuncBuilder) -> None:
@@ -94,6 +95,7 @@ class Emitter:
         self.inline_cost = INLINE_COST
         self.scope: Local | None = None
         self.raw = False
+        self.peek = False
 
     @property
     def library(self) -> Instances:

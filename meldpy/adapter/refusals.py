@@ -14,13 +14,14 @@ from collections.abc import Iterator
 from meldpy.cabi import Abi, Content, value_types
 from meldpy.errors import UnsupportedError
 from meldpy.model.asynchrony import AsyncClass
-from meldpy.model.builtins import ContextSlot, FlagImmediate, NoImmediates, TextOptions, ThreadStart
+from meldpy.model.builtins import ContextSlot, Copy, FlagImmediate, NoImmediates, TextOptions, ThreadStart
 from meldpy.model.canon import BuiltinOp
 from meldpy.model.core import NumType
 from meldpy.model.extern import FuncType
 from meldpy.model.facts import Facts
 from meldpy.model.ids import InstanceId, LiftId
 from meldpy.model.linked import AsyncBuiltin, CanonicalOptions, ImportFunc, Lift, LiftFunc, LinkedGraph, Lower
+from meldpy.model.valtype import DefinedType, FutureType, StreamType
 
 ASYNC = "async"
 _CONTENT = {Content.STREAM: "stream", Content.FUTURE: "future", Content.ERROR_CONTEXT: "error-context"}
@@ -63,9 +64,10 @@ def _deciding(
     graph: LinkedGraph, facts: Facts, exported: tuple[LiftId, ...], abi: Abi
 ) -> Iterator[tuple[InstanceId, UnsupportedError]]:
     found = facts.asynchrony
+    hosted = hosted_ends(graph, facts, exported, abi)
     for lift in graph.lifts:
         if lift.id in exported:
-            for reason in _export(lift, lift.id in found.working, lift.instance in found.reaching, facts, graph, abi):
+            for reason in _export(lift, lift.id in found.working, lift.instance in found.reaching, graph, abi):
                 yield lift.instance, UnsupportedError(ASYNC, reason, lift.location)
         if (lift.id in facts.live.lifts or lift.id in exported) and lift.options.async_ and not lift.options.callback:
             reason = "a function is lifted with the option async and no callback"
@@ -77,7 +79,7 @@ def _deciding(
                 yield lower.instance, UnsupportedError(ASYNC, reason, lower.location)
     for builtin in graph.builtins:
         if isinstance(builtin, AsyncBuiltin) and builtin.id in facts.live.builtins:
-            feature = _builtin(builtin)
+            feature = _builtin(builtin) or _elements(graph, builtin, hosted, abi)
             if feature is not None:
                 reason = f"the built-in {builtin.op.value[1]} {feature}"
                 yield builtin.instance, UnsupportedError(ASYNC, reason, builtin.location)
@@ -85,12 +87,12 @@ def _deciding(
         yield each.instance, UnsupportedError(ASYNC, each.obstacle.value, each.location)
 
 
-def _export(lift: Lift, working: bool, reaching: bool, facts: Facts, graph: LinkedGraph, abi: Abi) -> Iterator[str]:
-    yield from _content("an exported function", lift.type, Content.ASYNC, abi)
-    if lift.type.async_ and (working or reaching) and abi.contents.of(value_types(lift.type)) & Content.HANDLE:
-        yield "an exported async function has a handle in its type"
-    if lift.options.post_return is not None and lift.instance in context_slots(graph, facts):
-        yield "an exported function has a post-return, and its instance uses context.get or context.set"
+def _export(lift: Lift, working: bool, reaching: bool, graph: LinkedGraph, abi: Abi) -> Iterator[str]:
+    yield from _content("an exported function", lift.type, Content.ERROR_CONTEXT, abi)
+    if lift.type.async_ and (working or reaching):
+        lent = abi.contents.resources([param for _, param in lift.type.params], Content.BORROW)
+        if any(graph.resources[resource].definer is None for resource in lent):
+            yield "an exported async function borrows a resource that the host has"
 
 
 def _backpressure(
@@ -116,7 +118,7 @@ def _backpressure(
 def _lower(graph: LinkedGraph, lower: Lower, abi: Abi) -> Iterator[str]:
     match lower.callee:
         case ImportFunc():
-            yield from _content("an imported function", lower.type, Content.ASYNC, abi)
+            yield from _content("an imported function", lower.type, Content.ERROR_CONTEXT, abi)
         case LiftFunc(lift):
             yield from _content("a function", lower.type, Content.ERROR_CONTEXT, abi)
             if graph.lifts[lift].instance == lower.instance and (lower.type.async_ or lower.options.async_):
@@ -147,6 +149,30 @@ def gated_instances(graph: LinkedGraph, facts: Facts) -> frozenset[InstanceId]:
         and builtin.id in facts.live.builtins
         and builtin.op in (BuiltinOp.BACKPRESSURE_INC, BuiltinOp.BACKPRESSURE_DEC)
     )
+
+
+def _elements(graph: LinkedGraph, builtin: AsyncBuiltin, hosted: frozenset[int], abi: Abi) -> str | None:
+    """What is not carried about writing elements that the host may read."""
+    match builtin.immediates:
+        case Copy(type=DefinedType(definition=StreamType(element) | FutureType(element)) as type) if (
+            element is not None
+            and builtin.op in (BuiltinOp.STREAM_WRITE, BuiltinOp.FUTURE_WRITE)
+            and abi.keys.key(type) in hosted
+        ):
+            if abi.contents.content(element) & (Content.STREAM | Content.FUTURE):
+                return "writes streams or futures for the host"
+            if any(graph.resources[id].definer is not None for id in abi.contents.resources([element])):
+                return "writes handles of an exported resource for the host"
+    return None
+
+
+def hosted_ends(graph: LinkedGraph, facts: Facts, exported: tuple[LiftId, ...], abi: Abi) -> frozenset[int]:
+    """The stream and future types, by key, of which an end can be the host's."""
+    types = [type for id in exported for type in value_types(graph.lifts[id].type)]
+    for lower in graph.lowers:
+        if lower.id in facts.live.lowers and isinstance(lower.callee, ImportFunc):
+            types += value_types(lower.type)
+    return abi.ends(types)
 
 
 def context_slots(graph: LinkedGraph, facts: Facts) -> dict[InstanceId, tuple[int, ...]]:

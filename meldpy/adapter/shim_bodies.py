@@ -178,4 +178,4 @@ def _push_i64(em: Emitter, results: tuple[Local, ...]) -> None:
 
 
 def _has_handles(em: Emitter, type: ValType) -> bool:
-    return bool(em.shop.abi.contents.content(type) & Content.HANDLE)
+    return bool(em.shop.abi.contents.content(type) & (Content.HANDLE | Content.STREAM | Content.FUTURE))

@@ -34,7 +34,15 @@ from meldpy.model.core import CoreFuncType, NumType
 from meldpy.model.extern import FuncType
 from meldpy.model.ids import InstanceId
 from meldpy.model.linked import CanonicalOptions, Lift, LinkedGraph, Lower
-from meldpy.model.valtype import BorrowType, DefinedType, OwnType, TupleType, ValType
+from meldpy.model.valtype import (
+    BorrowType,
+    DefinedType,
+    FutureType,
+    OwnType,
+    StreamType,
+    TupleType,
+    ValType,
+)
 from meldpy.records import dataclass, replace
 
 _FROM_I64: dict[NumType, tuple[Op, ...]] = {
@@ -82,7 +90,8 @@ class Shims:
         if not handles.has_table(instance):
             return False
         lent = contents.resources(value_types(type), Content.BORROW)
-        return bool(contents.of(value_types(type)) & Content.OWN) or any(handles.definer(id) != instance for id in lent)
+        moved = Content.OWN | Content.STREAM | Content.FUTURE
+        return bool(contents.of(value_types(type)) & moved) or any(handles.definer(id) != instance for id in lent)
 
     def full_lift(self, lift: Lift) -> OuterForm | None:
         """The outer form of an exported function; None: the guest's own, with a thin shim or none."""
@@ -223,10 +232,11 @@ class Shims:
         return not any(self._has_handles(each) for each in inside)
 
     def _is_handle(self, type: ValType) -> bool:
-        return isinstance(self._shop.abi.shape(type), OwnType | BorrowType)
+        return isinstance(self._shop.abi.shape(type), OwnType | BorrowType | StreamType | FutureType)
 
     def _has_handles(self, type: ValType | None) -> bool:
-        return type is not None and bool(self._shop.abi.contents.content(type) & Content.HANDLE)
+        held = Content.HANDLE | Content.STREAM | Content.FUTURE
+        return type is not None and bool(self._shop.abi.contents.content(type) & held)
 
     def _label(self, instance: InstanceId) -> str:
         return self._shop.labels[instance]

@@ -40,7 +40,6 @@ from meldpy.model.linked import (
     OuterItem,
     ResourceBuiltin,
 )
-from meldpy.model.valtype import FutureType, StreamType, ValType
 
 _THREADS = frozenset(
     {
@@ -74,7 +73,6 @@ class _Classifier:
         live_builtins = [builtin for builtin in graph.builtins if builtin.id in live.builtins]
         self.builtins = [builtin for builtin in live_builtins if isinstance(builtin, AsyncBuiltin)]
         self.calls = _Calls(graph, self.lowers, [b for b in live_builtins if isinstance(b, ResourceBuiltin)])
-        self.hosted = self._hosted()
 
     def run(self) -> Asynchrony:
         if not self._is_async():
@@ -129,21 +127,11 @@ class _Classifier:
                 return SiteKind.COPY, False
             case BuiltinOp.SUBTASK_CANCEL, FlagImmediate(False):
                 return SiteKind.CANCEL_SUBTASK, False
-            case _, CancelCopy(type=type, async_=False):
-                return SiteKind.CANCEL_COPY, self.abi.keys.key(type) not in self.hosted
+            case _, CancelCopy(async_=False):
+                # between fused instances it is over at once, and for the host's answer the engine waits
+                return SiteKind.CANCEL_COPY, True
             case _:
                 return None, False
-
-    def _hosted(self) -> frozenset[int]:
-        """The stream and future types, by key, of which an end can be the host's."""
-        edge = [self.graph.lifts[lift].type for lift in self.exported]
-        edge += [lower.type for lower in self.lowers if isinstance(lower.callee, ImportFunc)]
-        found: set[int] = set()
-        pending: list[ValType] = [type for each in edge for type in value_types(each)]
-        for type in self.abi.contents.mentioned(pending):
-            if isinstance(self.abi.shape(type), StreamType | FutureType):
-                found.add(self.abi.keys.key(type))
-        return frozenset(found)
 
     def _sync_lowers(self, others: list[BlockingSite]) -> list[BlockingSite]:
         """The synchronous lowers that can block, given the other sites."""

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from meldpy.analysis.blocking import lifts_of
 from meldpy.analysis.effects import CallGraph, Node, backwards
 from meldpy.analysis.exits import Exits
-from meldpy.cabi import Shapes, value_types
+from meldpy.cabi import Abi, Shapes, value_types
 from meldpy.cabi.contents import Contents
 from meldpy.model.asynchrony import AsyncClass, Asynchrony, Deciding, Obstacle
 from meldpy.model.builtins import CancelCopy, ContextSlot, Copy, EventPlace
@@ -72,7 +72,7 @@ def with_work(graph: LinkedGraph, live: Live, calls: CallGraph, exits: Exits, fo
     loops = [lift for lift in graph.lifts if lift.options.async_ and lift.id in live.lifts]
     if all(map(exits.at_once, loops)) and not waiting_to_start(graph, live):
         # nobody but the host can have something to say later
-        working = backwards(callers, _slow_host_calls(graph, live))
+        working = backwards(callers, _for_the_host(graph, live))
     return replace(found, working=lifts, orphans=tuple(_orphans(graph, working)))
 
 
@@ -123,11 +123,25 @@ def _makers(graph: LinkedGraph, live: Live, exits: Exits) -> Iterator[Node]:
                 pass
 
 
-def _slow_host_calls(graph: LinkedGraph, live: Live) -> Iterator[Node]:
+def _for_the_host(graph: LinkedGraph, live: Live) -> Iterator[Node]:
+    """What the host can answer later: calls, and copies by ends that it may have."""
+    abi = Abi()
+    types = [
+        type for export in graph.exports for id in lifts_of(export.item) for type in value_types(graph.lifts[id].type)
+    ]
     for lower in graph.lowers:
-        hosts = lower.id in live.lowers and isinstance(lower.callee, ImportFunc)
-        if hosts and lower.options.async_ and lower.type.async_:
-            yield LowerFunc(lower.id)
+        if lower.id in live.lowers and isinstance(lower.callee, ImportFunc):
+            types += value_types(lower.type)
+            if lower.options.async_ and lower.type.async_:
+                yield LowerFunc(lower.id)
+    hosted = abi.ends(types)
+    for builtin in graph.builtins:
+        match builtin:
+            case AsyncBuiltin(immediates=Copy(type=type) | CancelCopy(type=type)) if builtin.id in live.builtins:
+                if abi.keys.key(type) in hosted:
+                    yield BuiltinFunc(builtin.id)
+            case _:
+                pass
 
 
 def _orphans(graph: LinkedGraph, working: set[Node]) -> Iterator[Deciding]:

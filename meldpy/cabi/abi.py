@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import final
 
 from meldpy.cabi.contents import Contents
@@ -11,7 +12,7 @@ from meldpy.cabi.functions import Needs, needs
 from meldpy.cabi.key import Keys
 from meldpy.cabi.layout import Layouts
 from meldpy.model.extern import FuncType
-from meldpy.model.valtype import ValType
+from meldpy.model.valtype import FutureType, StreamType, ValType
 
 
 @final
@@ -42,6 +43,14 @@ class Abi:
     def returned(self, result: ValType | None, memory64: bool) -> FlatFunc:
         """What `task.return` takes for a function with this result."""
         return self._flatteners[memory64].returned(result)
+
+    def ends(self, types: Iterable[ValType]) -> frozenset[int]:
+        """The stream and future types that `types` mention, by their keys."""
+        return frozenset(
+            self.keys.key(type)
+            for type in self.contents.mentioned(types)
+            if isinstance(self.shape(type), StreamType | FutureType)
+        )
 
     def needs(self, type: FuncType, context: Context) -> Needs:
         """Which canonical options a lift or lower of `type` must have."""

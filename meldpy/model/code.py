@@ -76,7 +76,7 @@ class OuterBuiltinFunc:
 class OuterAsyncFunc:
     """The core import of the main module that the outer component satisfies with an async built-in.
 
-    type: the result of `task.return`, the stream or future type of a copy, where there is one. encoding, memory: its
+    type: the result of `task.return`, the stream or future type of an end, where there is one. encoding, memory: its
     options, which lie in carriers. async_: its `async` option or flag. immediates: all that a guest's own definition
     says, in place of `type`, `encoding` and `async_`; realloc: its allocator.
     """

@@ -4,9 +4,9 @@ What needs loops over guest memory is written here, once, instead of being emitt
 the lifting and lowering of strings (`string_source.wat`, `strings.wat`). So is what needs a state of its own: the
 handle tables (`handles.wat`, with `handles.py` for what emitted code says to it), the memory in which values wait
 at the outer edge (`boundary.wat`), and tasks, streams and futures (`waitables.wat` first, then `tasks.wat`,
-`streams.wat`, `roots.wat`; for what is the engine's, `outer.wat`, `hosts.wat`, `heap.wat`). A module of the library
-is bound to its memories and functions by `adapt` (`RuntimeInstance`) and merged like any core module; functions that
-nothing reaches are dropped by the merger. Assembling the text is the pipeline's affair, on demand.
+`streams.wat`, `roots.wat`; for what is the engine's, `outer.wat`, `hosts.wat`, `ends.wat`, `heap.wat`). A module of
+the library is bound to its memories and functions by `adapt` (`RuntimeInstance`) and merged like any core module;
+functions that nothing reaches are dropped by the merger. Assembling the text is the pipeline's affair, on demand.
 
 An instruction names its memory statically and the address type is part of its operands' types, so a WAT file here
 is a template over the *shape* of its memories. In a template `S` and `D` stand for the address type of the source
@@ -43,6 +43,7 @@ from meldpy.runtime.macros import choose, expand
 
 __all__ = [
     "BOUNDARY",
+    "ENDS",
     "GATES",
     "HANDLES",
     "HEAP",
@@ -74,7 +75,7 @@ WAITABLES, TASKS, STREAMS, ROOTS = "waitables", "tasks", "streams", "roots"
 GATES = "gates"
 """That for calls that wait to start."""
 
-OUTER, HOSTS = "outer", "hosts"
+OUTER, HOSTS, ENDS = "outer", "hosts", "ends"
 """Those of them for calls of the host's async functions, and for ends that the host has."""
 
 HEAP = "heap"
@@ -139,7 +140,7 @@ class _Library(Mapping[str, str]):
                     self._modules[strings(shape, destination)] = ("strings.wat", {"S": shape, "D": destination})
         self._modules[HANDLES] = ("handles.wat", {})
         self._modules[BOUNDARY] = ("boundary.wat", {})
-        for name in (WAITABLES, TASKS, STREAMS, ROOTS, GATES, OUTER, HOSTS, HEAP):
+        for name in (WAITABLES, TASKS, STREAMS, ROOTS, GATES, OUTER, HOSTS, ENDS, HEAP):
             self._modules[name] = (f"{name}.wat", {})
 
     def __getitem__(self, name: str) -> str:

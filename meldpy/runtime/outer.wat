@@ -3,9 +3,10 @@
 ;; Each is in the engine's set of some root, which is how the engine tells us of its events; which root's does not matter,
 ;; since an event only makes inner waitables ready. For each handle of the engine's that is watched there is an entry:
 ;;
-;;   +0  the inner waitable, or 0    +4  the root's engine handles (`roots.wat`) whose set it is in
+;;   +0  the inner waitable, or 0    +4  the root's engine handles (`roots.wat`) whose set it is in, or 0
 ;;
-;; A root that has exited stays as long as there is something in its set.
+;; A root that has exited stays as long as there is something in its set. What begins outside of all roots is in no set
+;; until the next root waits (`adopt`): before that there is nobody to tell.
 (module
   (import "handles" "memory" (memory $cells 4))
   (import "boundary" "memory" (memory $boundary 1))
@@ -21,6 +22,7 @@
   (global $entries (mut i32) (i32.const 0))
   (global $room (mut i32) (i32.const 0))
   (global $watched (mut i32) (i32.const 0))
+  (global $loose (mut i32) (i32.const 0))
 
   (func $entry (param $handle i32) (result i32)
     (i32.add (global.get $entries) (i32.shl (local.get $handle) (i32.const 3))))
@@ -50,11 +52,12 @@
 
   ;; From now on the engine tells the current root of the handle's events.
   (func (export "watch") (param $handle i32) (param $waitable i32)
-    (if (i32.eqz (call $root)) (then unreachable))
     (if (i32.ge_u (local.get $handle) (global.get $room)) (then (call $grow (local.get $handle))))
     (i32.store (call $entry (local.get $handle)) (local.get $waitable))
     (global.set $watched (i32.add (global.get $watched) (i32.const 1)))
-    (call $put (local.get $handle) (call $handles (call $root))))
+    (if (call $root)
+      (then (call $put (local.get $handle) (call $handles (call $root))))
+      (else (global.set $loose (i32.add (global.get $loose) (i32.const 1))))))
 
   ;; Into the set of a root.
   (func $put (param $handle i32) (param $root i32)
@@ -66,6 +69,8 @@
   (func $taken (param $handle i32)
     (local $root i32) (local $left i32)
     (local.set $root (i32.load offset=4 (call $entry (local.get $handle))))
+    (if (i32.eqz (local.get $root))
+      (then (global.set $loose (i32.sub (global.get $loose) (i32.const 1))) (return)))
     (local.set $left (i32.sub (i32.load offset=24 (local.get $root)) (i32.const 1)))
     (i32.store offset=24 (local.get $root) (local.get $left))
     (if (i32.eqz (local.get $left)) (then (call $let_exit (local.get $root)))))
@@ -73,7 +78,7 @@
   (func (export "unwatch") (param $handle i32)
     (call $engine.join (local.get $handle) (i32.const 0))
     (call $taken (local.get $handle))
-    (i32.store (call $entry (local.get $handle)) (i32.const 0))
+    (i64.store align=4 (call $entry (local.get $handle)) (i64.const 0))
     (global.set $watched (i32.sub (global.get $watched) (i32.const 1))))
 
   ;; All that is watched into one root's set: that root blocks, so no other can hear of anything.
@@ -85,6 +90,22 @@
       (if (i32.load (local.get $entry))
         (then
           (if (i32.ne (i32.load offset=4 (local.get $entry)) (local.get $root))
+            (then
+              (call $taken (local.get $handle))
+              (call $put (local.get $handle) (local.get $root))))))
+      (local.set $handle (i32.add (local.get $handle) (i32.const 1)))
+      (br $next)
+    end)
+
+  ;; What is in no set into the set of a root that is going to wait.
+  (func (export "adopt") (param $root i32)
+    (local $handle i32) (local $entry i32)
+    loop $next
+      (if (i32.eqz (global.get $loose)) (then (return)))
+      (local.set $entry (call $entry (local.get $handle)))
+      (if (i32.load (local.get $entry))
+        (then
+          (if (i32.eqz (i32.load offset=4 (local.get $entry)))
             (then
               (call $taken (local.get $handle))
               (call $put (local.get $handle) (local.get $root))))))

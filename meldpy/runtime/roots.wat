@@ -19,6 +19,9 @@
 ;; A root's words: +80 its engine handles  +84 it is ready (another root found out)  +88 the engine waits for its set
 ;; +92 it had returned when it last went back to the engine
 ;;
+;; A host that cancels a root is heard in its callback: the task gets TASK_CANCELLED in its event loop, and what it
+;; cancels or returns goes to the engine's task.
+;;
 ;; `block` is for a task that blocks on its stack: the pump runs below it, and when nothing is ready the engine task waits
 ;; in place. No other root can be called back meanwhile, so it waits for everything that is the engine's.
 (module
@@ -29,11 +32,13 @@
   (import "tasks" "step" (func $step (result i32)))
   (import "tasks" "ready" (func $ready (result i32)))
   (import "tasks" "resume" (func $resume (param i32)))
+  (import "tasks" "cancel-root" (func $cancel_root (param i32 i32)))
   (import "tasks" "root" (func $root (result i32)))
   (import "tasks" "enter-root" (func $enter_root (param i32) (result i32)))
   (import "emitted" "outer event" (func $outer_event (param i32 i32 i32)))
   (import "emitted" "drain" (func $drain (param i32)))
   (import "emitted" "gather" (func $gather (param i32)))
+  (import "emitted" "adopt" (func $adopt (param i32)))
   (import "emitted" "turn" (func $turn (param i32)))
   (import "engine" "waitable-set.new" (func $engine.set_new (result i32)))
   (import "engine" "waitable-set.wait" (func $engine.wait (param i32 i32) (result i32)))
@@ -117,12 +122,16 @@
           (local.get $index)
           (local.get $payload))
         (call $drain (i32.load offset=80 (local.get $task)))))
+    (if (i32.eq (local.get $code) (i32.const 6))
+      (then
+        (call $cancel_root (local.get $task) (i32.load offset=84 (local.get $task)))
+        (i32.store offset=84 (local.get $task) (i32.const 0))))
     (if (i32.load offset=84 (local.get $task))
       (then
         (i32.store offset=84 (local.get $task) (i32.const 0))
         (if (i32.and (i32.load offset=36 (local.get $task)) (i32.const 1))
           (then (call $resume (local.get $task))))))
-    (call $leave (local.get $task) (local.get $outside)))
+    (call $go_on (local.get $task) (local.get $outside) (i32.eqz (local.get $code))))
 
   ;; An event of the engine's: it only makes things ready.
   (func $event (export "event")
@@ -136,7 +145,11 @@
       (then (call $outer_event (local.get $code) (local.get $index) (local.get $payload)))))
 
   ;; The pump; then what to tell the engine.
-  (func $leave (export "leave") (param $task i32) (param $outside i32) (result i32)
+  (func (export "leave") (param $task i32) (param $outside i32) (result i32)
+    (call $go_on (local.get $task) (local.get $outside) (i32.const 0)))
+
+  ;; `$turn`: whether the root itself may run, if it had yielded.
+  (func $go_on (param $task i32) (param $outside i32) (param $turn i32) (result i32)
     (local $budget i32) (local $handles i32)
     ;; A result goes to the host before anything else happens.
     (local.set $budget
@@ -152,6 +165,17 @@
       (if (local.get $budget)
         (then
           (local.set $budget (i32.sub (local.get $budget) (i32.const 1)))
+          ;; A root that yields goes back to the engine before its turn comes, as it would in a composition.
+          (if
+            (i32.and
+              (i32.eqz (i32.load offset=4 (i32.const 0)))
+              (i32.eq
+                (i32.load offset=8 (i32.const 0))
+                (i32.add (local.get $task) (i32.const 56))))
+            (then
+              (if (i32.eqz (local.get $turn))
+                (then (local.set $budget (i32.const 0)) (br $next)))
+              (local.set $turn (i32.const 0))))
           (br_if $next (call $step))))
     end
     (drop (call $enter_root (local.get $outside)))
@@ -166,10 +190,12 @@
             (else (i32.const 0)))))
       (then
         (i32.store offset=88 (local.get $task) (i32.const 1))
+        (local.set $handles (call $handles (local.get $task)))
+        (call $adopt (local.get $handles))
         (return
           (i32.or
             (i32.const 2)
-            (i32.shl (i32.load offset=4 (call $handles (local.get $task))) (i32.const 4))))))
+            (i32.shl (i32.load offset=4 (local.get $handles)) (i32.const 4))))))
     ;; It has exited, and needs nothing more.
     (if (local.get $handles)
       (then

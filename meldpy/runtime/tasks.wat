@@ -281,6 +281,21 @@
         (i32.const 16)))
     (call $run (local.get $task) (i32.const 6) (i32.const 0) (i32.const 0)))
 
+  ;; The host cancels a root. `$apart`: it is in no ring, since its own engine task was to run it.
+  (func (export "cancel-root") (param $task i32) (param $apart i32)
+    (local $set i32)
+    (if (i32.eqz (i32.and (i32.load offset=36 (local.get $task)) (i32.const 1))) (then (return)))
+    (if (local.get $apart)
+      (then
+        (if (i32.eq (i32.load offset=48 (local.get $task)) (i32.const 4))
+          (then
+            (local.set $set (i32.load offset=52 (local.get $task)))
+            (i32.store offset=12 (local.get $set)
+              (i32.sub (i32.load offset=12 (local.get $set)) (i32.const 1)))))
+        (i32.store offset=48 (local.get $task) (i32.const 0)))
+      (else (call $unpark (local.get $task))))
+    (call $returned (local.get $task) (call $cancel_now (local.get $task))))
+
   ;; --- lenders ---------------------------------------------------------------------------------------------------
 
   ;; Takes the lenders above the mark off the stack of lenders (`handles.wat`) and keeps them until the resolve event.

@@ -76,6 +76,29 @@ _SORTS = {
 }
 
 
+_OF_A_TYPE = frozenset(
+    {
+        BuiltinOp.STREAM_NEW,
+        BuiltinOp.STREAM_DROP_READABLE,
+        BuiltinOp.STREAM_DROP_WRITABLE,
+        BuiltinOp.FUTURE_NEW,
+        BuiltinOp.FUTURE_DROP_READABLE,
+        BuiltinOp.FUTURE_DROP_WRITABLE,
+    }
+)
+_COPIES = frozenset(
+    {BuiltinOp.STREAM_READ, BuiltinOp.STREAM_WRITE, BuiltinOp.FUTURE_READ, BuiltinOp.FUTURE_WRITE},
+)
+_CANCELS = frozenset(
+    {
+        BuiltinOp.STREAM_CANCEL_READ,
+        BuiltinOp.STREAM_CANCEL_WRITE,
+        BuiltinOp.FUTURE_CANCEL_READ,
+        BuiltinOp.FUTURE_CANCEL_WRITE,
+    }
+)
+
+
 @final
 @dataclass(slots=True)
 class Knot:
@@ -150,7 +173,8 @@ class Knot:
                 if func.immediates is not None:
                     places = _Places(self, memory, realloc)
                     return OtherBuiltin(func.op, written_immediates(func.op, func.immediates, places))
-                return self._async(func, None if memory is None else self.core(memory))
+                indices = [None if each is None else self.core(each) for each in (memory, realloc)]
+                return self._async(func, *indices)
             case _:
                 assert_never(binding)
 
@@ -160,10 +184,12 @@ class Knot:
             raise InternalError(f"resource type {resource} has a built-in, yet is neither imported nor defined")
         return TypeIndex(entry.index())
 
-    def _async(self, func: OuterAsyncFunc, memory: int | None) -> Canon:
+    def _async(self, func: OuterAsyncFunc, memory: int | None, realloc: int | None) -> Canon:
         options = tuple(encoding_options(func.encoding))
         if memory is not None:
             options = (*options, CanonOpt(OPT_MEMORY, memory))
+        if realloc is not None:
+            options = (*options, CanonOpt(OPT_REALLOC, realloc))
         immediates: tuple[Immediate, ...]
         match func.op:
             case BuiltinOp.TASK_RETURN:
@@ -173,10 +199,12 @@ class Knot:
             case BuiltinOp.WAITABLE_SET_WAIT | BuiltinOp.WAITABLE_SET_POLL:
                 assert memory is not None
                 immediates = (False, memory)
-            case BuiltinOp.STREAM_NEW:
+            case op if op in _OF_A_TYPE:
                 immediates = (self._type(func),)
-            case BuiltinOp.STREAM_READ | BuiltinOp.STREAM_WRITE:
-                immediates = (self._type(func), (CanonOpt(OPT_ASYNC),))
+            case op if op in _COPIES:
+                immediates = (self._type(func), (*options, CanonOpt(OPT_ASYNC)))
+            case op if op in _CANCELS:
+                immediates = (self._type(func), func.async_)
             case BuiltinOp.SUBTASK_CANCEL | BuiltinOp.THREAD_YIELD:
                 immediates = (func.async_,)
             case _:

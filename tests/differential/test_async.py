@@ -170,6 +170,45 @@ def test_a_sync_typed_function_has_a_context_of_its_own() -> None:
     assert assert_alike(text, RUN, RUN) == [Returned(40), Returned(40)]
 
 
+def test_a_post_return_has_the_context_of_its_call() -> None:
+    """Called by the host and by another instance, with the same in both forms."""
+    text = """
+    (component
+      (import "log" (func $log (param "x" u32)))
+      (component $A
+        (import "log" (func $log (param "x" u32)))
+        (core func $log (canon lower (func $log)))
+        (core func $get (canon context.get i32 0)) (core func $set (canon context.set i32 0))
+        (core module $M
+          (import "" "log" (func $log (param i32)))
+          (import "" "get" (func $get (result i32))) (import "" "set" (func $set (param i32)))
+          (func (export "f") (param $x i32) (result i32)
+            (call $log (call $get)) (call $set (i32.add (local.get $x) (i32.const 50))) (local.get $x))
+          (func (export "after") (param $x i32) (global.set $seen (i32.add (call $get) (local.get $x))))
+          (global $seen (mut i32) (i32.const 0))
+          (func (export "seen") (result i32) (call $log (call $get)) (global.get $seen)))
+        (core instance $m (instantiate $M (with "" (instance
+          (export "log" (func $log)) (export "get" (func $get)) (export "set" (func $set))))))
+        (func (export "f") (param "x" u32) (result u32)
+          (canon lift (core func $m "f") (post-return (func $m "after"))))
+        (func (export "seen") (result u32) (canon lift (core func $m "seen"))))
+      (instance $a (instantiate $A (with "log" (func $log))))
+      (component $B
+        (import "f" (func $f (param "x" u32) (result u32)))
+        (core func $f (canon lower (func $f)))
+        (core module $M
+          (import "" "f" (func $f (param i32) (result i32)))
+          (func (export "run") (result i32) (i32.add (call $f (i32.const 1)) (call $f (i32.const 2)))))
+        (core instance $m (instantiate $M (with "" (instance (export "f" (func $f))))))
+        (func (export "run") (result u32) (canon lift (core func $m "run"))))
+      (instance $b (instantiate $B (with "f" (func $a "f"))))
+      (export "f" (func $a "f"))
+      (export "seen" (func $a "seen"))
+      (func (export "run") (alias export $b "run")))"""
+    calls = [Call("f", [7]), Call("seen", []), Call("f", [8]), Call("seen", []), RUN, Call("seen", [])]
+    assert assert_alike(text, *calls) == [Returned(value) for value in (7, 64, 8, 66, 3, 54)]
+
+
 def test_task_return_of_another_result_type_traps() -> None:
     [outcome] = assert_alike(calling("wrong", SYNC, async_=False))
     assert isinstance(outcome, Trap)

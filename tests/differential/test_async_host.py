@@ -137,6 +137,8 @@ def test_polls_see_what_the_host_has_done() -> None:
 STARTS: Final = """
 (component
   (import "double" (func $double async (param "x" u32) (result u32)))
+  (component $S
+  (import "double" (func $double async (param "x" u32) (result u32)))
   (core module $Memory (memory (export "m") 1))
   (core instance $memory (instantiate $Memory))
   (core func $double' (canon lower (func $double) async (memory (core memory $memory "m"))))
@@ -145,6 +147,10 @@ STARTS: Final = """
     (func (export "f") (result i32) (call $double (i32.const 1) (i32.const 8))))
   (core instance $m (instantiate $M (with "" (instance (export "double" (func $double'))))))
   (func (export "f") @ (result u32) (canon lift (core func $m "f"))))
+  (instance $a (instantiate $S (with "double" (func $double))))
+  (instance $b (instantiate $S (with "double" (func $double))))
+  (func (export "f") (alias export $a "f"))
+  (func (export "g") (alias export $b "f")))
 """
 
 

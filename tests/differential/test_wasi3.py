@@ -30,7 +30,7 @@ def both(user: str) -> tuple[bytes, bytes]:
     parts = {"words": guest("words"), user: guest(user)}
     composed = compose(parts, [Wire(user, WORDS, "words", WORDS)])
     inputs = [meldpy.FuseInput(name, name, data) for name, data in parts.items()]
-    return composed, meldpy.fuse(inputs).bytes
+    return composed, meldpy.fuse(inputs, meldpy.FuseOptions(flat=True)).bytes
 
 
 @pytest.mark.parametrize("arguments", [[], ["one"], ["a text", "of several", "arguments that are longer"]])

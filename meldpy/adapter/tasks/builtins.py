@@ -15,8 +15,9 @@ from meldpy.adapter.emitter import Emitter, Workshop
 from meldpy.adapter.memories import memory_of
 from meldpy.adapter.symbols import Symbols
 from meldpy.adapter.tasks.copies import Copies
+from meldpy.adapter.tasks.ends import Ends
 from meldpy.adapter.tasks.gates import Gates
-from meldpy.adapter.tasks.machinery import FLAGS, HOSTED_FLAG, STATE, Machinery
+from meldpy.adapter.tasks.machinery import FLAGS, HOSTED_FLAG, ROOT_FLAG, STATE, Machinery
 from meldpy.adapter.tasks.outside import Outside
 from meldpy.adapter.tasks.returns import emit_task_return, returns_from
 from meldpy.adapter.traps import Trap
@@ -34,7 +35,7 @@ from meldpy.model.builtins import (
     ThreadStart,
 )
 from meldpy.model.canon import BuiltinOp
-from meldpy.model.code import EmittedFunc
+from meldpy.model.code import EmittedFunc, OuterAsyncFunc
 from meldpy.model.core import CoreFuncType, CoreValType
 from meldpy.model.linked import AsyncBuiltin, LinkedGraph
 
@@ -46,14 +47,21 @@ class AsyncBuiltins:
     """Symbols are handed out first (`symbol`) and written when all lifts and ways back are known (`finish`)."""
 
     def __init__(
-        self, shop: Workshop, graph: LinkedGraph, machinery: Machinery, outside: Outside, gates: Gates, symbols: Symbols
+        self,
+        shop: Workshop,
+        graph: LinkedGraph,
+        machinery: Machinery,
+        outside: Outside,
+        ends: Ends,
+        gates: Gates,
+        symbols: Symbols,
     ) -> None:
         self._shop = shop
         self._graph = graph
         self._machinery = machinery
         self._outside = outside
         self._gates = gates
-        self._copies = Copies(shop, graph, machinery, symbols)
+        self._copies = Copies(shop, graph, machinery, ends, symbols)
         self._builtins: list[tuple[AsyncBuiltin, EmittedFunc]] = []
 
     def symbol(self, builtin: AsyncBuiltin) -> EmittedFunc:
@@ -94,6 +102,7 @@ class AsyncBuiltins:
                 case other:
                     assert_never(other)
             self._shop.finish()
+        self._copies.finish()
 
     # --- inside -----------------------------------------------------------------------------------------------
     def _emitter(
@@ -130,7 +139,7 @@ class AsyncBuiltins:
         set_ = b.local(I32)
         self._push_row(em, builtin, runtime.SET_TAG, index, "rep")
         b.set(set_)
-        if self._outside.has_calls:
+        if self._outside.watches:
             # what the engine knows, we know
             b.call(self._outside.outer("drain-all"))
         if builtin.op is BuiltinOp.WAITABLE_SET_WAIT:
@@ -218,6 +227,15 @@ class AsyncBuiltins:
                     em.trap_if(Trap.TASK_NOT_CANCELLED)
                     em.b.get(task)
                     em.b.call(machinery.tasks("cancel"))
+                    if machinery.has_roots:
+                        # the host asked for it
+                        em.b.get(task)
+                        em.b.load(Load.I32, machinery.memory, FLAGS)
+                        em.b.i32(ROOT_FLAG)
+                        em.b.op(Op.I32_AND)
+                        with em.b.if_():
+                            cancel = OuterAsyncFunc(BuiltinOp.TASK_CANCEL, CoreFuncType((), ()))
+                            em.b.call(machinery.engine(cancel))
             case BuiltinOp.BACKPRESSURE_INC | BuiltinOp.BACKPRESSURE_DEC as op:
                 em = self._emitter(builtin, (), ())
                 self._gates.modify(em, builtin.instance, op)

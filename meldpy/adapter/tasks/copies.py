@@ -18,6 +18,7 @@ from meldpy.adapter.emitter import Emitter, Workshop
 from meldpy.adapter.memories import memory_of
 from meldpy.adapter.places import Addr, Side
 from meldpy.adapter.symbols import Symbols
+from meldpy.adapter.tasks.ends import Ends, Party, element_of
 from meldpy.adapter.tasks.machinery import Machinery
 from meldpy.adapter.translate.copying import copy_bytes, is_plain
 from meldpy.adapter.translate.lists import each_element
@@ -29,8 +30,7 @@ from meldpy.model.canon import BuiltinOp
 from meldpy.model.code import EmittedFunc
 from meldpy.model.core import CoreFuncType
 from meldpy.model.linked import AsyncBuiltin, LinkedGraph
-from meldpy.model.valtype import DefinedType, FutureType, PrimValType, StreamType, ValType
-from meldpy.records import dataclass
+from meldpy.model.valtype import DefinedType, FutureType, PrimValType, ValType
 
 MAX_LENGTH = (1 << 28) - 1
 """Elements of one buffer. Spec: Buffer.MAX_LENGTH."""
@@ -63,36 +63,30 @@ _NEW = frozenset({BuiltinOp.STREAM_NEW, BuiltinOp.FUTURE_NEW})
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class _Party:
-    """A read or write built-in, as the other side sees it. number: what it leaves with a pending buffer."""
-
-    number: int
-    key: int
-    writes: bool
-    side: Side
-
-
-@final
 class Copies:
-    def __init__(self, shop: Workshop, graph: LinkedGraph, machinery: Machinery, symbols: Symbols) -> None:
+    def __init__(self, shop: Workshop, graph: LinkedGraph, machinery: Machinery, ends: Ends, symbols: Symbols) -> None:
         self._shop = shop
         self._graph = graph
         self._machinery = machinery
+        self._ends = ends
         self._symbols = symbols
-        self._parties: dict[AsyncBuiltin, _Party] = {}
+        self._parties: dict[AsyncBuiltin, Party] = {}
         self._copiers: dict[tuple[int, Side, Side], EmittedFunc] = {}
 
     def know(self, builtin: AsyncBuiltin, copy: Copy) -> None:
         """One of those that can meet others."""
         side = self._side(builtin, copy)
         key = self._shop.abi.keys.key(copy.type)
-        self._parties[builtin] = _Party(len(self._parties), key, builtin.op in _WRITES, side)
+        self._parties[builtin] = Party(len(self._parties), key, builtin.op in _WRITES, side, copy.type)
+
+    def finish(self) -> None:
+        """Everything that can read and write is known."""
+        self._ends.finish(list(self._parties.values()))
 
     # --- built-ins --------------------------------------------------------------------------------------------
     def copy(self, symbol: EmittedFunc, builtin: AsyncBuiltin, copy: Copy) -> None:
         """{stream,future}.{read,write}."""
-        party, element = self._parties[builtin], _element(copy.type)
+        party, element = self._parties[builtin], element_of(copy.type)
         future = isinstance(copy.type.definition, FutureType)
         pointer_type = I64 if copy.options.memory64 else I32
         lengths = () if future else (pointer_type,)
@@ -106,6 +100,8 @@ class Copies:
         b.i32(int(not copy.options.async_))
         b.call(machinery.streams("begin"))
         b.set(end)
+        if self._ends.hosts(copy.type):
+            self._ends.copy(em, party, (end, *b.params[1:]), async_=copy.options.async_)
 
         # the buffer
         if future:
@@ -149,6 +145,12 @@ class Copies:
         """{stream,future}.cancel-{read,write}."""
         em = self._emitter(builtin, CoreFuncType((I32,), (I32,)))
         em.check_may_leave(builtin.instance)
+        if self._ends.hosts(cancel.type):
+            end = em.b.local(I32)
+            self._push_end(em, builtin, cancel.type, em.b.params[0])
+            em.b.call(self._shop.handles.func("rep"))
+            em.b.set(end)
+            self._ends.cancel(em, cancel.type, end, writes=builtin.op in _WRITES, async_=cancel.async_)
         self._push_end(em, builtin, cancel.type, em.b.params[0])
         em.b.i32(_code(builtin.op, isinstance(cancel.type.definition, FutureType)))
         em.b.i32(int(cancel.async_))
@@ -168,9 +170,16 @@ class Copies:
         else:
             em = self._emitter(builtin, CoreFuncType((I32,), ()))
             em.check_may_leave(builtin.instance)
+            hosted, handle, writes = self._ends.hosts(end.type), em.b.local(I32), builtin.op in _WRITES
+            if hosted:
+                self._push_end(em, builtin, end.type, em.b.params[0])
+                self._ends.push_behind(em)
+                em.b.set(handle)
             self._push_end(em, builtin, end.type, em.b.params[0])
             em.b.i32(_code(builtin.op, future))
             em.b.call(self._machinery.streams("drop"))
+            if hosted:
+                self._ends.dropped(em, end.type, handle, writes=writes)
         self._shop.functions.define(symbol, em.b)
 
     # --- inside -----------------------------------------------------------------------------------------------
@@ -179,7 +188,7 @@ class Copies:
         return Emitter(self._shop, FuncBuilder(name, type))
 
     def _side(self, builtin: AsyncBuiltin, copy: Copy) -> Side:
-        options, element = copy.options, _element(copy.type)
+        options, element = copy.options, element_of(copy.type)
         memory, realloc = None, None
         if element is not None:
             assert options.memory is not None, "validation: elements lie in a memory"
@@ -208,7 +217,7 @@ class Copies:
             em.check_bounds(side.needs_memory(), pointer, length, Trap.BUFFER_OUT_OF_BOUNDS)
 
     def _meet(
-        self, em: Emitter, party: _Party, element: ValType, operands: tuple[Local, Local, Local], code: int
+        self, em: Emitter, party: Party, element: ValType, operands: tuple[Local, Local, Local], code: int
     ) -> None:
         """Copy between the buffer at hand and the pending one, whoever left it."""
         b, machinery = em.b, self._machinery
@@ -266,11 +275,6 @@ class Copies:
             self._copiers[key, source, destination] = symbol
             shop.finish()
         return self._copiers[key, source, destination]
-
-
-def _element(type: DefinedType) -> ValType | None:
-    assert isinstance(type.definition, StreamType | FutureType)
-    return type.definition.element
 
 
 def _code(op: BuiltinOp, future: bool) -> int:

@@ -32,11 +32,12 @@ from meldpy.records import dataclass, field
 
 if TYPE_CHECKING:
     from meldpy.adapter.emitter import Emitter
+    from meldpy.adapter.tasks.ends import Ends
 
 # Words of a task's cell, see `tasks.wat`.
 STATE, SITE, FLAGS, SCOPE, RESULT = 24, 32, 36, 40, 80
 CONTEXTS = (64, 72)
-RESOLVED_FLAG, HOSTED_FLAG = 32, 512
+RESOLVED_FLAG, ROOT_FLAG, HOSTED_FLAG = 32, 128, 512
 
 MOST_LIFTS, MOST_CALLERS = 1 << 16, 1 << 15
 """What the two halves of SITE can number."""
@@ -91,15 +92,18 @@ class Machinery:
             instance: {slot: functions.flag(f"context {slot} of {instance}", 0) for slot in slots}
             for instance, slots in observers.contexts.items()
         }
+        self._after: dict[InstanceId, list[FlagId]] = {}
         self.locks = {instance: functions.flag(f"lock of {instance}", 0) for instance in sorted(observers.locked)}
         self.lifts: dict[LiftId, LiftNumber] = {}
         self.outer: dict[OuterAsyncFunc, None] = {}
         self._payload, self._run, self._wake, self._block = (functions.reserve() for _ in range(4))
-        self.outer_event, self.drain, self.gather, self.turn = (functions.reserve() for _ in range(4))
+        self.outer_event, self.drain, self.gather, self.adopt, self.turn = (functions.reserve() for _ in range(5))
         """What `roots.wat` calls of what is the engine's; `outside` writes them."""
         self.gate_step, self.start = functions.reserve(), functions.reserve()
         """What the pump calls for a gate, and that for a task that may start; `gates` writes them."""
         self.gates: Waiting | None = None
+        self.ends: Ends
+        """Set by whoever makes this (`tasks`)."""
         self.has_roots = False
         self.has_streams = False
 
@@ -178,8 +182,8 @@ class Machinery:
         args: tuple[RuntimeArg, ...] = (
             *(self.memory, boundary),
             *map(self.waitables, ("new-cell", "free-cell")),
-            *map(self.tasks, ("step", "ready", "resume", "root", "enter-root")),
-            *(self.outer_event, self.drain, self.gather, self.turn),
+            *map(self.tasks, ("step", "ready", "resume", "cancel-root", "root", "enter-root")),
+            *(self.outer_event, self.drain, self.gather, self.adopt, self.turn),
             *engine,
         )
         return self._library.func(runtime.ROOTS, args, export)
@@ -211,6 +215,30 @@ class Machinery:
             b.set_flag(self.sync)
         yield
         self._restore(em, saved)
+
+    def keep_context(self, em: Emitter, instance: InstanceId) -> None:
+        """The task goes on after it has returned to the engine, which calls its post-return before anything else."""
+        for flag, kept in self._kept(instance):
+            em.b.get_flag(flag)
+            em.b.set_flag(kept)
+
+    @contextmanager
+    def kept_context(self, em: Emitter, instance: InstanceId) -> Iterator[None]:
+        """The block goes on with the task that was kept."""
+        pairs = self._kept(instance)
+        saved = [(flag, self._save(em, flag)) for flag, _ in pairs]
+        for flag, kept in pairs:
+            em.b.get_flag(kept)
+            em.b.set_flag(flag)
+        yield
+        self._restore(em, saved)
+
+    def _kept(self, instance: InstanceId) -> list[tuple[FlagId, FlagId]]:
+        """Each slot of an instance, and where it is kept."""
+        slots = self.slots.get(instance, {})
+        if instance not in self._after:
+            self._after[instance] = [self._functions.flag(f"kept context {slot} of {instance}", 0) for slot in slots]
+        return list(zip(slots.values(), self._after[instance], strict=True))
 
     @contextmanager
     def running(self, em: Emitter, task: Local, instance: InstanceId, *, resumed: bool) -> Iterator[None]:

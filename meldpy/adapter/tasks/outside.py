@@ -23,11 +23,12 @@ from meldpy.model.core import CoreFuncType
 from meldpy.model.ids import FuncId
 
 if TYPE_CHECKING:
+    from meldpy.adapter.tasks.ends import Ends
     from meldpy.adapter.tasks.machinery import EmitterOf
 
 _HEAP_TRAPS = (Trap.BOUNDARY_FULL,)
-_SUBTASK = 1
-"""The code of a subtask's event."""
+_SUBTASK, _LAST_END = 1, 5
+"""The codes of a subtask's event, and the last one of those of ends."""
 
 
 @final
@@ -43,6 +44,8 @@ class Outside:
         """Called when a host call whose result is in the heap is heard of: with its cell, and the state before."""
         self.has_calls = False
         self.has_heap = False
+        self.ends: Ends | None = None
+        """Set if an end can be the host's."""
 
     # --- the runtime ------------------------------------------------------------------------------------------
     def heap(self, export: str) -> FuncId:
@@ -87,19 +90,25 @@ class Outside:
             OuterAsyncFunc(BuiltinOp.SUBTASK_CANCEL, CoreFuncType((I32,), (I32,)), async_=async_)
         )
 
+    @property
+    def watches(self) -> bool:
+        """Whether there is anything of the engine's to wait for."""
+        return self.has_calls or self.ends is not None
+
     # --- what the runtime calls -------------------------------------------------------------------------------
     def finish(self, new_emitter: EmitterOf) -> None:
         """Write what `roots.wat` calls."""
         machinery = self._machinery
         self._event(new_emitter)
         self._drain(new_emitter)
-        em = new_emitter("gather what the host has", CoreFuncType((I32,), ()))
-        if self.has_calls:
-            em.b.get(*em.b.params)
-            em.b.call(self.outer("gather"))
-        self._functions.define(machinery.gather, em.b)
+        for symbol, export in ((machinery.gather, "gather"), (machinery.adopt, "adopt")):
+            em = new_emitter(f"{export} what the host has", CoreFuncType((I32,), ()))
+            if self.watches:
+                em.b.get(*em.b.params)
+                em.b.call(self.outer(export))
+            self._functions.define(symbol, em.b)
         em = new_emitter("the engine's turn", CoreFuncType((I32,), ()))
-        if self.has_calls:
+        if self.watches:
             em.b.call(machinery.engine(OuterAsyncFunc(BuiltinOp.THREAD_YIELD, CoreFuncType((), (I32,)))))
             em.b.drop()
             em.b.get(*em.b.params)
@@ -116,11 +125,20 @@ class Outside:
             with em.b.if_():
                 em.b.get(handle, state)
                 em.b.call(self.hosts("event"))
+                em.b.return_()
+        if self.ends is not None:
+            # codes from 2 to 5; what else the engine says is no event of a waitable
+            em.b.get(code)
+            em.b.i32(_LAST_END)
+            em.b.op(Op.I32_LE_U)
+            with em.b.if_():
+                em.b.get(code, handle, state)
+                em.b.call(self.ends.func("event"))
         self._functions.define(self._machinery.outer_event, em.b)
 
     def _drain(self, new_emitter: EmitterOf) -> None:
         em = new_emitter("hear of the host", CoreFuncType((I32,), ()))
-        if self.has_calls:
+        if self.watches:
             em.b.get(*em.b.params)
             em.b.call(self.outer("drain"))
         if self.has_heap:

@@ -11,10 +11,11 @@ from typing import final
 from meldpy.adapter.boundary import OuterEdge
 from meldpy.adapter.emitter import Emitter, Workshop
 from meldpy.adapter.plan import CallSite
-from meldpy.adapter.refusals import context_slots, gated_instances
+from meldpy.adapter.refusals import context_slots, gated_instances, hosted_ends
 from meldpy.adapter.symbols import Symbols
 from meldpy.adapter.tasks.builtins import AsyncBuiltins
 from meldpy.adapter.tasks.calls import emit_deferred_sync, emit_task_call
+from meldpy.adapter.tasks.ends import Ends
 from meldpy.adapter.tasks.gates import Gates
 from meldpy.adapter.tasks.hosts import HostCalls, takes_time
 from meldpy.adapter.tasks.machinery import Machinery, Observers
@@ -54,8 +55,10 @@ class Tasks:
         gated = gated_instances(graph, facts)
         passed = {graph.lifts[id].instance for id in exported if graph.lifts[id].type.async_}
         self.gates = self.machinery.gates = Gates(shop, self.machinery, gated, gated & passed)
-        self.builtins = AsyncBuiltins(shop, graph, self.machinery, self.outside, self.gates, symbols)
-        self.roots = Roots(shop, graph, self.machinery, symbols)
+        hosted = hosted_ends(graph, facts, exported, shop.abi)
+        ends = self.machinery.ends = Ends(shop, self.machinery, self.outside, edge, hosted)
+        self.builtins = AsyncBuiltins(shop, graph, self.machinery, self.outside, ends, self.gates, symbols)
+        self.roots = Roots(shop, graph, self.machinery, self.outside, symbols, edge)
         self.hosts = HostCalls(shop, graph, self.machinery, self.outside, symbols, edge)
 
     def is_root(self, lift: Lift) -> bool:
@@ -122,7 +125,7 @@ def waiting_instances(graph: LinkedGraph, facts: Facts, exported: tuple[LiftId, 
     for lower in graph.lowers:
         fused = lower.id in live.lowers and isinstance(lower.callee, LiftFunc)
         hosted = lower.id in live.lowers and isinstance(lower.callee, ImportFunc)
-        if hosted and lower.options.async_:
+        if hosted and (lower.options.async_ or abi.contents.of(value_types(lower.type)) & Content.ASYNC):
             found.add(lower.instance)
         if fused and (lower.options.async_ or abi.contents.of(value_types(lower.type)) & Content.ASYNC):
             found.add(lower.instance)

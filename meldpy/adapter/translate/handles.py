@@ -8,8 +8,8 @@ inside are made and unmade by its built-ins. The engine already does what an out
 If the instance on the other side uses the engine's table itself, both sides have one table, and handles stay as they
 are.
 
-Spec: CanonicalABI.md `lift_own`, `lift_borrow`, `lower_own`, `lower_borrow`, `lift_async_value`. Error contexts, and
-ends at the outer edge, were refused (`refusals`).
+Spec: CanonicalABI.md `lift_own`, `lift_borrow`, `lower_own`, `lower_borrow`, `lift_async_value`. Error contexts
+were refused (`refusals`).
 """
 
 from __future__ import annotations
@@ -56,18 +56,22 @@ def translate_end(em: Emitter, type: DefinedType, src: Place, dst: Place) -> Non
     """The readable end of a stream or future. Spec: lift_async_value, lower_stream, lower_future."""
     b, handles, tasks = em.b, em.shop.handles, em.shop.tasks
     assert tasks is not None
-    assert handles.has_table(src.side.instance)
-    assert handles.has_table(dst.side.instance)
     em.b.mark(Handed(HandleKind.END, "", kept=False))
     tag = handles.end_tag(type, writable=False)
+    leaves, arrives = dst.side.instance == handles.outer, src.side.instance == handles.outer
     with written_word(em, dst):
-        b.i32(handles.table(dst.side.instance))
-        b.i32(tag)
+        if not leaves:
+            b.i32(handles.table(dst.side.instance))
+            b.i32(tag)
+        if arrives:
+            read_word(em, src)
+            b.call(tasks.ends.func("arrives"))
+            return
         b.i32(handles.table(src.side.instance))
         b.i32(tag)
         read_word(em, src)
         b.call(tasks.streams("take"))
-        b.call(tasks.streams("put"))
+        b.call(tasks.ends.leaving(type) if leaves else tasks.streams("put"))
 
 
 def translate_flat_borrow(em: Emitter, type: BorrowType[ResourceType], src: Place, dst: Place) -> None:
@@ -90,7 +94,7 @@ def _move(em: Emitter, resource: ResourceId, src: Place, dst: Place) -> None:
         read_word(em, src)
         # to the rep …
         if taken:
-            b.call(handles.func("take-own"))
+            b.call(handles.func("rep" if em.peek else "take-own"))
         elif src.side.instance == handles.outer and defined_inside:
             b.call(handles.returned_by_host(resource))
         # … and from it
