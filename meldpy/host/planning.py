@@ -83,7 +83,7 @@ class Planner:
         return Planned(self._wasm(linked, base), manifest, resolution)
 
     def _wasm(self, linked: Linked, base: ModulePlan) -> ModulePlan:
-        artefact = load(linked.data, fuel=base.limits.fuel is not None, cache_folder=self._cache)
+        artefact = load(linked.data, fuel=base.limits.fuel is not None, cache_folder=self._cache, digest=linked.digest)
         scratch = self._scratch_of(base)
 
         def make(services: Services) -> ModuleInstance:

@@ -65,11 +65,14 @@ class Artefact:
     wasi: tuple[str, ...]
 
 
-def load(data: bytes, *, fuel: bool = False, cache_folder: Path | None = None) -> Artefact:
-    """Compile a component, or take it from the cache. EngineError if the engine does not take it."""
+def load(data: bytes, *, fuel: bool = False, cache_folder: Path | None = None, digest: str | None = None) -> Artefact:
+    """Compile a component, or take it from the cache. EngineError if the engine does not take it.
+
+    digest: the SHA-256 of `data`, from whoever computed it already.
+    """
     check_process()
     engine = guest_engine(fuel)
-    digest = sha256(data).hexdigest()
+    digest = sha256(data).hexdigest() if digest is None else digest
     kept = None if cache_folder is None else Precompiled(cache_folder, digest, engine.fuel)
     component = None if kept is None else kept.load(engine.engine)
     if component is None:

@@ -42,9 +42,9 @@ class Listed:
 class Registry:
     """See the module. Any process may work with the folder; they take turns."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._lock_file = LockFile(folder)
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        self._lock_file = LockFile(self.folder)
 
     # --- what is there -----------------------------------------------------------------------------------------------
     def find(self, name: str, version: str | None = None) -> Manifest:
