@@ -111,12 +111,13 @@ def load(client: Client, source: str, version: str | None) -> None:
 @host.command()
 @click.argument("name")
 @click.argument("version", required=False)
+@click.option("--upgrade", is_flag=True, help="Take the highest versions of its dependencies, not the locked ones.")
 @asking
-def reload(client: Client, name: str, version: str | None) -> None:
+def reload(client: Client, name: str, version: str | None, upgrade: bool) -> None:
     """Swap a module, with its state; if that fails the old version goes on."""
     from meldpy.host.control.protocol import Reload
 
-    click.echo(f"{name} was away for {client.ask(Reload(name, version)) * 1000:.1f} ms")
+    click.echo(f"{name} was away for {client.ask(Reload(name, version, upgrade)) * 1000:.1f} ms")
 
 
 @host.command()

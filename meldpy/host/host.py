@@ -94,15 +94,18 @@ class Host:
         self._loaded(text, planned)
         return Module(self.core, planned.plan.name)
 
-    def reload(self, name: str, version: str | None = None) -> float:
+    def reload(self, name: str, version: str | None = None, *, upgrade: bool = False) -> float:
         """Swap a module, with its state, to `version`; without one to what its source is now. The seconds without
-        messages. What keeps the old one is raised, and the old one goes on."""
+        messages. What keeps the old one is raised, and the old one goes on.
+
+        Dependencies are linked and fused anew; with `upgrade` in their highest versions, else as they are locked.
+        """
         if name not in self._sources:
             raise UsageError(f"there is no module {name}")
         source, before = self._sources[name]
         if version is None and before.resolution is not None:
             version = before.plan.version
-        planned = self._planner.plan(source, version)
+        planned = self._planner.plan(source, version, upgrade=upgrade)
         pause = self.core.reload(planned.plan)
         self._loaded(source, planned)
         return pause

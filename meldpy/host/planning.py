@@ -43,8 +43,9 @@ class Planner:
         self.registry, self._allow = registry, allow
         self._cache, self._scratch = cache, scratch
 
-    def plan(self, source: str, version: str | None = None) -> Planned:
-        """source: a module's name in the registry, a folder with a module.toml, or a file with a component."""
+    def plan(self, source: str, version: str | None = None, *, upgrade: bool = False) -> Planned:
+        """source: a module's name in the registry, a folder with a module.toml, or a file with a component. upgrade:
+        take the highest versions of dependencies, not those that are locked."""
         path = Path(source)
         if path.is_dir():
             return self._planned(read(path), self.registry, None)
@@ -54,7 +55,7 @@ class Planner:
             raise UsageError(f"{source} is neither a folder with a {FILE} nor a component, and there is no registry")
         manifest = self.registry.find(source, version)
         self.registry.check(manifest)
-        return self._planned(manifest, self.registry, self.registry.resolve(manifest))
+        return self._planned(manifest, self.registry, self.registry.resolve(manifest, upgrade=upgrade))
 
     def _planned(self, manifest: Manifest, registry: Registry | None, resolution: Resolution | None) -> Planned:
         if resolution is None and manifest.dependencies:

@@ -173,6 +173,22 @@ def test_what_was_locked_is_taken_again(tmp_path: Path) -> None:
     assert registry.resolve(registry.find("app")).chosen == {GREETER: "greeter 1.0.0"}
 
 
+def test_a_dependency_is_swapped_under_a_module_that_runs(tmp_path: Path) -> None:
+    registry = hello(tmp_path, {"1.0.0": ""}, "*")
+    with Host(modules=registry.folder) as host:
+        app = host.load("app")
+        registry.install(str(module(tmp_path, "greeter", "1.1.0", HELLO / "greeter.wasm")))
+
+        def greeter() -> str:
+            return host.inspect("app").parts[1].rpartition(" ")[0]
+
+        host.reload("app")
+        assert greeter() == "greeter 1.0.0"
+        host.reload("app", upgrade=True)
+        assert greeter() == "greeter 1.1.0"
+        assert app.call("greet", "you") == "Hello, you! (from two components)"
+
+
 def test_needs_that_cannot_be_met_are_told(tmp_path: Path) -> None:
     registry = hello(tmp_path, {"1.0.0": ""}, "^7")
     with Host(modules=registry.folder) as host, pytest.raises(LinkError) as refused:

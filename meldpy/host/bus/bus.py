@@ -175,8 +175,12 @@ class Bus:
     def check_room(self, sender: str, outgoing: Outgoing) -> None:
         """Raises what sending would raise now: for an outbox, whose sender must hear of it while it can."""
         for receiver in self._addressed(sender, outgoing):
-            receiver.reserve(0)
-            receiver.cancel()
+            try:
+                receiver.reserve(0)
+                receiver.cancel()
+            except StateError:
+                if outgoing.to is not None and not receiver.is_durable(outgoing.topic):
+                    raise
 
     def send_with(self, sender: str, outbox: Sequence[Outgoing], and_also: Effects) -> None:
         """What a handling had as effects, in one transaction; then the messages are delivered."""

@@ -3,3 +3,7 @@
 The job: what can be asked (`protocol`), answering (`server`), asking (`client`). What is asked is what `Host` can do;
 nothing is decided here.
 """
+
+from meldpy.host.extra import need
+
+need("msgspec")

@@ -32,6 +32,7 @@ class Load(msgspec.Struct, tag=True):
 class Reload(msgspec.Struct, tag=True):
     name: str
     version: str | None = None
+    upgrade: bool = False
 
 
 class Unload(msgspec.Struct, tag=True):

@@ -81,7 +81,7 @@ class ControlServer:
             case protocol.Load():
                 return host.load(ask.source, ask.version).name
             case protocol.Reload():
-                return host.reload(ask.name, ask.version)
+                return host.reload(ask.name, ask.version, upgrade=ask.upgrade)
             case protocol.Unload():
                 return host.unload(ask.name)
             case protocol.Rollback():

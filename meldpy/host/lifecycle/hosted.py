@@ -60,6 +60,7 @@ class Hosted:
         self._handler = Handler(plan.name, self, bus, database)
         self._share = Share()
         self._alive: Alive | None = None
+        self._topics: tuple[str, ...] = ()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._live, name=f"meld-{plan.name}", daemon=True)
         start_thread(self._thread)
@@ -71,10 +72,8 @@ class Hosted:
 
     @property
     def subscriptions(self) -> tuple[str, ...]:
-        """What it asked for and was granted."""
-        alive = self._alive
-        wanted = () if alive is None else alive.capabilities.topics
-        return tuple(each for each in wanted if allows(self.plan.grants.subscribe, each))
+        """What it asked for when it lived last, and was granted: one that is stopped still gets what is durable."""
+        return tuple(each for each in self._topics if allows(self.plan.grants.subscribe, each))
 
     def is_durable(self, topic: str) -> bool:
         return allows(self.plan.durable, topic)
@@ -157,6 +156,7 @@ class Hosted:
         try:
             self.stop().result()
         finally:
+            self._bus.leave(self.name)
             self.status = Status.UNLOADED
             self._mailbox.close(reason)
             self._mailbox.order(self._over.set)
@@ -182,7 +182,6 @@ class Hosted:
     def _stop(self) -> None:
         if self.status in (Status.STOPPED, Status.UNLOADED):
             return
-        self._bus.leave(self.name)
         self._mailbox.close("it is stopped")
         self.status = Status.STOPPED
         alive, self._alive = self._alive, None
@@ -210,6 +209,7 @@ class Hosted:
             if old is not None and not old.instance.alive:
                 self.died(error)
             raise
+        self._topics = self._alive.capabilities.topics
         self._adopt(plan)
         self._heal()
         pause = monotonic() - begin
@@ -282,6 +282,7 @@ class Hosted:
     def _born(self, state: ModuleState | None) -> Alive:
         services = self._services_for(self.plan)
         instance, capabilities = bring_up(self.plan, services, state)
+        self._topics = capabilities.topics
         return Alive(self.plan, instance, capabilities, services)
 
     def _services_for(self, plan: ModulePlan) -> ModuleServices:

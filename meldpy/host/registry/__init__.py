@@ -6,3 +6,8 @@ its lock (`installed`, `lock`), sources that are OCI layouts or registries (`oci
 
 Not its job: running anything (`meldpy.host.lifecycle`), fusing itself (`meldpy.pipeline`).
 """
+
+from meldpy.host.extra import need
+
+need("msgspec")
+need("resolvelib")

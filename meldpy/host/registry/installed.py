@@ -80,10 +80,12 @@ class Registry:
             raise UsageError(f"{name} has no version before the active one")
         return locked.history[-2]
 
-    def resolve(self, manifest: Manifest) -> Resolution:
-        """What the module's dependencies are satisfied by. LinkError."""
+    def resolve(self, manifest: Manifest, *, upgrade: bool = False) -> Resolution:
+        """What the module's dependencies are satisfied by: what the lock says, where that fits; with `upgrade` the
+        highest versions. LinkError."""
         lock = self._lock_file.read()
-        preferred = lock.modules[manifest.name].dependencies if manifest.name in lock.modules else {}
+        locked = lock.modules.get(manifest.name)
+        preferred = {} if upgrade or locked is None else locked.dependencies
         return resolve(manifest, list(self._installed(lock)), preferred)
 
     def check(self, manifest: Manifest) -> None:
