@@ -1,4 +1,4 @@
-"""The modules of examples/host do what docs/host.md says: a parser fused into a formatter, a monitor in C, and a
+"""The modules of docs/examples/host do what docs/host.md says: a parser fused into a formatter, a monitor in C, and a
 strategy that is swapped, with what it knows, while prices come in."""
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from meldpy.host.registry.installed import Registry
 from tests.support.hosted import probe
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES = ROOT / "examples" / "host"
+EXAMPLES = ROOT / "docs" / "examples" / "host"
 ALLOW = {
     "formatter": Grants(log=True),
     "monitor": Grants(subscribe=("meld/died",)),
@@ -96,7 +96,7 @@ def test_the_tutorials_program_runs(
     blocks = re.findall(r"```python\n(.*?)```\n(?:\n```text\n(.*?)```)?", text, re.DOTALL)
     assert len(blocks) >= 3
     monkeypatch.chdir(tmp_path)
-    shutil.copytree(EXAMPLES, tmp_path / "examples" / "host", ignore=shutil.ignore_patterns("guests"))
+    shutil.copytree(EXAMPLES, tmp_path / "docs" / "examples" / "host", ignore=shutil.ignore_patterns("guests"))
     space: dict[str, object] = {}
     for program, output in blocks:
         exec(compile(program, "docs/host.md", "exec"), space)

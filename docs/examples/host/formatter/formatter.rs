@@ -1,6 +1,6 @@
 //! A code formatter: one command, and a dependency that is fused into it when it is loaded.
 
-wit_bindgen::generate!({ path: ["../../../meldpy/host/wit", "../lang"], world: "demo:lang/formatter", generate_all });
+wit_bindgen::generate!({ path: ["../../../../meldpy/host/wit", "../lang"], world: "demo:lang/formatter", generate_all });
 
 use demo::lang::parse::{Kind, parse};
 use exports::meld::host::module::{Capabilities, Envelope, Failure, Guest, State};

@@ -1,6 +1,6 @@
 //! A parser as a library: it knows nothing of hosts, exports one interface, and is fused into whoever depends on it.
 
-wit_bindgen::generate!({ path: ["../../../meldpy/host/wit", "../lang"], world: "demo:lang/parser" });
+wit_bindgen::generate!({ path: ["../../../../meldpy/host/wit", "../lang"], world: "demo:lang/parser" });
 
 use exports::demo::lang::parse::{Guest, Kind, Token};
 

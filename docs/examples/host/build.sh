@@ -3,7 +3,7 @@
 # The strategy in Python is built by componentize-py (docs/host.md), and is too large to be committed.
 set -eu
 cd "$(dirname "$0")"
-export RUSTFLAGS="--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo --remap-path-prefix=$(cd ../.. && pwd)=meldpy"
+export RUSTFLAGS="--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo --remap-path-prefix=$(cd ../../.. && pwd)=meldpy"
 (cd guests && cargo build --locked --release --target wasm32-unknown-unknown --example parser --example formatter --example strategy)
 built="${CARGO_TARGET_DIR:-guests/target}/wasm32-unknown-unknown/release/examples"
 wasm-tools component new "$built/parser.wasm" -o parser/parser.wasm
@@ -13,5 +13,5 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 clang-19 --target=wasm32-unknown-unknown -ffreestanding -nostdlib -Os -Wall -Wextra -Werror -Wl,--no-entry -Wl,--strip-debug \
   monitor/monitor.c -o "$work/monitor.wasm"
-wasm-tools component embed ../../meldpy/host/wit -w hosted-module "$work/monitor.wasm" -o "$work/embedded.wasm"
+wasm-tools component embed ../../../meldpy/host/wit -w hosted-module "$work/monitor.wasm" -o "$work/embedded.wasm"
 wasm-tools component new "$work/embedded.wasm" -o monitor/monitor.wasm

@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 
-wit_bindgen::generate!({ path: "../../../meldpy/host/wit", world: "hosted-module" });
+wit_bindgen::generate!({ path: "../../../../meldpy/host/wit", world: "hosted-module" });
 
 use exports::meld::host::module::{Capabilities, Envelope, Failure, Guest, State};
 use meld::host::bus;
