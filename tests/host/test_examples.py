@@ -64,7 +64,7 @@ def prices(host: Host, count: int) -> None:
 
 @pytest.mark.toolchain
 def test_a_strategy_in_rust_is_swapped_for_one_in_python_while_prices_come_in(tmp_path: Path) -> None:
-    python, wit = EXAMPLES / "strategy-2", "../../../meldpy/host/wit"
+    python, wit = EXAMPLES / "strategy-2", "../../../../meldpy/host/wit"
     options = {"source": "strategy.py", "wit": wit, "world": "module-on-bus"}
     sources = {"strategy.py": "", f"{wit}/host.wit": ""}
     place = Location(str(python))

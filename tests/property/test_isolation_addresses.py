@@ -1,15 +1,15 @@
 """No component reaches the memory of another by any address (through values: test_isolation.py).
 
 Code of one component instance names no memory, table or global of another, nor those of the handle tables; and what
-its addresses reach is all of its own memory, and no more.
+its addresses reach is all of its own memory, and no more. Where tables share one, code reaches its own part of it.
 """
 
 from __future__ import annotations
 
-import sys
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -50,6 +50,14 @@ class Merged:
 
     graph: Any = None
     layout: Any = None
+    maps: list[Any] = field(default_factory=list)
+
+    def parts(self) -> Iterator[tuple[Any, Any]]:
+        """The units whose code calls through parts of a table, with what the kernel was told of them."""
+        units = [unit for unit in self.layout.units if self.layout.kept.funcs[unit.id]]
+        for unit, maps in zip(units, self.maps, strict=True):
+            if maps.parts is not None:
+                yield unit, maps.parts
 
     def owners(self) -> dict[int, object]:
         """For each function of the merged module that is a guest's or of the handle tables: whose.
@@ -68,7 +76,7 @@ class Merged:
 
 @pytest.fixture
 def merged(monkeypatch: pytest.MonkeyPatch) -> Merged:
-    seen, module = Merged(), sys.modules["meldpy.merger.merge"]
+    seen, module = Merged(), import_module("meldpy.merger.merge")
     units_of: Any = module.units_of  # type: ignore[attr-defined]
     write_guests: Any = module.write_guests  # type: ignore[attr-defined]
 
@@ -76,9 +84,14 @@ def merged(monkeypatch: pytest.MonkeyPatch) -> Merged:
         seen.graph = graph
         return units_of(graph, *rest)
 
-    def watch_guests(layout: Any, *rest: Any) -> Any:
+    def watch_guests(layout: Any, segments: Any, reindex: Any, *rest: Any) -> Any:
         seen.layout = layout
-        return write_guests(layout, *rest)
+
+        def watch_maps(bodies: Any, count: Any, maps: Any, *more: Any, **named: Any) -> Any:
+            seen.maps.append(maps)
+            return reindex(bodies, count, maps, *more, **named)
+
+        return write_guests(layout, segments, watch_maps, *rest)
 
     monkeypatch.setattr(module, "units_of", watch_units)
     monkeypatch.setattr(module, "write_guests", watch_guests)
@@ -113,10 +126,18 @@ def test_code_names_nothing_of_another_instance(fixture: Fixture, merged: Merged
     main = max(modules, key=lambda module: len(module.code.bodies))
     owners = merged.owners()
     assert len(owners) <= main.code.count
+    parted = {merged.layout.table(table) for table in merged.layout.parts}
     for space, by_owner in named_by(main, owners).items():
         for owner, indices in by_owner.items():
             for other, others in by_owner.items():
-                assert owner == other or not indices & others, f"{owner} and {other} share {space} {indices & others}"
+                shared = (indices & others) - (parted if space == "table" else set())
+                assert owner == other or not shared, f"{owner} and {other} share {space} {shared}"
+    for unit, parts in merged.parts():
+        owner = merged.graph.core_instances[unit.id].instance
+        for table, first, size in zip(unit.tables, parts.first, parts.size, strict=True):
+            if size:
+                assert merged.graph.core_instances[table.instance].instance == owner
+                assert range(first, first + size) == merged.layout.parts[table]
     private = named_by(main, owners)["memory"][HANDLES]
     exported = {export.index for export in main.exports if export.sort is CoreSort.MEMORY}
     assert not private & exported, "the handle tables are exported"
@@ -251,3 +272,40 @@ def test_every_address_behind_a_memory_traps(wide: bool, access: str) -> None:
             with pytest.raises(WasmtimeError, match="out of bounds memory access"):
                 Alive(fused)(f"{access}{guest}", address)
         Alive(fused)(f"{access}{guest}", 65535)
+
+
+def callers(count: int) -> str:
+    """`count` instances of a guest with a table of six slots, one of them filled, that calls any slot it is told to."""
+    guest = """(component $guest
+      (core module $m
+        (type $f (func (param i32) (result i32)))
+        (global $calls (mut i32) (i32.const 0))
+        (table 6 funcref) (elem (i32.const 3) func $count)
+        (func $count (type $f) (global.set $calls (i32.add (global.get $calls) (i32.const 1))) (global.get $calls))
+        (func (export "go") (param i32) (result i32) (call_indirect (type $f) (i32.const 0) (local.get 0)))
+        (func (export "calls") (result i32) (global.get $calls)))
+      (core instance $i (instantiate $m))
+      (func (export "go") (param "slot" u32) (result u32) (canon lift (core func $i "go")))
+      (func (export "calls") (result u32) (canon lift (core func $i "calls"))))"""
+    instances = " ".join(f"(instance $i{i} (instantiate $guest))" for i in range(count))
+    exports = " ".join(f'(export "{name}{i}" (func $i{i} "{name}"))' for i in range(count) for name in ("go", "calls"))
+    return f"(component {guest} {instances} {exports})"
+
+
+def test_a_guest_calls_its_own_slots_and_no_others() -> None:
+    count = 4
+    fused = meldpy.fuse([bytes(wat2wasm(callers(count)))]).bytes
+    (table,) = [table for module in modules_of(fused) for table in module.tables]
+    assert table.type.limits.min == 6 * count, "they share one"
+    call = Alive(fused)
+    assert [call(f"go{i}", 3) for i in range(count)] == [1] * count
+    assert call("go2", 3) == 2
+    assert [call(f"calls{i}") for i in range(count)] == [1, 1, 2, 1]
+    beyond = [*range(6, 6 * count + 3), 2**31 - 1, 2**31, *(2**32 - i for i in range(1, 6 * count + 3))]
+    for guest in range(count):
+        for slot in (0, 2, 4, 5):
+            with pytest.raises(WasmtimeError, match="uninitialized element"):
+                Alive(fused)(f"go{guest}", slot)
+        for slot in beyond:
+            with pytest.raises(WasmtimeError, match="undefined element: out of bounds"):
+                Alive(fused)(f"go{guest}", slot)

@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-wit_bindgen::generate!({ path: "../../../meldpy/host/wit", world: "hosted-module" });
+wit_bindgen::generate!({ path: "../../../../meldpy/host/wit", world: "hosted-module" });
 
 use exports::meld::host::module::{Capabilities, Envelope, Failure, Guest, State};
 use meld::host::types::FailureCode;
