@@ -11,7 +11,7 @@ from meldpy.model.core import CoreModule
 from meldpy.pipeline import FuseOptions
 from tests.support.fixtures import all_fixtures
 
-ASYNC = {"async-c", "async-calls", "async-rust"}
+ASYNC = {"async-c", "async-calls", "async-host", "async-rust"}
 """Fixtures whose worlds have async functions, which a core output does not carry yet."""
 AT_RUNTIME = [f for f in all_fixtures() if f.stage is Stage.RUNTIME and not f.needs_build and f.name not in ASYNC]
 
