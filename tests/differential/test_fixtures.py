@@ -45,8 +45,10 @@ REFUSED_BY_ENGINE = {
     ("async-c", concurrency_off),
     ("async-calls", concurrency_off),
     ("async-rust", concurrency_off),
+    ("async-host", concurrency_off),
+    ("async-host", pooling),  # host functions that take their time are provided to the harness's own engine only
 }
-"""What the engine itself refuses."""
+"""What the engine itself refuses, or cannot be given."""
 SEPARATE = [pytest.param(fixture, id=fixture.name) for fixture in AT_RUNTIME if Form.SEPARATE in fixture.forms]
 
 
