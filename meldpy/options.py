@@ -96,16 +96,28 @@ class FuseOptions:
             raise UsageError(
                 "--keep asks for what --flat refuses, and a core module cannot have", remedy="leave one out"
             )
-        if self.memory == "single" and (self.dwarf == "split" or self.source_map == "file" or self.origins):
+        wanted = self.dwarf == "split" or self.source_map == "file" or self.origins
+        if wanted and self.moves_code_again():
+            single = self.memory == "single"
             raise UsageError(
-                "in a single memory code moves once more, and debugging information does not follow it",
-                remedy="leave out --dwarf split, --source-map file and --origins, or --memory single",
+                f"{'in a single memory' if single else 'for a target that lacks instructions'} code moves once more, "
+                "and debugging information does not follow it",
+                remedy="leave out --dwarf split, --source-map file and --origins, "
+                f"or {'--memory single' if single else '--features'}",
             )
         if self.memory == "single" and self.provenance:
             raise UsageError(
                 "in a single memory functions get other indices, and provenance does not follow them",
                 remedy="leave out --provenance, or --memory single",
             )
+
+    def moves_code_again(self) -> bool:
+        """Whether code moves after it was merged: into a single memory, or where a target's lack is said otherwise."""
+        if self.memory == "single" or not self.features:
+            return self.memory == "single"
+        from meldpy.core_output import LOWERABLE, parse_features
+
+        return not parse_features(self.features) >= LOWERABLE
 
     def memory_limits(self) -> dict[str, int]:
         """`memory_max`, pages by name. Raises UsageError."""

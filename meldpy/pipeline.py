@@ -224,10 +224,10 @@ def _sum(item: FuseInput) -> str:
 
 
 def debug_options(options: FuseOptions) -> DebugOptions:
-    """What becomes of debugging information. A single memory moves code once more, and nothing follows it there."""
+    """What becomes of debugging information. Where code moves once more, nothing follows it."""
     from meldpy.debugging import DebugOptions
 
-    if options.memory == "single":
+    if options.moves_code_again():
         return DebugOptions("drop", "drop")
     return DebugOptions(options.dwarf, options.source_map, options.origins, options.file)
 
@@ -308,8 +308,8 @@ def merged(
         fused = merge(named, facts, adapted, reindex, scan, merge_options)
     if found is not None:
         found.append(Stages(graph, facts, adapted, fused))
-    # Carry: the custom sections that hold offsets into the code, or speak of it. A single memory moves code once more.
-    if options.memory == "single":
+    # Carry: the custom sections that hold offsets into the code, or speak of it, unless the code moves once more.
+    if options.moves_code_again():
         carried = dropped_note(fused.dropped_customs)
     else:
         fused, carried = carry_customs(fused, debug)

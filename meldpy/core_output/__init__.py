@@ -13,11 +13,12 @@ functions that go with it, the kernel rewrites the bodies. `lowered` says otherw
 from __future__ import annotations
 
 from meldpy.core_output.features import check_features, parse_features, used_features
-from meldpy.core_output.lowering import LoweringTools, lowered
+from meldpy.core_output.lowering import LOWERABLE, LoweringTools, lowered
 from meldpy.core_output.present import present
 from meldpy.core_output.single import Tools, in_one_memory
 
 __all__ = [
+    "LOWERABLE",
     "LoweringTools",
     "Tools",
     "check_features",

@@ -54,6 +54,10 @@ class LoweringTools:
     assemble: Callable[[str], CoreModule]
 
 
+LOWERABLE: Final = frozenset({"sign-extension", "nontrapping-fptoint", "bulk-memory-opt", "multi-value"})
+"""The features whose instructions can be said otherwise; with all of them nothing in the code moves."""
+
+
 def lowered(module: CoreModule, allowed: frozenset[str], tools: LoweringTools) -> CoreModule:
     """The module with what `allowed` lacks said otherwise, where that is possible."""
     seen = tools.see(module)

@@ -64,8 +64,9 @@ def test_a_split_output_is_the_whole_one_without_dwarf() -> None:
     assert bytes(aside.code.bodies) == bytes(whole.main.code.bodies)
 
 
-def test_a_single_memory_refuses_files_that_would_be_empty() -> None:
-    wanted = {"file": "x.wasm", "core": True, "memory": "single"}
+@pytest.mark.parametrize("moving", [{"memory": "single"}, {"features": "wasm1"}, {"features": "-bulk-memory-opt"}])
+def test_code_that_moves_once_more_refuses_files_that_would_be_empty(moving: dict[str, str]) -> None:
+    wanted = {"file": "x.wasm", "core": True, **moving}
     for more in ({"dwarf": "split"}, {"source_map": "file"}, {"origins": True}):
         with pytest.raises(UsageError, match="code moves once more"):
             meldpy.fuse([given("app-4-0", "app")], meldpy.FuseOptions(**wanted, **more))  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ from wasmtime import wat2wasm
 
 import meldpy
 from meldpy.asm.leb import unsigned
-from meldpy.binary.decode import decode_component
+from meldpy.binary.decode import decode_component, decode_module
 from meldpy.debug.cursor import Cursor
 from meldpy.model.component import CoreModuleSection
 from meldpy.model.core import CoreModule, FuncImportType, NameKind, NameSection, RawCustom
@@ -15,8 +15,11 @@ HINTS, FEATURES = "metadata.code.branch_hint", "target_features"
 IF, BR_IF = 0x04, 0x0D
 
 
-def guest(name: str, extra: str = "") -> bytes:
-    """A component that exports `name`. Its function has two hints, and is behind 200 others whose indices grow."""
+def guest(name: str, extra: str = "", first: str = "") -> bytes:
+    """A component that exports `name`. Its function has two hints, and is behind 200 others whose indices grow.
+
+    first: what it does before all else.
+    """
     plain = " ".join(f"(func $p{i} (result i32) (i32.const {i}))" for i in range(200))
     return bytes(
         wat2wasm(f"""(component
@@ -24,6 +27,7 @@ def guest(name: str, extra: str = "") -> bytes:
             (table funcref (elem {" ".join(f"$p{i}" for i in range(200))}))
             {plain}
             (func $hinted-{name} (export "f") (param i32) (result i32)
+              {first}
               (block $out
                 (drop (call $p199)) (drop (call $p3))
                 (drop (call_indirect (result i32) (local.get 0)))
@@ -81,6 +85,24 @@ def test_branch_hints_stay_at_their_branches() -> None:
     for name, marks in found.items():
         assert "hinted-" in name
         assert marks == [(IF, b"\0"), (BR_IF, b"\1")]
+
+
+def test_hints_are_left_out_where_instructions_are_replaced() -> None:
+    """Nothing follows the code there, so a hint would be at some other instruction."""
+    guests = [guest(name, first="(drop (i32.extend8_s (local.get 0)))") for name in "ab"]
+
+    def hints_for(target: str) -> dict[str, list[tuple[int, bytes]]] | None:
+        result = meldpy.fuse(guests, meldpy.FuseOptions(core=True, features=target))
+        module = decode_module(result.bytes, "core output")
+        left_out = any(HINTS in note for note in result.report.notes)
+        assert left_out == (section(module, HINTS) is None)
+        return None if left_out else hints(module)
+
+    for target in ("", "wasm3,+simd,+multi-memory,+reference-types", "-tail-call"):
+        found = hints_for(target)
+        assert found is not None
+        assert list(found.values()) == [[(IF, b"\0"), (BR_IF, b"\1")]] * 2
+    assert hints_for("-sign-extension") is None
 
 
 def told(module: CoreModule) -> set[str] | None:
