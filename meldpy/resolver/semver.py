@@ -39,6 +39,15 @@ class Versioned:
     version: Version
 
 
+def is_version(text: str) -> bool:
+    """Whether it is a full semantic version, of numbers that engines can hold."""
+    full = _FULL.fullmatch(text)
+    if full is None or any(int(full[i]) >> 64 for i in (1, 2, 3)):
+        return False
+    # a number before a release has no leading zero
+    return re.search(r"(?:^|\.)0[0-9]+(?:\.|$)", full[4] or "") is None
+
+
 def versioned(name: ExternName) -> Versioned | None:
     """The track of `name`, or None if nothing but the very same name is compatible with it."""
     base, at, written = name.name.partition("@")
