@@ -28,7 +28,7 @@ from meldpy.model.code import (
     TagRef,
     TypeRef,
 )
-from meldpy.model.core import AbsHeapType, Bytes, CoreValType, NumType
+from meldpy.model.core import AbsHeapType, Bytes, CoreFuncType, CoreValType, NumType
 from meldpy.model.facts import RefKind
 from meldpy.model.ids import CoreInstanceId, ModuleId
 from meldpy.model.reindexed import IndexMaps, Positions, TableParts
@@ -134,8 +134,9 @@ def _parts(unit: Unit, layout: Layout) -> TableParts | None:
     for at in _calls(facts.kinds):
         if facts.indices[at] in through:
             body = bisect_right(facts.spans, at) - 1
-            type_ = layout.module_types[unit.module_id][unit.func_types[unit.own_funcs + body]]
-            params[body] = len(layout.types.func_type(type_).params)
+            type_ = unit.types[unit.func_types[unit.own_funcs + body]].comp
+            assert isinstance(type_, CoreFuncType), "a function's type is a function type"
+            params[body] = len(type_.params)
     slots = [layout.parts.get(table, range(0)) for table in unit.tables]
     return TableParts([each.start for each in slots], [len(each) for each in slots], params)
 

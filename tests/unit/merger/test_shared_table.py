@@ -205,3 +205,18 @@ def test_a_table_that_threads_start_from_stays_whole() -> None:
     with_threads = replace(linked, builtins=(builtin,))
     assert shared_slots(merge(linked, facts, graph.adapted(), reindex, scan_module, options)) == 9
     assert shared_slots(merge(with_threads, facts, graph.adapted(), reindex, scan_module, options)) == 6
+
+
+def test_a_function_that_is_left_out_may_call_through_a_part_too() -> None:
+    """Its type is left out with it; what is the last type of the merged module has nothing to do with it."""
+    more = """(type $unary (func (param i32) (result i32))) (type $made (func))
+      (type $own (func (param i64 f32 f64))) (type $struct (struct (field (mut f64))))
+      (func $dead (type $own) (drop (call_indirect (type $f) (i32.const 1))))
+      (func (export "made") (type $made) (drop (struct.new_default $struct)))"""
+    graph = CoreGraph()
+    for number in range(2):
+        instance = graph.instance(guest(3, 10 * number, more))
+        graph.export(f"go{number}", instance["go"])
+        graph.export(f"made{number}", instance["made"])
+    calls = [(f"go{number}", (slot,)) for number in range(2) for slot in range(4)]
+    assert shared_slots(assert_same(graph, *calls, ("made0", ()))) == 6
