@@ -5,7 +5,7 @@ that is imported, from a carrier, are written one by one, 28 ns each, at every s
 that this touches are given back one by one as well. Several tables in the main module would do, but pools have room for
 one (`placement`). So the tables become parts of one. A call through a part checks its slot against the part's size and
 moves it by the part's first slot (the kernel does this, reindex.wat); a slot outside traps as it did before. The check
-costs a guest's indirect call 2 % and 17 bytes. ADR-0082 has the figures.
+costs a guest's indirect call 2 % and 15 to 26 bytes. ADR-0082 has the figures.
 
 A table can be a part if all of this holds: it holds nullable functions of any type, has 32-bit indices, and is not
 empty; it starts as nulls, and only active segments that are applied before anything runs fill it; no body reads,
@@ -48,24 +48,26 @@ class SharedTable:
 
 def share(units: Sequence[Unit], kept: Kept, plan: Plan, adapted: Adapted, graph: LinkedGraph) -> SharedTable:
     """The parts, in instantiation order; none unless there are two at least. Where room is short, the fullest stay."""
+    own = [t for unit in units for t in unit.tables[unit.own_tables :] if t in kept.tables]
+    sizes = {table: size for table in own if (size := _size(units, table))}
+    if len(sizes) < 2:
+        return SharedTable()
     filled = filled_slots(plan)
-    tables = [t for unit in units for t in unit.tables[unit.own_tables :] if t in kept.tables]
     excluded = _named(units, plan, adapted, graph)
     chosen: set[TableId] = set()
     room = _SLOTS
-    for table in sorted((t for t in tables if t not in excluded), key=lambda t: -filled[t]):
-        size = _size(units, table)
-        if 0 < size <= room:
+    for table in sorted((t for t in sizes if t not in excluded), key=lambda t: -filled[t]):
+        if sizes[table] <= room:
             chosen.add(table)
-            room -= size
+            room -= sizes[table]
     if len(chosen) < 2:
         return SharedTable()
     parts: dict[TableId, range] = {}
     end = 0
-    for table in tables:
+    for table, size in sizes.items():
         if table in chosen:
-            parts[table] = range(end, end + _size(units, table))
-            end = parts[table].stop
+            parts[table] = range(end, end + size)
+            end += size
     return SharedTable(parts)
 
 
