@@ -64,6 +64,19 @@ def test_frames_are_equal_at_every_instruction(app: str, provider: str) -> None:
     assert sum("guests/" in frame for frame in after) > 100
 
 
+def test_code_that_calls_through_a_part_of_a_table_is_followed() -> None:
+    """What is put before such calls belongs to them, and moves what is behind."""
+    inputs = [given("shapes-5-2", "a"), given("shapes-4-0", "b")]
+    names = {"work": "work-of-a", "extra": "extra-of-a"}
+    renames = tuple(f"a:demo:debug/{old}@1.0.0=demo:debug/{new}@1.0.0" for old, new in names.items())
+    result = fuse(inputs, meldpy.FuseOptions(renames=renames))
+    (table,) = result.main.tables
+    assert table.type.limits.min == sum(unit.module.tables[0].type.limits.min for unit in result.units)
+    assert list(Comparison(result).differences()) == []
+    pairs = shared_instructions(result)
+    assert frames_of_inputs(result, inputs, pairs) == frames_of_output(result, pairs)
+
+
 def test_rows_lie_inside_the_code_that_is_there() -> None:
     for suffix in SUFFIXES:
         result = fused(f"app-{suffix}", f"lib-{suffix}")
