@@ -2,9 +2,9 @@
 ;;
 ;; An entry is the offset in the output that stands for the byte, with bit 31 set if the byte was left out. The map is
 ;; total and never goes back: the first byte of an instruction goes to the first byte of the rewritten one, the others
-;; to as many bytes behind it as it has; the size in front of a body likewise; a body that was left out goes to the end
-;; of the one before it. (Debugging information points inside instructions, too: wasm-ld leaves the addresses of a weak
-;; definition that lost pointing into the one that won.)
+;; to as many bytes behind it as it has (of a call through a part of a table, to those of the call itself); the size in
+;; front of a body likewise; a body that was left out goes to the end of the one before it. (Debugging information points
+;; inside instructions, too: wasm-ld leaves the addresses of a weak definition that lost pointing into the one that won.)
 ;;
 ;; While a body is rewritten, an entry is the address of an instruction's output plus one, or 0 (reindex.wat).
 

@@ -304,7 +304,11 @@
         (then
           (local.set $part (i32.add (global.get $parts) (i32.shl (local.get $table) (i32.const 3))))
           (if (i32.load offset=4 (local.get $part))
-            (then (local.set $out (call $enter (local.get $in) (local.get $table_at) (local.get $out) (local.get $part)))))))))
+            (then
+              (local.set $out (call $enter (local.get $in) (local.get $table_at) (local.get $out) (local.get $part)))
+              ;; the immediates go to those of the call, so that what is before them comes from the opcode
+              ;;@ (call $note (local.get $in) (i32.add (local.get $out) (i32.const 1)))
+              ))))))
   (call $map_u (local.get $in) (local.get $out) (i32.const 15)) (local.set $out) (local.set $in)
   (if (i32.eqz (local.get $in)) (then (return (i32.const 0) (local.get $out))))
   (call $map_u (local.get $in) (local.get $out) (i32.const 3)))

@@ -14,11 +14,13 @@ from meldpy.debug.origins import Origins
 from meldpy.debugging import symbolizer
 from meldpy.errors import UsageError
 from meldpy.model.core import CoreModule, RawCustom
-from tests.debug.test_dwarf import BUILT, fused, given
+from tests.debug.test_dwarf import BUILT, fused, given, sharing_a_table
 from tests.debug.test_symbolize import trapping
 from tests.support.dwarf.frames import instructions
 from tests.support.dwarf.reader import core_modules
 from tests.support.reference_decoder import Body
+
+CALL_INDIRECT = 0x11
 
 
 def raw(module: CoreModule, name: str) -> bytes:
@@ -116,6 +118,28 @@ def test_every_instruction_says_where_it_came_from(app: str, provider: str) -> N
         assert inputs[origin.input][origin.offset] == bodies[place]
         checked += 1
     assert checked > 100
+
+
+def test_a_call_through_a_part_of_a_table_and_what_is_before_it_come_from_the_call() -> None:
+    """Whichever of them trapped."""
+    inputs, result = sharing_a_table(origins=True)
+    origins = Origins(raw(result.main, "meld.origins"))
+    data = {item.name: item.data for item in inputs}
+    bodies = bytes(result.main.code.bodies)
+    calls = before = 0
+    for address in instructions(result.main):
+        place = address - result.main.code.lead
+        if (origin := origins.find(place)) is not None:
+            came_from = data[origin.input][origin.offset]
+            if bodies[place] == CALL_INDIRECT:
+                calls += 1
+                assert came_from == CALL_INDIRECT
+            elif came_from == CALL_INDIRECT:
+                before += 1
+            else:
+                assert came_from == bodies[place]
+    assert calls >= 4
+    assert before in range(8 * calls, 10 * calls + 1)
 
 
 def test_the_command_says_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

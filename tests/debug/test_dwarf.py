@@ -64,14 +64,20 @@ def test_frames_are_equal_at_every_instruction(app: str, provider: str) -> None:
     assert sum("guests/" in frame for frame in after) > 100
 
 
-def test_code_that_calls_through_a_part_of_a_table_is_followed() -> None:
-    """What is put before such calls belongs to them, and moves what is behind."""
+def sharing_a_table(origins: bool = False) -> tuple[list[FuseInput], Fused]:
+    """Two guests whose tables are parts of one, and the two fused."""
     inputs = [given("shapes-5-2", "a"), given("shapes-4-0", "b")]
     names = {"work": "work-of-a", "extra": "extra-of-a"}
     renames = tuple(f"a:demo:debug/{old}@1.0.0=demo:debug/{new}@1.0.0" for old, new in names.items())
-    result = fuse(inputs, meldpy.FuseOptions(renames=renames))
+    result = fuse(inputs, meldpy.FuseOptions(renames=renames, origins=origins))
     (table,) = result.main.tables
     assert table.type.limits.min == sum(unit.module.tables[0].type.limits.min for unit in result.units)
+    return inputs, result
+
+
+def test_code_that_calls_through_a_part_of_a_table_is_followed() -> None:
+    """What is put before such calls belongs to them, and moves what is behind."""
+    inputs, result = sharing_a_table()
     assert list(Comparison(result).differences()) == []
     pairs = shared_instructions(result)
     assert frames_of_inputs(result, inputs, pairs) == frames_of_output(result, pairs)

@@ -294,8 +294,9 @@ def test_bodies_are_told_apart_where_some_call_through_parts(monkeypatch: pytest
     )
     assert result.bodies == b"".join(new_calling if each is calling else new_plain for each in kinds)
     assert result.positions is not None
-    # the call goes to the first instruction that stands for it, what follows it to what follows
-    assert [result.positions.new(i) for i in (0, 1, 2, 4, 7)] == [0, 1, 4, 6, len(new_calling) - 1]
+    # the call goes to the first instruction that stands for it, its immediates to its own, what follows to what follows
+    end = len(new_calling) - 1
+    assert [result.positions.new(i) for i in range(8)] == [0, 1, 4, 5, 6, end - 2, end - 1, end]
     assert result.positions.new(len(b"".join(kinds))) == len(result.bodies)
     kept = [each is plain for each in kinds]
     assert reindex(b"".join(kinds), len(kinds), maps, kept).bodies == new_plain * 18
