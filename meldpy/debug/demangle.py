@@ -12,6 +12,7 @@ from contextlib import suppress
 from functools import cache
 from typing import Final
 
+_LENGTH: Final = re.compile(r"[0-9]{1,4}")
 _HASH: Final = re.compile(r"h[0-9a-f]{16}")
 _ESCAPES: Final = {
     "$SP$": "@",
@@ -28,19 +29,19 @@ _CODE: Final = re.compile(r"\$u([0-9a-f]{1,6})\$")
 
 
 _LONGEST: Final = 4096
-"""Longer names stay as they are: the libraries take their time, and nobody reads them."""
+"""Longer names stay as they are: demangling takes its time, and nobody reads them."""
 
 
 def demangled(name: str) -> str | None:
     """What a symbol of Rust (without its hash) or of C++ (with its parameters) stands for; None for anything else."""
+    if len(name) > _LONGEST:
+        return None
     if name.startswith("_R"):
         return _by("v0", name)
     return _legacy(name) or (_by("itanium", name) if name.startswith("_Z") else None)
 
 
 def _by(scheme: str, name: str) -> str | None:
-    if len(name) > _LONGEST:
-        return None
     # whatever a library makes of a name that is no symbol: it is shown as it is
     with suppress(Exception):
         return _library(scheme)(name)
@@ -71,12 +72,10 @@ def _legacy(name: str) -> str | None:
         return None
     parts: list[str] = []
     at = 3
-    while at < len(name) and name[at].isdigit():
-        digits = re.match(r"\d+", name[at:])
-        assert digits is not None
-        at += len(digits[0])
-        parts.append(name[at : at + int(digits[0])])
-        at += int(digits[0])
+    while (digits := _LENGTH.match(name, at)) is not None:
+        end = digits.end() + int(digits[0])
+        parts.append(name[digits.end() : end])
+        at = end
     if name[at:] != "E" or len(parts) < 2 or not _HASH.fullmatch(parts[-1]):
         return None
     return "::".join(_plain(part) for part in parts[:-1])

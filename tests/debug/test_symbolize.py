@@ -191,7 +191,11 @@ def test_names_of_cpp_are_told_with_their_parameters() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["_Rgarbage", "_R", "_RNvMNtCs_4core3stra", "_Zgarbage", "_ZN", "_ZN9", "_Z" + "N" * 9000]
+    "name",
+    [
+        *("_Rgarbage", "_R", "_RNvMNtCs_4core3stra", "_Zgarbage", "_ZN", "_ZN9", "_Z" + "N" * 9000, "_ZN²x"),
+        *("_ZN" + "9" * 5000, "_ZN" + "9" * 4000, "_ZN99999999999999999999x"),
+    ],
 )
 def test_what_is_no_symbol_is_shown_as_it_is(name: str) -> None:
     assert demangled(name) is None
