@@ -246,7 +246,13 @@ def chicory() -> CoreEngine:
         command = ["mvn", "-q", "-B", "-f", str(project), "dependency:copy-dependencies", f"-DoutputDirectory={made}"]
         subprocess.run(command, check=True)
         subprocess.run(["javac", "-cp", f"{made}/*", "-d", str(made), str(source)], check=True)
-        made.rename(classes)
+        try:
+            made.rename(classes)
+        except OSError:
+            # another test process was first
+            if not classes.exists():
+                raise
+            shutil.rmtree(made)
     # a large stack: the interpreter calls itself for each call of the guest
     return _engine(
         ["java", "-Xss64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{classes}:{classes}/*", "Driver"]
