@@ -1,6 +1,6 @@
 """Async that passes through: one instance has all of it, others are fused with it, and the engine runs its tasks.
 
-The asynchronous guest has what emitted code does not carry (it holds back calls), so passing is what makes it flat.
+The asynchronous guest has what emitted code does not carry (it yields), so passing is what makes it flat.
 """
 
 from __future__ import annotations
@@ -63,8 +63,6 @@ GUEST: Final = f"""
   (core func $name
     (canon lower (func $name) (memory (core memory $memory "m")) (realloc (core func $memory "realloc"))))
   {BUILTINS}
-  (core func $more (canon backpressure.inc))
-  (core func $less (canon backpressure.dec))
   (core module $M
     (import "" "m" (memory 1))
     (import "" "later" (func $later (param i32 i32 i32) (result i32)))
@@ -77,17 +75,15 @@ GUEST: Final = f"""
     (import "" "subtask-drop" (func $subtask-drop (param i32)))
     (import "" "get" (func $get (result i32)))
     (import "" "set" (func $set (param i32)))
-    (import "" "more" (func $more))
-    (import "" "less" (func $less))
+    (import "" "yield" (func $yield (result i32)))
     ;; the library's answer goes into the context, and out of the task when the host has answered
     (func (export "run") (param $turns i32) (param $x i32) (result i32)
       (local $set i32)
       (local $status i32)
-      (call $more)
+      (drop (call $yield))
       (call $set (call $double (local.get $x)))
       (call $name (i32.const 128))
       (local.set $status (call $later (local.get $turns) (local.get $x) (i32.const 64)))
-      (call $less)
       (if (i32.eq (i32.and (local.get $status) (i32.const 15)) (i32.const 2))
         (then (call $done) (return (i32.const 0))))
       (local.set $set (call $set-new))
@@ -109,7 +105,7 @@ GUEST: Final = f"""
     (export "double" (func $double)) (export "name" (func $name))
     (export "return" (func $return)) (export "set-new" (func $set-new)) (export "join" (func $join))
     (export "subtask-drop" (func $subtask-drop)) (export "get" (func $get)) (export "set" (func $set))
-    (export "more" (func $more)) (export "less" (func $less))))))
+    (export "yield" (func $yield))))))
   (func (export "run") async (param "turns" u32) (param "x" u32) (result u32)
     (canon lift (core func $m "run") async (callback (core func $m "event"))))
   (func (export "blocking") async (param "turns" u32) (param "x" u32) (result u32)

@@ -1,7 +1,7 @@
 """How inputs are linked where async makes the rest: by version track, by hand, in a chain; handles across the cut.
 
-The providers hold back calls, which emitted code does not carry, and are called from other instances: so they are kept,
-and each link below is one that the engine makes. Beside each output stands the composition by hand.
+The providers yield, which emitted code does not carry, and are called from other instances: so they are kept, and
+each link below is one that the engine makes. Beside each output stands the composition by hand.
 """
 
 from __future__ import annotations
@@ -21,21 +21,19 @@ TYPE: Final = '(func async (param "x" u32) (result u32))'
 
 
 def provider(name: str) -> str:
-    """Exports `name`, whose function holds back calls while it adds one."""
+    """Exports `name`, whose function yields before it adds one."""
     return f"""
 (component
   (core module $M
     (import "" "return" (func $return (param i32)))
-    (import "" "more" (func $more))
-    (import "" "less" (func $less))
+    (import "" "yield" (func $yield (result i32)))
     (func (export "f") (param i32) (result i32)
-      (call $more) (call $less) (call $return (i32.add (local.get 0) (i32.const 1))) (i32.const 0))
+      (drop (call $yield)) (call $return (i32.add (local.get 0) (i32.const 1))) (i32.const 0))
     (func (export "cb") (param i32 i32 i32) (result i32) (unreachable)))
   (core func $return (canon task.return (result u32)))
-  (core func $more (canon backpressure.inc))
-  (core func $less (canon backpressure.dec))
+  (core func $yield (canon thread.yield))
   (core instance $m (instantiate $M (with "" (instance
-    (export "return" (func $return)) (export "more" (func $more)) (export "less" (func $less))))))
+    (export "return" (func $return)) (export "yield" (func $yield))))))
   (func $f async (param "x" u32) (result u32)
     (canon lift (core func $m "f") async (callback (core func $m "cb"))))
   (instance $i (export "f" (func $f)))
