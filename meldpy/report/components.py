@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import final
+from typing import assert_never, final
 
 from meldpy.binary.decode import read_producers
 from meldpy.model.canon import Lift
@@ -18,6 +18,7 @@ from meldpy.model.component import (
     CoreInstanceSection,
     CoreInstantiate,
     CoreModuleSection,
+    CoreTypeSection,
     CustomSection,
     ExportAlias,
     ExportSection,
@@ -27,6 +28,8 @@ from meldpy.model.component import (
     Section,
     Sort,
     StartSection,
+    TypeSection,
+    ValueSection,
 )
 from meldpy.model.extern import ExternName
 from meldpy.report.canons import Aliased, canon_counts, canon_node, component_features
@@ -100,10 +103,18 @@ class _Writer:
                     yield from producer_nodes(producers)
                 else:
                     yield Node("custom section", custom.name, {}, size=len(custom.data))
-            case StartSection():
+            case StartSection(start=start):
+                self.indices["value"] += start.results
                 yield Node("start", "", {})
-            case _:
-                pass  # types: an import or export names those that matter
+            # What follows takes numbers, and is not shown: an import or export names what matters of it.
+            case TypeSection(items=types):
+                self.indices["type"] += len(types)
+            case CoreTypeSection(items=core_types):
+                self.indices["core type"] += len(core_types)
+            case ValueSection(items=values):
+                self.indices["value"] += len(values)
+            case other:
+                assert_never(other)
 
     def _named(self, sort: str, name: str) -> None:
         self.aliased.name(sort, int(self.number(sort)), name)

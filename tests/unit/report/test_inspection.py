@@ -78,6 +78,22 @@ def test_canonical_options_are_told_by_name() -> None:
     }
 
 
+def test_numbers_are_positions_in_index_spaces_and_have_the_names_that_imports_and_exports_give() -> None:
+    text = """(component
+      (type u32) (type (record (field "a" u8))) (core type (func))
+      (import "theirs" (type $theirs (sub resource)))
+      (type $mine (resource (rep i32)))
+      (export $shown "mine" (type $mine))
+      (core func (canon resource.new $mine)) (core func (canon resource.drop $theirs))
+      (core func (canon resource.rep $shown)))"""
+    found = [node for node in walk(meldpy.inspect(text.encode()).root) if node.kind == "built-in"]
+    assert [(node.label, node.facts["what"], node.facts["of"]) for node in found] == [
+        ("0", "resource.new", "type 3"),
+        ("1", "resource.drop", "type 2 (theirs)"),
+        ("2", "resource.rep", "type 4 (mine)"),
+    ]
+
+
 def test_features_are_those_that_the_instructions_need() -> None:
     assert [node.facts["names"] for node in nodes("text", "features")] == [("sign-extension",)]
     assert ("async",) in [node.facts["names"] for node in nodes("async", "features")]
