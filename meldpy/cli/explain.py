@@ -80,7 +80,7 @@ def _sections(told: Explanation) -> Iterator[list[str]]:
     if told.sites:
         yield ["call sites", *(line for site in told.sites for line in _site(site))]
     if told.memories:
-        places = {"main": "in the main module", "carrier": "in a carrier", "host": "the host's"}
+        places = {"main": "in the main module", "carrier": "in a carrier"}
         yield ["memories", *(f"  {m.name}: {m.pages} pages, {places[m.place]}" for m in told.memories)]
     gone = [each for each in told.removed if each.functions_removed]
     if gone:

@@ -9,7 +9,7 @@ from typing import Any, assert_never
 
 from meldpy.cabi import Abi, Context
 from meldpy.core.surface import Function, Surface
-from meldpy.model.canon import StringEncoding
+from meldpy.model.canon import ENCODING_WORDS
 from meldpy.model.core import CoreFuncType, CoreSort, NumType
 from meldpy.model.valtype import (
     BorrowType,
@@ -32,11 +32,6 @@ from meldpy.model.valtype import (
 )
 
 SCHEMA = 1
-_ENCODINGS = {
-    StringEncoding.UTF8: "utf8",
-    StringEncoding.UTF16: "utf16",
-    StringEncoding.LATIN1_UTF16: "latin1+utf16",
-}
 
 
 def manifest(surface: Surface) -> dict[str, Any]:
@@ -65,7 +60,7 @@ def manifest(surface: Surface) -> dict[str, Any]:
         )
     return {
         "schema": SCHEMA,
-        "stringEncoding": _ENCODINGS[surface.encoding],
+        "stringEncoding": ENCODING_WORDS[surface.encoding],
         "memory": next((name for name, sort in found.items() if sort is CoreSort.MEMORY), None),
         "realloc": "cabi_realloc" if "cabi_realloc" in found else None,
         "initialize": "_initialize" if "_initialize" in found else None,

@@ -7,7 +7,7 @@ The five that exist without async have a class each. All others share `OtherBuil
 from __future__ import annotations
 
 from enum import Enum, unique
-from typing import TypeAlias, final
+from typing import Final, TypeAlias, final
 
 from meldpy.model.core import CoreValType
 from meldpy.model.ids import CoreFuncIndex, CoreMemoryIndex, FuncIndex, TypeIndex
@@ -22,6 +22,14 @@ class StringEncoding(Enum):
     UTF8 = 0x00
     UTF16 = 0x01
     LATIN1_UTF16 = 0x02
+
+
+ENCODING_WORDS: Final = {
+    StringEncoding.UTF8: "utf8",
+    StringEncoding.UTF16: "utf16",
+    StringEncoding.LATIN1_UTF16: "latin1+utf16",
+}
+"""What the text format calls them."""
 
 
 @final

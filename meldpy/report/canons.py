@@ -9,16 +9,14 @@ from collections.abc import Iterator, Mapping
 from typing import Final, final
 
 from meldpy.model.canon import (
+    ENCODING_WORDS,
     OPT_ASYNC,
     OPT_CALLBACK,
     OPT_CORE_TYPE,
     OPT_GC,
-    OPT_LATIN1_UTF16,
     OPT_MEMORY,
     OPT_POST_RETURN,
     OPT_REALLOC,
-    OPT_UTF8,
-    OPT_UTF16,
     BuiltinOp,
     Canon,
     CanonOpt,
@@ -31,7 +29,7 @@ from meldpy.model.canon import (
 )
 from meldpy.report.tree import Fact, Facts, Node
 
-_ENCODINGS: Final = {OPT_UTF8: "utf8", OPT_UTF16: "utf16", OPT_LATIN1_UTF16: "latin1+utf16"}
+_ENCODINGS: Final = {encoding.value: word for encoding, word in ENCODING_WORDS.items()}
 _FUNCTIONS: Final = {OPT_REALLOC: "realloc", OPT_POST_RETURN: "post-return", OPT_CALLBACK: "callback"}
 _FLAGS: Final = {OPT_ASYNC: "async", OPT_GC: "gc"}
 

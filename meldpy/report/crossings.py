@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import final
 
+from meldpy.model.canon import ENCODING_WORDS
 from meldpy.model.code import Adapted, Crossing, EmittedFunc, FuncRef, FuncSymbol, RuntimeArg, RuntimeInstance
 from meldpy.model.core import CoreModule, FuncImportType
 from meldpy.model.facts import CodeFacts, RefKind
@@ -108,8 +109,8 @@ def moves(marks: tuple[Mark, ...]) -> Iterator[str]:
             case Moved(means, size):
                 yield f"{means.value}: {size} byte{'s' * (size != 1)}{'' if means.name == 'IN_MEMORY' else ' each'}"
             case Transcoded(source, destination):
-                names = [each.name.lower().replace("latin1_", "latin1+") for each in (source, destination)]
-                yield f"string: {names[0]}" + ("" if source is destination else f" to {names[1]}")
+                to = "" if source is destination else f" to {ENCODING_WORDS[destination]}"
+                yield f"string: {ENCODING_WORDS[source]}{to}"
             case Handed(kind, resource, kept):
                 what = f"{kind.value} {resource}".rstrip()
                 yield f"handle: {what}" + (", as it is" if kept else "")

@@ -9,7 +9,8 @@ from __future__ import annotations
 from enum import Enum, unique
 from typing import Final, final
 
-from meldpy.records import dataclass, fields, is_dataclass
+from meldpy.records import dataclass
+from meldpy.report.form import form
 
 SCHEMA: Final = "meld-graph-1"
 
@@ -97,18 +98,4 @@ class Drawing:
 
     def data(self) -> dict[str, object]:
         """For JSON."""
-        plain = _plain(self)
-        assert isinstance(plain, dict)
-        return {"schema": SCHEMA, **plain}
-
-
-def _plain(value: object) -> object:
-    match value:
-        case Enum():
-            return value.value
-        case tuple():
-            return [_plain(each) for each in value]
-        case _ if is_dataclass(value) and not isinstance(value, type):
-            return {each.name.rstrip("_"): _plain(getattr(value, each.name)) for each in fields(value)}
-        case _:
-            return value
+        return form(SCHEMA, self)

@@ -1,6 +1,6 @@
 """An explanation of one fuse, as data: why every import is what it is, and what became of everything.
 
-The JSON form follows from the fields: `data`. `schemas/explain-1.json` describes it.
+Its JSON form follows from the fields (`form`), and `schemas/explain-1.json` describes it.
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from __future__ import annotations
 from enum import Enum, unique
 from typing import Final, final
 
-from meldpy.records import dataclass, fields, is_dataclass
+from meldpy.records import dataclass
+from meldpy.report.form import form
 
 SCHEMA: Final = "meld-explain-1"
 
@@ -103,7 +104,7 @@ class Site:
 @final
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """A memory of a fused group. pages: LEAST..MOST. place: "main", "carrier" or "host"."""
+    """A memory of a fused group. pages: LEAST..MOST. place: "main" or "carrier"."""
 
     name: str
     pages: str
@@ -157,18 +158,4 @@ class Explanation:
 
     def data(self) -> dict[str, object]:
         """For JSON."""
-        plain = _plain(self)
-        assert isinstance(plain, dict)
-        return {"schema": SCHEMA, **plain}
-
-
-def _plain(value: object) -> object:
-    match value:
-        case Enum():
-            return value.value
-        case tuple():
-            return [_plain(each) for each in value]
-        case _ if is_dataclass(value) and not isinstance(value, type):
-            return {each.name.rstrip("_"): _plain(getattr(value, each.name)) for each in fields(value)}
-        case _:
-            return value
+        return form(SCHEMA, self)

@@ -8,6 +8,7 @@ from meldpy.binary.decode import decode_component, decode_module, is_module
 from meldpy.core import read_surface
 from meldpy.engine.text import assemble, is_text
 from meldpy.errors import MeldError
+from meldpy.model.canon import ENCODING_WORDS
 from meldpy.pipeline import FuseInput, named_input
 from meldpy.records import replace
 from meldpy.report.components import component_node
@@ -55,6 +56,6 @@ def _module(data: bytes, item: FuseInput) -> Inspection:
         surface = read_surface(data, item.source)
     except MeldError:
         return Inspection(node, None)
-    encoding = Node("string encoding", surface.encoding.name.lower().replace("_", "+"), {})
+    encoding = Node("string encoding", ENCODING_WORDS[surface.encoding], {})
     wit = world_text(surface.world.imports, surface.world.exports)
     return Inspection(replace(node, children=(*node.children, encoding)), wit)

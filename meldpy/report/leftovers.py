@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from meldpy.model.canon import StringEncoding
+from meldpy.model.canon import ENCODING_WORDS, StringEncoding
 from meldpy.model.code import OuterOptions
-from meldpy.model.core import CoreModule, FuncImportType, Limits, MemoryType, NameKind, NameSection
+from meldpy.model.core import CoreModule, FuncImportType, MemoryType, NameKind, NameSection
 from meldpy.model.ids import FuncId, MemoryId
 from meldpy.model.linked import LinkedGraph
 from meldpy.model.record import Stages
 from meldpy.report.explanation import Memory, Removed
+from meldpy.report.modules import limits_text
 from meldpy.resolver import as_users_call
 
 _LARGEST = 3
@@ -23,12 +24,7 @@ def memories(stages: Stages, group: int, whole: LinkedGraph) -> Iterator[Memory]
     types = [(type_, "carrier") for type_ in imported] + [(type_, "main") for type_ in main.memories]
     names = as_users_call(whole, stages.fused.memory_names)
     for (type_, place), name in zip(types, names, strict=True):
-        yield Memory(name, _pages(type_.limits), place, group)
-
-
-def _pages(limits: Limits) -> str:
-    most = "" if limits.max is None else str(limits.max)
-    return f"{limits.min}..{most}{' i64' if limits.is64 else ''}{' shared' if limits.shared else ''}"
+        yield Memory(name, limits_text(type_.limits), place, group)
 
 
 def removed(stages: Stages, labels: Sequence[str]) -> Iterator[Removed]:
@@ -75,7 +71,7 @@ def needs(options: OuterOptions, stages: Stages, whole: LinkedGraph) -> Iterator
         theirs = isinstance(options.realloc, FuncId)
         yield f"realloc of {_owner(options.realloc, stages, whole)}" if theirs else "realloc, behind a check"
     if options.string_encoding is not StringEncoding.UTF8:
-        yield f"strings in {options.string_encoding.name.lower().replace('latin1_', 'latin1+')}"
+        yield f"strings in {ENCODING_WORDS[options.string_encoding]}"
     if options.callback is not None:
         yield "a callback"
 

@@ -56,14 +56,14 @@ def _edge(module: CoreModule) -> Iterator[Node]:
             case MemoryType(limits=limits):
                 kind = {"sort": "memory", **_memory(limits)}
             case TableType(limits=limits):
-                kind = {"sort": "table", "elements": _limits(limits)}
+                kind = {"sort": "table", "elements": limits_text(limits)}
             case other:
                 kind = {"sort": type(other).__name__.removesuffix("Type").lower()}
         yield Node("import", f"{import_.module} {import_.name}".lstrip(), kind)
     for number, memory in enumerate(module.memories):
         yield Node("memory", str(number), _memory(memory.limits))
     for number, table in enumerate(module.tables):
-        yield Node("table", str(number), {"elements": _limits(table.type.limits)})
+        yield Node("table", str(number), {"elements": limits_text(table.type.limits)})
     for export in module.exports:
         yield Node("export", export.name, {"sort": export.sort.name.lower()})
 
@@ -93,10 +93,11 @@ def _features(module: CoreModule) -> Iterator[Node]:
 
 def _memory(limits: Limits) -> Facts:
     page = _PAGE_LOG2 if limits.page_size_log2 is None else limits.page_size_log2
-    return {"pages": _limits(limits), "bytes": limits.min << page}
+    return {"pages": limits_text(limits), "bytes": limits.min << page}
 
 
-def _limits(limits: Limits) -> str:
+def limits_text(limits: Limits) -> str:
+    """LEAST..MOST of pages or elements, the latter left out without a limit; i64, shared."""
     upper = "" if limits.max is None else str(limits.max)
     extra = (" i64" if limits.is64 else "") + (" shared" if limits.shared else "")
     return f"{limits.min}..{upper}{extra}"

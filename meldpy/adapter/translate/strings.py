@@ -15,16 +15,11 @@ from meldpy import runtime
 from meldpy.adapter.emitter import Emitter
 from meldpy.adapter.places import Memory, StringDestination, StringSource
 from meldpy.adapter.traps import Trap
-from meldpy.model.canon import StringEncoding
+from meldpy.model.canon import ENCODING_WORDS
 from meldpy.model.code import RuntimeArg
 from meldpy.model.ids import FuncId
 from meldpy.model.marks import Transcoded
 
-_ENCODING_NAME = {
-    StringEncoding.UTF8: "utf8",
-    StringEncoding.UTF16: "utf16",
-    StringEncoding.LATIN1_UTF16: "latin1+utf16",
-}
 # Arguments are bound by position: these follow the imports of the two WAT files, each behind its memories.
 _SOURCE_TRAPS = (
     Trap.STRING_TOO_LONG,
@@ -52,7 +47,7 @@ def _string_function(em: Emitter, src: StringSource, dst: StringDestination) -> 
     module = runtime.strings(_shape(src.memory), _shape(dst.memory))
     checks = tuple(_source_check(em, src.memory, export) for export in _SOURCE_CHECKS)
     args: tuple[RuntimeArg, ...] = (src.memory.id, dst.memory.id, em.realloc_symbol(dst.side), *checks)
-    export = f"{_ENCODING_NAME[src.encoding]}-to-{_ENCODING_NAME[dst.encoding]}"
+    export = f"{ENCODING_WORDS[src.encoding]}-to-{ENCODING_WORDS[dst.encoding]}"
     return em.library.func(module, args, export)
 
 
