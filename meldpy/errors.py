@@ -139,11 +139,13 @@ class UnsupportedError(MeldError):
 class LinkError(MeldError):
     """Inputs that do not fit together: mismatch, ambiguity, cycle, or (strict) an open import.
 
-    diff: of a mismatch, the two types as lines of WIT: `-` asked for, `+` provided, a blank what both have.
+    diff: of a mismatch, the two types as lines of WIT: `-` one side, `+` the other, a blank what both have.
+    diff_title: which sides these are.
     """
 
     usual_remedy: ClassVar[str] = "`meld inspect` shows what an input imports and exports; --link and --open decide"
     diff: tuple[str, ...] = ()
+    diff_title: str = "What is imported (-) and what is provided (+)"
 
     def _details(self) -> list[str]:
         if not self.diff:
@@ -151,7 +153,7 @@ class LinkError(MeldError):
         lines = [f"    {escape(shorten(line))}" for line in self.diff[:_MOST_CAUSES]]
         if len(self.diff) > _MOST_CAUSES:
             lines.append(f"    … and {len(self.diff) - _MOST_CAUSES} more lines")
-        return ["", "What is imported (-) and what is provided (+):", *lines]
+        return ["", f"{escape(shorten(self.diff_title))}:", *lines]
 
 
 @final

@@ -30,6 +30,7 @@ from meldpy.model.valtype import (
     ValType,
     VariantType,
 )
+from meldpy.wit import primitive
 
 SCHEMA = 1
 
@@ -100,7 +101,7 @@ class _Types:
 
     def reference(self, type_: ValType) -> str | int:
         if isinstance(type_, PrimValType):
-            return type_.name.lower().replace("_", "-")
+            return primitive(type_)
         if type_ not in self._numbers:
             described = self._describe(type_)
             self._numbers[type_] = len(self.listed)

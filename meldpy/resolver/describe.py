@@ -1,4 +1,7 @@
-"""Types as text for messages, in the manner of WIT. For people to compare, not for tools to parse."""
+"""Types as text for messages, in the manner of WIT. For people to compare, not for tools to parse.
+
+Value types and functions are `meldpy.wit`'s to spell, which is loaded when a message needs it.
+"""
 
 from __future__ import annotations
 
@@ -16,25 +19,7 @@ from meldpy.model.extern import (
     ValueExtern,
 )
 from meldpy.model.ids import ResourceId
-from meldpy.model.valtype import (
-    BorrowType,
-    DefinedType,
-    EnumType,
-    FlagsType,
-    FutureType,
-    ListType,
-    MapType,
-    OptionType,
-    OwnType,
-    PrimValType,
-    RecordType,
-    ResourceType,
-    ResultType,
-    StreamType,
-    TupleType,
-    ValType,
-    VariantType,
-)
+from meldpy.model.valtype import DefinedType, PrimValType, ResourceType, ValType
 from meldpy.resolver.values import ComponentValue, FuncValue, InstanceValue, Item, ModuleValue, TypeValue
 
 MAX_WIDTH = 400
@@ -95,61 +80,18 @@ class Describer:
                 return self.extern(node)
 
     def func(self, type_: FuncType) -> str:
-        params = ", ".join(f"{label}: {self.value(t)}" for label, t in type_.params)
-        result = "" if type_.result is None else f" -> {self.value(type_.result)}"
-        return f"{'async ' if type_.async_ else ''}func({params}){result}"
+        from meldpy.wit import function
+
+        return function(self, type_, nesting=MAX_NESTING, width=MAX_WIDTH)
 
     def value(self, type_: ValType) -> str:
-        text = self._value(type_, MAX_NESTING)
-        return text if len(text) <= MAX_WIDTH else text[:MAX_WIDTH] + "…"
+        from meldpy.wit import value
 
-    def _value(self, type_: ValType, nesting: int) -> str:
-        if isinstance(type_, PrimValType):
-            return type_.name.lower().replace("_", "-")
-        if nesting == 0:
-            return "…"
-        inner = nesting - 1
-        match type_.definition:
-            case PrimValType() as prim:
-                return self._value(prim, inner)
-            case RecordType(fields):
-                return self._braces("record", [f"{f.label}: {self._value(f.type, inner)}" for f in fields])
-            case VariantType(cases):
-                labels = [c.label + self._payload(c.type, inner) for c in cases]
-                return self._braces("variant", labels)
-            case FlagsType(labels):
-                return self._braces("flags", list(labels))
-            case EnumType(labels):
-                return self._braces("enum", list(labels))
-            case TupleType(types):
-                return f"tuple<{', '.join(self._value(t, inner) for t in types)}>"
-            case ListType(element, length):
-                return f"list<{self._value(element, inner)}{'' if length is None else f', {length}'}>"
-            case OptionType(some):
-                return f"option<{self._value(some, inner)}>"
-            case ResultType(ok, error):
-                return self._result(ok, error, inner)
-            case MapType(key, value):
-                return f"map<{self._value(key, inner)}, {self._value(value, inner)}>"
-            case OwnType(resource):
-                return self.resource_name(resource.id)
-            case BorrowType(resource):
-                return f"borrow<{self.resource_name(resource.id)}>"
-            case StreamType(optional):
-                return "stream" if optional is None else f"stream<{self._value(optional, inner)}>"
-            case FutureType(optional):
-                return "future" if optional is None else f"future<{self._value(optional, inner)}>"
-            case _:
-                assert_never(type_.definition)
+        return value(self, type_, MAX_NESTING, MAX_WIDTH)
 
-    def _braces(self, word: str, parts: list[str]) -> str:
-        return f"{word} {{ {', '.join(parts)} }}"
+    # --- what types are called (wit.values.Called) ---------------------------------------------------------------
+    def find(self, _: DefinedType | ResourceType) -> None:
+        """Value types are spelled out: they are what they consist of, whatever either side calls them."""
 
-    def _payload(self, type_: ValType | None, nesting: int) -> str:
-        return "" if type_ is None else f"({self._value(type_, nesting)})"
-
-    def _result(self, ok: ValType | None, error: ValType | None, nesting: int) -> str:
-        if ok is None and error is None:
-            return "result"
-        first = "_" if ok is None else self._value(ok, nesting)
-        return f"result<{first}>" if error is None else f"result<{first}, {self._value(error, nesting)}>"
+    def resource(self, node: ResourceType) -> str:
+        return self.resource_name(node.id)

@@ -1,12 +1,15 @@
-"""Two types that should fit and do not, as WIT, line by line: for the error that says so."""
+"""Two types that should fit and do not, as WIT, line by line: for the error that says so.
+
+`meldpy.wit` is loaded here and not before: a fuse that succeeds compares no texts.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 from meldpy.model.extern import ExternName, ExternType, FuncType, InstanceType, NamedExtern, TypeExtern
 from meldpy.resolver.values import FuncValue, InstanceValue, Item, TypeValue
-from meldpy.wit import Names, diff, function, interface_lines
 
 
 def type_diff(name: str, declared: ExternType, provided: Item) -> tuple[str, ...]:
@@ -15,12 +18,33 @@ def type_diff(name: str, declared: ExternType, provided: Item) -> tuple[str, ...
     What is provided besides is no fault, so it is left out.
     """
     actual = _extern(provided)
-    if actual is None:
-        return ()
-    if isinstance(declared, InstanceType) and isinstance(actual, InstanceType):
-        wanted = {export.name.name for export in declared.exports}
-        actual = InstanceType(tuple(export for export in actual.exports if export.name.name in wanted))
-    return tuple(diff(_lines(name, declared), _lines(name, actual)))
+    return () if actual is None else _diff(name, declared, _only(actual, _exported(declared)))
+
+
+def views_diff(name: str, one: ExternType, other: ExternType) -> tuple[str, ...]:
+    """Two views of one import `name`: what the first declares (`-`) and what the second does (`+`).
+
+    What only one of them declares is no contradiction, so it is left out.
+    """
+    return _diff(name, _only(one, _exported(other)), _only(other, _exported(one)))
+
+
+def _diff(name: str, one: ExternType, other: ExternType) -> tuple[str, ...]:
+    from meldpy.wit import diff
+
+    return tuple(diff(_lines(name, one), _lines(name, other)))
+
+
+def _exported(type_: ExternType) -> AbstractSet[str] | None:
+    """What an instance exports, by name; None for everything else."""
+    return {export.name.name for export in type_.exports} if isinstance(type_, InstanceType) else None
+
+
+def _only(type_: ExternType, wanted: AbstractSet[str] | None) -> ExternType:
+    """`type_` with no other exports than these, where instances are compared."""
+    if wanted is None or not isinstance(type_, InstanceType):
+        return type_
+    return InstanceType(tuple(export for export in type_.exports if export.name.name in wanted))
 
 
 def _extern(item: Item) -> ExternType | None:
@@ -37,6 +61,8 @@ def _extern(item: Item) -> ExternType | None:
 
 
 def _lines(name: str, type_: ExternType) -> Sequence[str]:
+    from meldpy.wit import Names, function, interface_lines
+
     names = Names()
     match type_:
         case InstanceType(exports=exports):

@@ -30,6 +30,7 @@ from meldpy.resolver.names import clash, free, resource_label, strong
 from meldpy.resolver.nodes import names_of, node_of, reached
 from meldpy.resolver.order import in_order
 from meldpy.resolver.semver import versioned
+from meldpy.resolver.sides import views_diff
 from meldpy.resolver.subtype import Mismatch, Subtyping
 from meldpy.resolver.surface import Surface, is_demand
 from meldpy.resolver.types import TypeEvaluator
@@ -255,13 +256,19 @@ class _Merger:
                 return [merged for part in ([asked] if asked else []) + kept for merged in self._one_name(part)]
             first = self._import(members[0])
             places = [f"`{self._input(k)}` imports it at {self._import(k).location}" for k in members]
-            raise LinkError(
+            error = LinkError(
                 f"`{first.name.name}` is left to be imported, but the inputs expect different types of it",
                 first.location,
                 causes=(*places, *mismatch.reasons),
                 remedy="rebuild the inputs against one version of it, or provide it to one of them by an input:"
                 f" --link {self._input(members[0])}:{first.name.name}=PROVIDER:EXPORT",
-            ) from None
+            )
+            for a, b in combinations(members, 2):
+                error.diff = views_diff(first.name.name, self._import(a).type, self._import(b).type)
+                if error.diff:
+                    error.diff_title = f"What `{self._input(a)}` imports (-) and what `{self._input(b)}` imports (+)"
+                    break
+            raise error from None
 
     def _refuse_contradiction(self, members: list[Key]) -> None:
         """LinkError if one name stands for different things, by its attributes; one component can import it once."""

@@ -9,7 +9,7 @@ an instance in an instance, a core module) is written in its manner all the same
 from meldpy.wit.diff import diff
 from meldpy.wit.interfaces import interface_lines
 from meldpy.wit.names import Names, introduced
-from meldpy.wit.values import function
+from meldpy.wit.values import function, primitive, value
 from meldpy.wit.world import world_text
 
-__all__ = ["Names", "diff", "function", "interface_lines", "introduced", "world_text"]
+__all__ = ["Names", "diff", "function", "interface_lines", "introduced", "primitive", "value", "world_text"]

@@ -21,9 +21,11 @@ from meldpy.model.extern import (
 from meldpy.model.valtype import DefinedType, ResourceType
 from meldpy.records import dataclass
 from meldpy.wit.names import Named, Names, chain, introduced, label
-from meldpy.wit.values import function, members, spelled, value
+from meldpy.wit.values import braced, function, spelled, value
 
 INDENT = "  "
+_KINDS = ("constructor", "method", "static")
+"""What the annotation of a resource type's function can be."""
 
 
 @final
@@ -109,11 +111,11 @@ def _resource(names: Names, name: str, belonging: Sequence[_Member]) -> Iterator
 
 
 def _definition(names: Names, name: str, node: DefinedType) -> Iterator[str]:
-    lines = members(names, node)
-    if not lines:
+    found = braced(names, node)
+    if found is None:
         yield f"type {label(name)} = {spelled(names, node)};"
         return
-    word = spelled(names, node, 1).partition(" ")[0]
+    word, lines = found
     yield f"{word} {label(name)} {{"
     yield from (f"{INDENT}{line}," for line in lines)
     yield "}"
@@ -126,6 +128,8 @@ def _member(export: NamedExtern) -> _Member | None:
         return None
     annotation, _, rest = name[1:].partition("]")
     kind = annotation.removeprefix("async ").removeprefix("async-")
+    if kind not in _KINDS:
+        return None
     resource, _, function_name = rest.partition(".")
     return _Member(kind, resource, function_name, export.type)
 

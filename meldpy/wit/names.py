@@ -106,6 +106,13 @@ class Names:
             return self.resources.get(node.id)
         return None
 
+    def resource(self, node: ResourceType) -> str:
+        """What the scope calls a resource type, else what the interface does that introduced it."""
+        found = self.find(node)
+        if found is None and (owner := self.foreign(node, None)) is not None:
+            return owner[1]
+        return "resource" if found is None else found
+
     def foreign(self, node: Named, interface: str | None) -> tuple[str, str] | None:
         """Which other interface introduced the type that `node` is another name of, and as what."""
         for each in chain(node):

@@ -94,6 +94,14 @@ def test_numbers_are_positions_in_index_spaces_and_have_the_names_that_imports_a
     ]
 
 
+def test_a_type_that_is_exponentially_large_as_a_tree_is_cut() -> None:
+    types = "".join(f"(type $t{i} (tuple {f'$t{i - 1} ' * 30}))" for i in range(1, 12))
+    found = meldpy.inspect(f'(component (type $t0 u8) {types} (import "f" (func (param "x" $t11))))'.encode())
+    assert found.wit is not None
+    assert "…);" in found.wit
+    assert len(found.wit) < 20_000
+
+
 def test_features_are_those_that_the_instructions_need() -> None:
     assert [node.facts["names"] for node in nodes("text", "features")] == [("sign-extension",)]
     assert ("async",) in [node.facts["names"] for node in nodes("async", "features")]

@@ -162,3 +162,14 @@ def test_contradicting_imports_are_shown_at_both_places() -> None:
     first, second, *_ = caught.value.causes
     assert first.startswith("`one` imports it at")
     assert second.startswith("`two` imports it at")
+    assert caught.value.diff == ("- x: func(p: u8);", "+ x: func(p: s8);")
+    assert "What `one` imports (-) and what `two` imports (+):" in caught.value.render()
+
+
+def test_contradicting_views_of_an_interface_are_compared_in_what_both_declare() -> None:
+    importer = """(component (import "a:b/c" (instance $i (export "f" (func)) (export "g" (func (result {0})))
+      (export "only-{0}" (func)))))"""
+    with pytest.raises(LinkError, match="expect different types") as caught:
+        link({"one": importer.format("u8"), "two": importer.format("s8"), "three": importer.format("s8")})
+    assert caught.value.diff == ("  f: func();", "- g: func() -> u8;", "+ g: func() -> s8;")
+    assert caught.value.diff_title == "What `one` imports (-) and what `two` imports (+)"
