@@ -115,6 +115,8 @@ class Lower:
     """`instance`: the component instance that evaluated the definition, which is the caller's side.
 
     With a LiftFunc callee this is a call site; with an ImportFunc callee it is a host call. `type` is the callee's.
+    `path`: what that component calls the function, for people: an import, then export names inside instances; without
+    the import in instances that it made itself, and nothing for what it lifts itself.
     """
 
     id: LowerId
@@ -123,6 +125,7 @@ class Lower:
     type: FuncType
     options: CanonicalOptions
     location: Location
+    path: tuple[str, ...] = ()
 
 
 @final

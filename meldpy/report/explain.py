@@ -128,7 +128,7 @@ def _sites(whole: LinkedGraph, stages: Stages, group: int) -> Iterator[Site]:
             caller_id=lower.instance,
             callee=labels[lift.instance],
             callee_id=lift.instance,
-            function=crossing.name,
+            function="#".join(lower.path) or crossing.name,
             type=function(names, lift.type),
             class_=class_of(said, crossing, caller_async=lower.options.async_),
             moves=tuple(moves(said)),
@@ -142,7 +142,13 @@ def _sites(whole: LinkedGraph, stages: Stages, group: int) -> Iterator[Site]:
 
 
 def _engine_sites(graph: LinkedGraph, record: FuseRecord) -> Iterator[Site]:
-    """Calls that are left to the engine: between a kept instance and another, or between two groups."""
+    """Calls that are left to the engine: between a kept instance and another, or between two groups.
+
+    Of those from a group only what something reaches; what a kept instance reaches is not looked into.
+    """
+    reached = {
+        _place(stages.graph.lowers[outer.lower]) for stages in record.groups for outer in stages.adapted.outer_lowers
+    }
     group_of = {
         id_: number if part.fused else None
         for number, part in enumerate(record.partition.parts)
@@ -154,14 +160,14 @@ def _engine_sites(graph: LinkedGraph, record: FuseRecord) -> Iterator[Site]:
             continue
         lift = graph.lifts[lower.callee.lift]
         caller, callee = group_of.get(lower.instance), group_of.get(lift.instance)
-        if caller is not None and caller == callee:
+        if caller is not None and (caller == callee or _place(lower) not in reached):
             continue
         yield Site(
             caller=graph.instances[lower.instance].label,
             caller_id=lower.instance,
             callee=graph.instances[lift.instance].label,
             callee_id=lift.instance,
-            function=lifted[lift.id],
+            function="#".join(lower.path) or lifted[lift.id],
             type=function(names, lift.type),
             class_=AdapterClass.ENGINE,
             moves=(),

@@ -79,6 +79,7 @@ class Proof:
 class Site:
     """One call site; ids tell instances with one label apart.
 
+    function: as the caller's component imports it, `interface#function` or a function by itself.
     type: the function's, as WIT. moves: how values get across. checks: the rules that it checks.
 
     proved: those that it need not. inlined: library functions put in place of calls. group: its number; None for the

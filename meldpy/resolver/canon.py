@@ -91,8 +91,8 @@ def _lower(canon: Lower, scope: ComponentScope, builder: Builder) -> LowerFunc:
     callee = scope.funcs.get(canon.func).func
     options = _options(canon.options, scope, builder)
     type_ = _type_of(callee, builder)
-    where, instance = scope.here, scope.instance
-    return LowerFunc(builder.lower(lambda id_: linked.Lower(id_, instance, callee, type_, options, where)))
+    where, instance, path = scope.here, scope.instance, scope.func_paths.get(canon.func, ())
+    return LowerFunc(builder.lower(lambda id_: linked.Lower(id_, instance, callee, type_, options, where, path)))
 
 
 def _type_of(func: ComponentFunc, builder: Builder) -> FuncType:

@@ -138,7 +138,8 @@ class Frame:
                 evaluate_canon(section.items[position], scope, self.types)
             case ImportSection():
                 self.builder.count()
-                scope.add(self.importer(section.items[position], scope))
+                import_ = section.items[position]
+                scope.add_called(self.importer(import_, scope), (import_.name.name,))
             case ExportSection():
                 self._export(section.items[position])
             case StartSection():
@@ -173,7 +174,8 @@ class Frame:
             case CoreExportAlias():
                 self.scope.add_core(alias_core_export(alias, self.scope))
             case ExportAlias():
-                self.scope.add(self._exported(alias))
+                owner = self.scope.instance_paths.get(alias.instance, ())
+                self.scope.add_called(self._exported(alias), (*owner, alias.name))
             case OuterAlias():
                 self._outer_alias(alias)
             case _:

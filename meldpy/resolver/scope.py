@@ -71,7 +71,8 @@ class Place:
 class ComponentScope:
     """The index spaces of one component instance while its definitions are evaluated.
 
-    `offset` is that of the definition being evaluated (file offset), for messages.
+    `offset` is that of the definition being evaluated (file offset), for messages. `func_paths`, `instance_paths`: by
+    index, what imports, and exports inside them, are called here (`linked.Lower.path`).
     """
 
     __slots__ = (
@@ -84,8 +85,10 @@ class ComponentScope:
         "core_tables",
         "core_tags",
         "core_types",
+        "func_paths",
         "funcs",
         "instance",
+        "instance_paths",
         "instances",
         "offset",
         "parent",
@@ -110,6 +113,8 @@ class ComponentScope:
         self.types: Space[TypeNode] = Space("type")
         self.components: Space[ComponentValue] = Space("component")
         self.instances: Space[InstanceValue] = Space("instance")
+        self.func_paths: dict[int, tuple[str, ...]] = {}
+        self.instance_paths: dict[int, tuple[str, ...]] = {}
 
     @property
     def here(self) -> Location:
@@ -128,6 +133,17 @@ class ComponentScope:
                 self.core_modules.add(item)
             case InstanceValue():
                 self.instances.add(item)
+
+    def add_called(self, item: Item, path: tuple[str, ...]) -> None:
+        """The same for what is imported as `path`, or exported inside of that."""
+        match item:
+            case FuncValue():
+                self.func_paths[len(self.funcs)] = path
+            case InstanceValue():
+                self.instance_paths[len(self.instances)] = path
+            case _:
+                pass
+        self.add(item)
 
     def add_core(self, item: CoreItem) -> None:
         match item:
