@@ -21,7 +21,7 @@ from meldpy.pipeline import FuseOptions, FuseResult
 _WIDEST = 160
 
 if TYPE_CHECKING:
-    from meldpy.report.explanation import Explanation, Link, Site
+    from meldpy.report.explanation import Explanation, Link, Removed, Site
 
 
 @click.command()
@@ -82,13 +82,13 @@ def _sections(told: Explanation) -> Iterator[list[str]]:
     if told.memories:
         places = {"main": "in the main module", "carrier": "in a carrier"}
         yield ["memories", *(f"  {m.name}: {m.pages} pages, {places[m.place]}" for m in told.memories)]
-    gone = [each for each in told.removed if each.functions_removed]
+    gone = [each for each in told.removed if each.functions_removed or each.data_bytes_removed]
     if gone:
         yield [
             "left out, because nothing reaches it",
             *(
-                f"  {each.instance}, {each.module}: {each.functions_removed} of {each.functions} functions,"
-                f" {each.code_bytes_removed} of {each.code_bytes} bytes of code (largest: {', '.join(each.largest)})"
+                f"  {each.instance}, {each.module}: {', '.join(_left_out(each))}"
+                + (f" (largest: {', '.join(each.largest)})" if each.largest else "")
                 for each in gone
             ),
         ]
@@ -102,6 +102,14 @@ def _sections(told: Explanation) -> Iterator[list[str]]:
         ]
     if told.notes:
         yield ["notes", *(f"  {note}" for note in told.notes)]
+
+
+def _left_out(gone: Removed) -> Iterator[str]:
+    if gone.functions_removed:
+        yield f"{gone.functions_removed} of {gone.functions} functions"
+        yield f"{gone.code_bytes_removed} of {gone.code_bytes} bytes of code"
+    if gone.data_bytes_removed:
+        yield f"{gone.data_bytes_removed} of {gone.data_bytes} bytes of data"
 
 
 def _link(link: Link) -> Iterator[str]:

@@ -8,6 +8,7 @@ from meldpy.cli.build import inputs_or_stdin
 from meldpy.cli.io import refuse_overwriting, write_output
 from meldpy.cli.options import fuse_options
 from meldpy.cli.settings import verbosity
+from meldpy.errors import UsageError
 from meldpy.pipeline import FuseOptions
 
 
@@ -18,7 +19,7 @@ from meldpy.pipeline import FuseOptions
     "--format",
     "format_",
     type=click.Choice(["dot", "mermaid", "svg", "html", "json"]),
-    help="By the output's name if not given, else dot; html is one page that needs no other file.",
+    help="By the output's name if not given, dot on stdout; html is one page that needs no other file.",
 )
 @click.option(
     "--detail",
@@ -53,9 +54,10 @@ def graph(
     """
     from meldpy.report.graph import graph as drawn
 
+    format_ = format_ or _by_name(output)
     read, options = inputs_or_stdin(inputs, options, deps)
     refuse_overwriting(output, [item.source for item in read])
-    text = drawn(read, options, format=format_ or _by_name(output), detail=detail, show=show)
+    text = drawn(read, options, format=format_, detail=detail, show=show)
     write_output(output, text.encode("utf-8", "backslashreplace"))
 
 
@@ -71,5 +73,13 @@ _ENDINGS = {
 
 
 def _by_name(output: str | None) -> str:
-    ending = (output or "").rpartition(".")[2].lower()
-    return _ENDINGS.get(ending, "dot")
+    """The format that the output's name asks for; stdout has no name, and gets what other tools read."""
+    if output is None or output == "-":
+        return "dot"
+    ending = output.rpartition(".")[2].lower()
+    if ending not in _ENDINGS:
+        endings = ", ".join(f".{each}" for each in _ENDINGS)
+        raise UsageError(
+            f"the name {output} does not say what to draw", remedy=f"give --format, or a name that ends in {endings}"
+        )
+    return _ENDINGS[ending]

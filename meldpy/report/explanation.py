@@ -116,7 +116,10 @@ class Memory:
 @final
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """What of one core instance nothing reaches. largest: the names of the largest functions left out."""
+    """What of one core instance nothing reaches: functions with their bytes of code, and bytes of data segments.
+
+    largest: the names of the largest functions left out.
+    """
 
     instance: str
     instance_id: int
@@ -126,6 +129,7 @@ class Removed:
     code_bytes: int
     code_bytes_removed: int
     data_bytes: int
+    data_bytes_removed: int
     largest: tuple[str, ...]
 
 

@@ -41,6 +41,8 @@ def removed(stages: Stages, labels: Sequence[str]) -> Iterator[Removed]:
         sizes = {own + i: bounds[i + 1] - bounds[i] for i in range(len(module.module.funcs))}
         gone = sorted(sizes.keys() - live.get(core_instance.id, set()), key=lambda index: (-sizes[index], index))
         names = _function_names(module.module)
+        data = [len(segment.data) for segment in module.module.data]
+        kept = sum(size for index, size in enumerate(data) if (core_instance.id, index) in facts.live.data)
         yield Removed(
             instance=labels[core_instance.instance],
             instance_id=core_instance.instance,
@@ -49,7 +51,8 @@ def removed(stages: Stages, labels: Sequence[str]) -> Iterator[Removed]:
             functions_removed=len(gone),
             code_bytes=sum(sizes.values()),
             code_bytes_removed=sum(sizes[index] for index in gone),
-            data_bytes=sum(len(segment.data) for segment in module.module.data),
+            data_bytes=sum(data),
+            data_bytes_removed=sum(data) - kept,
             largest=tuple(
                 f"{names.get(index, f'function {index}')}: {sizes[index]} bytes" for index in gone[:_LARGEST]
             ),

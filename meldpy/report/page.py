@@ -10,7 +10,7 @@ from importlib.resources import files
 
 from meldpy import __version__
 from meldpy.report.drawing import Drawing
-from meldpy.report.svg import STYLE, _text, picture_svg, treemap_svg
+from meldpy.report.svg import STYLE, picture_svg, text, treemap_svg
 
 
 def page(drawing: Drawing) -> str:
@@ -19,7 +19,7 @@ def page(drawing: Drawing) -> str:
     # `<` could end the script element that the data is in
     data = json.dumps(drawing.data()).replace("<", "\\u003c")
     parts = {
-        "TITLE": _text(drawing.title),
+        "TITLE": text(drawing.title),
         "VERSION": __version__,
         "STYLE": _themed(STYLE) + (folder / "page.css").read_text(encoding="utf-8"),
         "BEFORE": picture_svg(drawing.before),

@@ -5,18 +5,17 @@ An instance without code that nobody calls is a wrapper: it has no shape. Calls 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from typing import final
 
-from meldpy.model.ids import InstanceId
+from meldpy.model.ids import InstanceId, ModuleId
 from meldpy.model.linked import FuncItem, InstanceItem, LiftFunc, OuterItem
 from meldpy.model.record import FuseRecord
 from meldpy.outcome import FuseReport, FuseResult
 from meldpy.records import dataclass
 from meldpy.report.drawing import CALLER, HOST, Block, Detail, Drawing, Kind, Line, Picture, Shape
 from meldpy.report.explain import explained
-from meldpy.report.explanation import AdapterClass, Explanation
+from meldpy.report.explanation import AdapterClass, Explanation, Removed
 
 _DEAREST = {each.value: position for position, each in enumerate(AdapterClass)}
 _WIRING = "types, names, wiring"
@@ -62,8 +61,8 @@ class _Pictures:
         self.group_of = {id_: number for number, part in enumerate(fused) for id_ in part.instances}
         self.kept = record.partition.kept
         self.calls = [*self._sites(), *self._host(), *self._exports()]
-        self.before = self._blocks(removed=False)
-        self.after = self._blocks(removed=True)
+        self.before = self._blocks()
+        self.after = self._blocks(removed=self.told.removed)
 
     def drawing(self) -> Drawing:
         report = self.result.report
@@ -72,7 +71,7 @@ class _Pictures:
             title,
             self._picture("before", after=False),
             self._picture("after", after=True),
-            _whole("inputs", sum(size for _, size in report.inputs), self.before.values(), _WIRING),
+            _whole("inputs", sum(size for _, size in report.inputs), self._blocks(once=True).values(), _WIRING),
             _whole("output", report.output_size, self.after.values(), _OURS),
         )
 
@@ -148,16 +147,26 @@ class _Pictures:
                 return f"{len(calls)} function{'s' * (len(calls) != 1)}"
 
     # --- bytes -------------------------------------------------------------------------------------------------
-    def _blocks(self, *, removed: bool) -> dict[int, Block]:
-        """Code and data of each instance, by core module."""
-        gone: Counter[tuple[int, str]] = Counter()
-        for each in self.told.removed if removed else ():
-            gone[each.instance_id, each.module] += each.code_bytes_removed
+    def _blocks(self, *, removed: Sequence[Removed] = (), once: bool = False) -> dict[int, Block]:
+        """Code and data of each instance, by core module, without what was `removed`.
+
+        once: a core module that was instantiated several times counts where that is first, as it is there once.
+        """
+        gone: dict[int, list[Removed]] = {}
+        for each in reversed(removed):  # of one instance, in the order of its core instances
+            gone.setdefault(each.instance_id, []).append(each)
         parts: dict[InstanceId, list[Block]] = {}
+        seen: set[ModuleId] = set()
         for core_instance in self.graph.core_instances:
+            if once and core_instance.module in seen:
+                continue
+            seen.add(core_instance.module)
             module = self.graph.modules[core_instance.module]
-            code = len(module.module.code.bodies) - gone.pop((core_instance.instance, module.label), 0)
+            code = len(module.module.code.bodies)
             data = sum(len(segment.data) for segment in module.module.data)
+            if core_instance.instance in gone:
+                left_out = gone[core_instance.instance].pop()
+                code, data = code - left_out.code_bytes_removed, data - left_out.data_bytes_removed
             inner = tuple(block for block in (Block("code", code), Block("data", data)) if block.bytes)
             if inner:
                 parts.setdefault(core_instance.instance, []).append(Block(module.label, code + data, inner))

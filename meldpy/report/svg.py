@@ -52,7 +52,7 @@ def svg(drawing: Drawing, pictures: Sequence[Picture]) -> str:
     for picture in pictures:
         found = layout(picture)
         title = f"{drawing.title}: {picture.title}"
-        parts.append(f'<g transform="translate(0 {top:.0f})"><text class="title" x="24" y="22">{_text(title)}</text>')
+        parts.append(f'<g transform="translate(0 {top:.0f})"><text class="title" x="24" y="22">{text(title)}</text>')
         parts.append(f'<g transform="translate(0 28)">{picture_content(picture, found)}</g></g>')
         top += found.height + 44
         width = max(width, found.width, 24 + 8 * len(title))
@@ -80,7 +80,7 @@ def picture_svg(picture: Picture) -> str:
     """A picture for the page, which pans and zooms it by its view box."""
     found = layout(picture)
     return (
-        f'<svg viewBox="0 0 {found.width:.0f} {found.height:.0f}" role="group" aria-label="{_text(picture.title)}">'
+        f'<svg viewBox="0 0 {found.width:.0f} {found.height:.0f}" role="group" aria-label="{text(picture.title)}">'
         f"{_ARROW}{picture_content(picture, found)}</svg>"
     )
 
@@ -93,14 +93,14 @@ def _shape(shape: Shape, found: Layout) -> str:
         under.append("kept")
     elif shape.group is not None:
         under.append(f"group {shape.group}")
-    name, centre = _text(shape.label), f'x="{SHAPE_WIDTH / 2:.0f}" text-anchor="middle"'
-    told = _text("\n".join([shape.label, *under, *shape.details]))
+    name, centre = text(shape.label), f'x="{SHAPE_WIDTH / 2:.0f}" text-anchor="middle"'
+    told = text("\n".join([shape.label, *under, *shape.details]))
     if found.compact:
         texts = f'<text class="big" {centre} y="{height / 2 + 6:.1f}">{_cut(shape.label, _COMPACT_LETTERS)}</text>'
     else:
         first = height / 2 + (-4 if under else 5)
         texts = f'<text {centre} y="{first:.1f}">{_cut(shape.label, _LABEL_LETTERS)}</text>'
-        texts += f'<text class="small" {centre} y="{first + 18:.1f}">{_text(", ".join(under))}</text>'
+        texts += f'<text class="small" {centre} y="{first + 18:.1f}">{text(", ".join(under))}</text>'
     return (
         f'<g class="shape {shape.kind.value}{group}" data-id="{shape.id}" tabindex="0" role="button"'
         f' aria-label="{name}" transform="translate({x:.1f} {y:.1f})"><title>{told}</title>'
@@ -109,13 +109,14 @@ def _shape(shape: Shape, found: Layout) -> str:
 
 
 def _line(line: Line, number: int, way: Sequence[Point]) -> str:
-    label = line.label if line.class_ in ("host", "export") else f"{_short(line.label)} · {line.class_}"
+    how = "" if line.class_ in ("host", "export") else f" · {line.class_}"
+    name = _cut(_short(line.label), _LINE_LETTERS - len(how))
     x, y = _middle(way)
-    told = _text("\n".join([f"{line.label} ({line.class_})", *line.functions]))
+    told = text("\n".join([f"{line.label} ({line.class_})", *line.functions]))
     return (
         f'<g class="line {line.class_}" data-line="{number}" data-from="{line.source}" data-to="{line.target}">'
         f'<title>{told}</title><path d="{_curve(way)}" marker-end="url(#arrow)"/>'
-        f'<text x="{x:.1f}" y="{y - 4:.1f}" text-anchor="middle">{_cut(_short(label), _LINE_LETTERS)}</text></g>'
+        f'<text x="{x:.1f}" y="{y - 4:.1f}" text-anchor="middle">{name}{how}</text></g>'
     )
 
 
@@ -156,19 +157,19 @@ def _tiles(drawing: Drawing, after: bool, width: int, height: int) -> Iterator[s
         told = f"{' › '.join(tile.path)}: {tile.bytes} bytes ({share:.1f} %)"
         label = ""
         if tile.width > 44 and tile.height > 14:
-            text = _cut(f"{tile.path[-1]} {tile.bytes}", int(tile.width / 6.4))
-            label = f'<text x="{tile.x + 4:.1f}" y="{tile.y + 12:.1f}">{text}</text>'
+            shown = _cut(f"{tile.path[-1]} {tile.bytes}", int(tile.width / 6.4))
+            label = f'<text x="{tile.x + 4:.1f}" y="{tile.y + 12:.1f}">{shown}</text>'
         yield (
-            f'<g class="tile d{min(tile.depth, 3)}" tabindex="0" role="img" aria-label="{_text(told)}">'
-            f'<title>{_text(told)}</title><rect x="{tile.x:.1f}" y="{tile.y:.1f}" width="{tile.width:.1f}"'
+            f'<g class="tile d{min(tile.depth, 3)}" tabindex="0" role="img" aria-label="{text(told)}">'
+            f'<title>{text(told)}</title><rect x="{tile.x:.1f}" y="{tile.y:.1f}" width="{tile.width:.1f}"'
             f' height="{tile.height:.1f}"/>{label}</g>'
         )
 
 
-def _cut(text: str, letters: int) -> str:
-    return _text(text if len(text) <= letters else text[: max(1, letters - 1)] + "…")
+def _cut(name: str, letters: int) -> str:
+    return text(name if len(name) <= letters else name[: max(1, letters - 1)] + "…")
 
 
-def _text(text: str) -> str:
+def text(name: str) -> str:
     """Names come from inputs: nothing that a terminal or a page would take for more than text."""
-    return html_escape("\n".join(escape(line) for line in text.split("\n")))
+    return html_escape("\n".join(escape(line) for line in name.split("\n")))

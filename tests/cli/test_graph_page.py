@@ -179,3 +179,9 @@ def test_the_command_takes_the_format_from_the_name(tmp_path: Path, capsys: pyte
     assert run(["graph", *inputs]) == 0
     assert capsys.readouterr().out.startswith("digraph")
     assert run(["graph", *inputs, "-o", inputs[0]]) == 2
+    assert "the name" in capsys.readouterr().err
+    assert run(["graph", *inputs, "-o", inputs[0], "--format", "svg"]) == 2
+    assert "is also an input" in capsys.readouterr().err
+    assert run(["graph", *inputs, "-o", str(tmp_path / "a.png")]) == 2
+    assert "a.png does not say what to draw" in capsys.readouterr().err
+    assert not (tmp_path / "a.png").exists()

@@ -20,7 +20,13 @@ const panes = all(".pane").map((section) => {
     pane.show();
   };
   pane.fit = () => { pane.now = { ...home }; pane.show(); };
-  pane.centre = (x, y) => { pane.now.x = x - pane.now.w / 2; pane.now.y = y - pane.now.h / 2; pane.show(); };
+  pane.centre = (shape) => {
+    const at = shape.transform.baseVal[0].matrix;
+    const box = shape.querySelector("rect");
+    pane.now.x = at.e + box.width.baseVal.value / 2 - pane.now.w / 2;
+    pane.now.y = at.f + box.height.baseVal.value / 2 - pane.now.h / 2;
+    pane.show();
+  };
   pane.point = (event) => {
     const point = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
     return [point.x, point.y];
@@ -79,8 +85,7 @@ for (const pane of panes) {
     const shape = event.target.closest(".shape");
     if (!shape) return;
     event.preventDefault();
-    const at = shape.transform.baseVal[0].matrix;
-    pane.centre(at.e + 84, at.f + 27);
+    pane.centre(shape);
     details.textContent = tell(pane, shape);
   });
 }
@@ -94,7 +99,6 @@ document.addEventListener("pointermove", (event) => {
   tip.style.left = `${Math.min(event.clientX + 14, innerWidth - 340)}px`;
   tip.style.top = `${Math.min(event.clientY + 14, innerHeight - 120)}px`;
 });
-all("title").forEach((title) => { title.parentNode.setAttribute("data-told", title.textContent); });
 
 // --- searching ---
 const search = document.getElementById("search");
@@ -116,9 +120,7 @@ search.addEventListener("keydown", (event) => {
   if (event.key !== "Enter") return;
   for (const pane of seen()) {
     const first = pane.svg.querySelector(".shape.hit");
-    if (!first) continue;
-    const at = first.transform.baseVal[0].matrix;
-    pane.centre(at.e + 84, at.f + 27);
+    if (first) pane.centre(first);
   }
 });
 

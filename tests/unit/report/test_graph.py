@@ -17,6 +17,7 @@ from meldpy.errors import UsageError
 from meldpy.pipeline import FuseInput, FuseOptions
 from meldpy.report.drawing import Block, Kind, Line, Picture, Shape
 from meldpy.report.layout import SHAPE_WIDTH, layout
+from meldpy.report.svg import picture_svg
 from meldpy.report.treemap import tiles
 from tests.support.crowd import crowd
 from tests.support.fixtures import ROOT
@@ -79,6 +80,32 @@ def test_bytes_are_those_of_the_files() -> None:
     for name in ("bytes_before", "bytes_after"):
         block = found[name]
         assert sum(part["bytes"] for part in block["parts"]) == block["bytes"]  # type: ignore[index]
+
+
+TWICE = """(component
+  (component $c
+    (core module $m (memory 1) (data (i32.const 0) "nobody reads this")
+      (func (export "f") (result i32) (i32.const 77777777)) (func (export "g") (result i32) (i32.const 7)))
+    (core instance $i (instantiate $m)) (core instance $j (instantiate $m))
+    (func (export "f") (result u32) (canon lift (core func $i "f")))
+    (func (export "g") (result u32) (canon lift (core func $j "g"))))
+  (instance $a (instantiate $c)) (instance $b (instantiate $c))
+  (export "a" (instance $a)) (export "b" (instance $b)))"""
+
+
+def test_what_is_instantiated_twice_is_in_the_input_once_and_what_nothing_reaches_is_in_no_output() -> None:
+    found = json.loads(meldpy.graph([FuseInput("a", "a.wat", TWICE.encode())], format="json"))
+    f, g, data = 8, 5, len("nobody reads this")  # bodies with their sizes
+    assert [part["bytes"] for part in found["bytes_before"]["parts"]][:-1] == [f + g + data]
+    assert [part["bytes"] for part in found["bytes_after"]["parts"]][:-1] == [f + g, f + g]
+    sizes = [[shape["bytes"] for shape in found[when]["shapes"] if shape["id"] >= 0] for when in ("before", "after")]
+    assert sizes == [[2 * (f + g + data)] * 2, [f + g] * 2]
+
+
+def test_a_long_name_leaves_room_for_the_class_of_a_call() -> None:
+    shapes = tuple(Shape(id_, str(id_), Kind.COMPONENT, None, 0, ()) for id_ in (0, 1))
+    lines = (Line(0, 1, f"demo:long/{'interface' * 9}@1.0.0", "transcode", ("f",)),)
+    assert "… · transcode</text>" in picture_svg(Picture("after", shapes, lines))
 
 
 @pytest.mark.parametrize("show", ["before", "after", "both"])
