@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import sys
-import traceback
 
 import click
 
@@ -100,16 +99,7 @@ def run(arguments: list[str]) -> int:
 
 def _fail(error: MeldError, settings: Settings) -> int:
     _write_sarif(settings, error)
-    if settings.error_format == "json":
-        from meldpy.cli.failures import as_json
-
-        terminal.message(as_json(error))
-        return error.exit_code
-    terminal.error(error.render())
-    if settings.verbose:
-        if isinstance(error, InternalError):
-            terminal.message("\n".join(escape(line) for line in traceback.format_exc().splitlines()))
-        terminal.message(f"  meldpy {__version__}")
+    settings.tell(error)
     return error.exit_code
 
 

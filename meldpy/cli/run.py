@@ -73,9 +73,10 @@ def run(
             )
         given = Comparing(calls, scenario, arguments, variables, stub, repeat, seconds, seed, as_json)
         return run_comparison(settings, original, file, given)
-    if scenario is not None or stub or repeat != 1 or seconds is not None or as_json:
+    if scenario is not None or stub or repeat != 1 or seconds is not None or seed or as_json:
         raise UsageError(
-            "--scenario, --stub, --repeat, --fuzz and --json go with --compare", remedy="give --compare ORIGINAL"
+            "--scenario, --stub, --repeat, --fuzz, --seed and --json go with --compare",
+            remedy="give --compare ORIGINAL",
         )
     from meldpy.engine.run import Environment, invoke, run_command
 
@@ -128,16 +129,24 @@ def run_comparison(settings: Settings, original: str, file: str, given: Comparin
 
     if given.calls and given.scenario is not None:
         raise UsageError("the calls come from --invoke or from a scenario", remedy="leave one out")
+    as_command = not given.calls and given.scenario is None and given.seconds is None
+    if (given.arguments or given.variables) and not as_command:
+        raise UsageError(
+            "arguments and --env are for two commands that are compared by running them",
+            remedy="leave them out, or leave out --invoke, --scenario and --fuzz",
+        )
     left, left_data = side(original)
     _, right_data = side(file)
     played = load(Path(given.scenario)) if given.scenario is not None else None
     if given.seconds is not None:
-        if given.calls:
-            raise UsageError("--fuzz makes up the calls", remedy="leave out --invoke")
+        if given.calls or given.repeat != 1:
+            raise UsageError("--fuzz makes up the calls", remedy="leave out --invoke and --repeat")
         around = played if played is not None or not given.stub else invocations(())
         around = around.with_stubs() if around is not None and given.stub else around
         sides = (original, left_data), (file, right_data)
         return fuzzed(settings, *sides, around, given.seconds, given.seed, as_json=given.as_json)
+    if given.seed:
+        raise UsageError("--seed is for the random calls of --fuzz", remedy="use it with --fuzz SECONDS")
     exports = list(_functions(left))
     if played is None and given.calls:
         played = invocations([_full_call(exports, call) for call in given.calls])

@@ -6,13 +6,15 @@ one Settings, which outlives click's contexts because errors are printed after t
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from typing import TypeVar, final
 
 import click
 
+from meldpy import __version__
 from meldpy.cli import terminal
-from meldpy.errors import escape, shorten
+from meldpy.errors import InternalError, MeldError, escape, shorten
 from meldpy.records import dataclass
 
 _F = TypeVar("_F", bound=Callable[..., object])
@@ -37,6 +39,19 @@ class Settings:
         """A line on stderr, only if verbose."""
         if self.verbose and not self.quiet:
             terminal.message(f"note: {escape(shorten(message))}")
+
+    def tell(self, error: MeldError) -> None:
+        """An error on stderr, in the form that was asked for."""
+        if self.error_format == "json":
+            from meldpy.cli.failures import as_json
+
+            terminal.message(as_json(error))
+            return
+        terminal.error(error.render())
+        if self.verbose:
+            if isinstance(error, InternalError):
+                terminal.message("\n".join(escape(line) for line in traceback.format_exc().splitlines()))
+            terminal.message(f"  meldpy {__version__}")
 
 
 def verbosity(command: _F) -> _F:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import click
 
-from meldpy.cli import terminal
 from meldpy.cli.build import perform, refuse_what_cannot_be
 from meldpy.cli.settings import Settings, verbosity
 from meldpy.errors import MeldError
-from meldpy.manifest import Build
 from meldpy.manifest.read import load
 
 _PERIOD: Final = 0.25
 """Seconds between two looks at the files, where no watcher is installed."""
+
+_Seen: TypeAlias = "dict[str, tuple[int, int] | None]"
+"""Modification time in nanoseconds and size of each file; None if it is not there."""
 
 
 @click.command()
@@ -33,57 +35,56 @@ def watch(settings: Settings, manifest: str, times: int | None) -> None:
     """
     rounds = 0
     while True:
-        watched = _round(settings, Path(manifest))
+        seen = _round(settings, Path(manifest))
         rounds += 1
         if rounds == times:
             return
-        settings.say(f"watching {len(watched)} files; Ctrl-C ends")
-        next(_changes(watched))
+        settings.say(f"watching {len(seen)} files; Ctrl-C ends")
+        _wait(seen)
 
 
-def _round(settings: Settings, manifest: Path) -> list[str]:
-    """Build all; the files that a change of which builds again."""
-    builds: Sequence[Build] = ()
+def _round(settings: Settings, manifest: Path) -> _Seen:
+    """Build all. What the files were of which a change builds again, before they were read."""
+    seen = _look([str(manifest)])
     try:
         builds = load(manifest)
+        seen |= _look([file for build in builds for file in build.files if file != "-"])
         for build in builds:
             refuse_what_cannot_be(build, check=False)
             perform(settings, build)
     except MeldError as error:
-        terminal.error(error.render())
-    files = dict.fromkeys([str(manifest), *(file for build in builds for file in build.files)])
-    return [file for file in files if file != "-"]
+        settings.tell(error)
+    return seen
 
 
-def _changes(files: Sequence[str]) -> Iterator[None]:
-    """Once for each time that something happened to one of the files."""
-    before = _seen(files)
-    for _ in _looks(files):
-        now = _seen(files)
-        if now != before:
-            yield
-            before = now
+def _wait(seen: _Seen) -> None:
+    """Until one of the files is not as it was: at once, if that happened while it was read."""
+    with closing(_chances(list(seen))) as chances:
+        while _look(seen) == seen:
+            next(chances)
 
 
-def _looks(files: Sequence[str]) -> Iterator[None]:
+def _chances(files: Sequence[str]) -> Generator[None]:
     """When it is time to look."""
+    folders = [folder for folder in dict.fromkeys(str(Path(file).parent) for file in files) if Path(folder).is_dir()]
     try:
         from watchfiles import watch as system
     except ImportError:
+        folders = []
+    if not folders:
         while True:
             time.sleep(_PERIOD)
             yield
-    folders = dict.fromkeys(str(Path(file).parent) for file in files)
     for _ in system(*folders, yield_on_timeout=True, rust_timeout=1_000, recursive=False):
         yield
 
 
-def _seen(files: Sequence[str]) -> list[tuple[int, int] | None]:
-    found: list[tuple[int, int] | None] = []
+def _look(files: Iterable[str]) -> _Seen:
+    found: _Seen = {}
     for file in files:
         try:
             stat = Path(file).stat()
-            found.append((stat.st_mtime_ns, stat.st_size))
+            found[file] = stat.st_mtime_ns, stat.st_size
         except OSError:
-            found.append(None)
+            found[file] = None
     return found

@@ -102,6 +102,11 @@ def test_commands_are_compared_by_what_they_print(tmp_path: Path, capsys: pytest
     [
         (["--scenario", SCENARIO, "--invoke", "f()"], "from --invoke or from a scenario"),
         (["--fuzz", "1", "--invoke", "f()"], "--fuzz makes up the calls"),
+        (["--fuzz", "1", "--repeat", "2"], "--fuzz makes up the calls"),
+        (["--invoke", 'greet("")', "--env", "A=1"], "arguments and --env are for two commands"),
+        (["--scenario", SCENARIO, "Ada"], "arguments and --env are for two commands"),
+        (["--fuzz", "1", "Ada"], "arguments and --env are for two commands"),
+        (["--invoke", 'greet("")', "--seed", "3"], "--seed is for the random calls of --fuzz"),
         (["--dir", "."], "leave out --dir"),
         ([], "it does not export wasi:cli/run"),
         (["--invoke", "g()"], "exports no function 'g'"),
@@ -114,11 +119,11 @@ def test_what_cannot_be_compared_is_a_usage_error(
     assert message in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("option", [["--stub"], ["--json"], ["--fuzz", "1"], ["--repeat", "2"]], ids=" ".join)
+@pytest.mark.parametrize("option", ["--stub", "--json", "--fuzz 1", "--repeat 2", "--seed 1"])
 def test_options_for_comparing_want_a_comparison(
-    pair: tuple[str, str], option: list[str], capsys: pytest.CaptureFixture[str]
+    pair: tuple[str, str], option: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["run", pair[0], "--invoke", 'greet("")', *option]) == 2
+    assert run(["run", pair[0], "--invoke", 'greet("")', *option.split()]) == 2
     assert "go with --compare" in capsys.readouterr().err
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -12,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meldpy.cli import watch as watch_command
 from meldpy.cli.fuse import fuse as fuse_command
 from meldpy.cli.main import run
 from meldpy.manifest import Build, ManifestError
@@ -185,6 +188,43 @@ def test_an_interface_is_exported_by_another_name(tmp_path: Path) -> None:
     assert run(["-q", "fuse", INPUTS[0], *rename, "-o", output]) == 0
     assert run(["run", output, "--invoke", 'demo:other/hello@2.0.0#greet("x")']) == 0
     assert run(["validate", output]) == 0
+
+
+def test_what_changes_while_it_is_built_is_built_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for path in INPUTS:
+        (tmp_path / Path(path).name).write_bytes(Path(path).read_bytes())
+    manifest = tmp_path / "meld.toml"
+    manifest.write_text('inputs = ["greeter.wasm", "app.wasm"]\noutput = "out.wasm"\n')
+    rounds = []
+
+    def perform(_: object, build: object) -> None:
+        rounds.append(build)
+        if len(rounds) == 1:
+            manifest.write_text(manifest.read_text() + 'names = "none"\n')
+
+    monkeypatch.setattr("meldpy.cli.watch.perform", perform)
+
+    def never(_: object) -> Iterator[None]:
+        yield pytest.fail("nobody has to wait")
+
+    monkeypatch.setattr("meldpy.cli.watch._chances", never)
+    assert run(["watch", str(manifest), "--times", "2"]) == 0
+    assert len(rounds) == 2
+
+
+def test_watching_tells_errors_in_the_form_that_is_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest = tmp_path / "meld.toml"
+    manifest.write_text('inputs = ["nowhere/a.wasm"]\noutput = "out.wasm"\n')
+    assert run(["--error-format", "json", "watch", str(manifest), "--times", "1"]) == 0
+    assert json.loads(capsys.readouterr().err)["kind"] == "FileError"
+
+
+def test_a_folder_that_is_not_there_is_looked_for_too(tmp_path: Path) -> None:
+    chances = watch_command._chances([str(tmp_path / "a"), str(tmp_path / "nowhere" / "b")])
+    next(chances)
+    chances.close()
 
 
 def test_watching_builds_again_after_a_change(tmp_path: Path) -> None:
