@@ -39,15 +39,18 @@ class Location:
     """Where in which input something was found.
 
     source: the input's display name; offset: bytes from the start of that file, if known;
-    path: component path from the root outwards, e.g. ("component 1", "core module 0").
+    path: component path from the root outwards, e.g. ("component 1", "core module 0");
+    line, column: of a text (a manifest, a scenario, a .wac file), from 1.
     """
 
     source: str
     offset: int | None = None
     path: tuple[str, ...] = ()
+    line: int | None = None
+    column: int | None = None
 
     def __str__(self) -> str:
-        text = escape(self.source)
+        text = ":".join([escape(self.source), *(str(each) for each in (self.line, self.column) if each is not None)])
         if self.path:
             text += " › " + " › ".join(escape(step) for step in self.path)
         if self.offset is not None:

@@ -13,7 +13,7 @@ import click
 from meldpy.cli import terminal
 from meldpy.cli.build import inputs_or_stdin
 from meldpy.cli.io import refuse_closed_stdout
-from meldpy.cli.options import fuse_options
+from meldpy.cli.options import deps_option, fuse_options
 from meldpy.cli.settings import verbosity
 from meldpy.errors import escape
 from meldpy.pipeline import FuseOptions, FuseResult
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.argument("inputs", nargs=-1, metavar="INPUT...")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable output; docs/explain.md describes it.")
 @fuse_options
-@click.option("--dep", "deps", multiple=True, metavar="PACKAGE=FILE", help="Where a package of a .wac file is.")
+@deps_option
 @verbosity
 def explain(inputs: tuple[str, ...], as_json: bool, options: FuseOptions, deps: tuple[str, ...]) -> None:
     """Fuse each INPUT (stdin without one) with the others, write nothing, and say what was decided and why.

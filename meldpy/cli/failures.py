@@ -5,15 +5,12 @@ systems show beside the code. What an error is, `meldpy.errors` says; words for 
 from __future__ import annotations
 
 import json
-import re
 from typing import Any, Final
 
 from meldpy import __version__
 from meldpy.errors import Location, MeldError
 
 SCHEMA: Final = "meld.error/1"
-_PLACED: Final = re.compile(r"(?P<file>.+?):(?P<line>\d+)(?::(?P<column>\d+))?")
-"""A place in a text: manifests, scenarios and wac files have lines, components have offsets."""
 
 
 def as_json(error: MeldError) -> str:
@@ -63,14 +60,9 @@ def _result(error: MeldError) -> dict[str, Any]:
 
 
 def _location(location: Location) -> dict[str, Any]:
-    placed = _PLACED.fullmatch(location.source)
-    told: dict[str, Any] = {"source": location.source if placed is None else placed["file"]}
-    if placed is not None:
-        told["line"] = int(placed["line"])
-        if placed["column"]:
-            told["column"] = int(placed["column"])
-    if location.offset is not None:
-        told["offset"] = location.offset
+    told: dict[str, Any] = {"source": location.source}
+    known = {"line": location.line, "column": location.column, "offset": location.offset}
+    told |= {name: number for name, number in known.items() if number is not None}
     if location.path:
         told["path"] = list(location.path)
     return told

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from meldpy.cli.build import chosen, perform, refuse_what_cannot_be
-from meldpy.cli.options import fuse_options
+from meldpy.cli.options import deps_option, fuse_options
 from meldpy.cli.settings import settings as settings_of
 from meldpy.cli.settings import verbosity
 from meldpy.errors import UsageError
@@ -29,7 +29,7 @@ from meldpy.records import replace
     help="Before writing, run the output beside the inputs unfused; fail if they differ (see meld run --compare).",
 )
 @fuse_options
-@click.option("--dep", "deps", multiple=True, metavar="PACKAGE=FILE", help="Where a package of a .wac file is.")
+@deps_option
 @click.option("--core-manifest", metavar="FILE", help="With --core: describe the module's edge there, as JSON.")
 @click.option("--explain", "explained", is_flag=True, help="Say what was decided and why (see meld explain).")
 @click.option("--json", "as_json", is_flag=True, help="With --explain: for machines.")

@@ -6,7 +6,7 @@ import click
 
 from meldpy.cli.build import inputs_or_stdin
 from meldpy.cli.io import refuse_overwriting, write_output
-from meldpy.cli.options import fuse_options
+from meldpy.cli.options import deps_option, fuse_options
 from meldpy.cli.settings import verbosity
 from meldpy.errors import UsageError
 from meldpy.pipeline import FuseOptions
@@ -36,7 +36,7 @@ from meldpy.pipeline import FuseOptions
     help="Before fusing, after it, or both; html and json have both.",
 )
 @fuse_options
-@click.option("--dep", "deps", multiple=True, metavar="PACKAGE=FILE", help="Where a package of a .wac file is.")
+@deps_option
 @verbosity
 def graph(
     inputs: tuple[str, ...],

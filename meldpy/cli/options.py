@@ -140,6 +140,12 @@ _FIELDS = {
 """What click calls each option, and the field that it becomes."""
 
 
+deps_option = click.option(
+    "--dep", "deps", multiple=True, metavar="PACKAGE=FILE", help="Where a package of a .wac file is."
+)
+"""For commands that take a .wac file in place of inputs."""
+
+
 def fuse_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options of a fuse; it gets them as `options`."""
 

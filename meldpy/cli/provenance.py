@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import click
 
-from meldpy.cli.io import read_input, write_output
+from meldpy.cli.io import read_input, refuse_overwriting, write_output
 from meldpy.cli.settings import verbosity
 from meldpy.errors import UsageError, escape
 from meldpy.provenance.trace import FunctionOrigin, Trace, as_json, trace
@@ -39,6 +39,7 @@ def provenance(
     if builder is not None and not as_statement:
         raise UsageError("--builder is a part of a statement", remedy="use it with --statement")
     item = read_input(file)
+    refuse_overwriting(output, [item.source])
     found = trace(item.data, item.source)
     if as_sbom:
         from meldpy.provenance.sbom import sbom

@@ -22,7 +22,7 @@ from __future__ import annotations
 from meldpy.core.handles import Handle
 from meldpy.core.instance import GuestTrap, Instance, load
 from meldpy.core.manifest import manifest
-from meldpy.core.surface import Surface, read_surface
+from meldpy.core.surface import Surface, read_surface, world_sections
 from meldpy.core.values import Case
 
-__all__ = ["Case", "GuestTrap", "Handle", "Instance", "Surface", "load", "manifest", "read_surface"]
+__all__ = ["Case", "GuestTrap", "Handle", "Instance", "Surface", "load", "manifest", "read_surface", "world_sections"]

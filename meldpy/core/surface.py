@@ -74,8 +74,7 @@ class Surface:
 def read_surface(data: bytes, source: str = "core module") -> Surface:
     """Raises DecodeError for a module without a world, UnsupportedError for one with several."""
     module = decode_module(data, source)
-    customs = (custom.section for custom in module.customs)
-    sections = [each for each in customs if isinstance(each, RawCustom) and each.name.startswith(_SECTION)]
+    sections = world_sections(module)
     if not sections:
         raise DecodeError(
             f"the core module has no {_SECTION} section", Location(source), remedy="make it with `meld fuse --core`"
@@ -98,6 +97,12 @@ def read_surface(data: bytes, source: str = "core module") -> Surface:
         resources,
         world,
     )
+
+
+def world_sections(module: CoreModule) -> list[RawCustom]:
+    """The custom sections that say what the module's imports and exports are in a world."""
+    customs = (custom.section for custom in module.customs)
+    return [each for each in customs if isinstance(each, RawCustom) and each.name.startswith(_SECTION)]
 
 
 def _world(items: list[object], source: str) -> ComponentType:

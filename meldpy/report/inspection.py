@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from meldpy.binary.decode import decode_component, decode_module, is_module
-from meldpy.core import read_surface
+from meldpy.core import read_surface, world_sections
 from meldpy.engine.text import assemble, is_text
 from meldpy.errors import MeldError
 from meldpy.model.canon import ENCODING_WORDS
@@ -52,10 +52,13 @@ def _module(data: bytes, item: FuseInput) -> Inspection:
     """A core module; a core output says its world too."""
     module = decode_module(data, item.source)
     node = replace(module_node(module, ""), label=item.source)
+    if not world_sections(module):
+        return Inspection(node, None)
     try:
         surface = read_surface(data, item.source)
-    except MeldError:
-        return Inspection(node, None)
+    except MeldError as error:
+        unknown = Node("world", "", {"what": f"unknown, {error.reason}"})
+        return Inspection(replace(node, children=(*node.children, unknown)), None)
     encoding = Node("string encoding", ENCODING_WORDS[surface.encoding], {})
     wit = world_text(surface.world.imports, surface.world.exports)
     return Inspection(replace(node, children=(*node.children, encoding)), wit)

@@ -22,7 +22,7 @@ def read_table(file: Path, error: type[MeldError]) -> Table:
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as failure:
-        line = re.search(r"at line (\d+)", str(failure))
-        where = f"{file}:{line[1] if line else text.count(chr(10)) + 1}"
-        raise error(f"not TOML: {failure}", Location(where)) from failure
+        found = re.search(r"at line (\d+)", str(failure))
+        line = int(found[1]) if found else text.count("\n") + 1
+        raise error(f"not TOML: {failure}", Location(str(file), line=line)) from failure
     return Table(file, table, locate(text), (), error)

@@ -53,4 +53,4 @@ def _remedy(shown: str) -> str:
 def _location(text: str, position: int, source: str) -> Location:
     line = text.count("\n", 0, position) + 1
     column = position - text.rfind("\n", 0, position)
-    return Location(f"{source}:{line}:{column}")
+    return Location(source, line=line, column=column)

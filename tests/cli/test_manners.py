@@ -87,6 +87,15 @@ def test_an_error_is_one_line_of_json(tmp_path: Path, capsys: pytest.CaptureFixt
     assert told["remedy"]
 
 
+def test_a_number_in_the_name_of_a_file_is_no_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "build:7"
+    file.write_bytes(b"\0asm")
+    assert run(["--error-format", "json", "validate", str(file)]) == 1
+    place = json.loads(capsys.readouterr().err)["location"]
+    assert place["source"] == str(file)
+    assert "line" not in place
+
+
 def test_the_environment_chooses_the_form_and_usage_errors_have_it_too(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -186,6 +186,13 @@ def test_without_the_extra_the_error_names_it(
     assert "pip install 'meldpy[sbom]'" in capsys.readouterr().err
 
 
+def test_what_is_told_does_not_replace_what_it_is_told_of(output: str, capsys: pytest.CaptureFixture[str]) -> None:
+    before = Path(output).read_bytes()
+    assert run(["provenance", output, "-o", output]) == 2
+    assert "is also an input" in capsys.readouterr().err
+    assert Path(output).read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

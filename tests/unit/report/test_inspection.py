@@ -125,6 +125,14 @@ def test_a_plain_core_module_has_no_world() -> None:
     assert meldpy.inspect(INPUTS["core module"]).wit is None
 
 
+def test_a_world_that_cannot_be_read_is_told_from_none() -> None:
+    section = b'(@custom "component-type" "nonsense")'
+    found = meldpy.inspect(b"(module " + section + b")")
+    assert found.wit is None
+    (what,) = [node.facts["what"] for node in walk(found.root) if node.kind == "world"]
+    assert str(what).startswith("unknown, the input is neither")
+
+
 def test_a_component_that_cannot_be_linked_is_shown_all_the_same() -> None:
     instantiates_what_is_not_there = b"\x05\x04\x01\x00\x07\x00"
     found = meldpy.inspect(b"\0asm\x0d\0\1\0" + instantiates_what_is_not_there)
