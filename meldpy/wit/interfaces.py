@@ -39,8 +39,13 @@ class _Member:
     type: FuncType
 
 
-def interface_lines(names: Names, interface: str | None, exports: Sequence[NamedExtern]) -> Iterator[str]:
-    """The lines between the braces of `interface` (None: one without a name). `names`: a scope, which is filled."""
+def interface_lines(
+    names: Names, interface: str | None, exports: Sequence[NamedExtern], again: Sequence[NamedExtern] = ()
+) -> Iterator[str]:
+    """The lines between the braces of `interface` (None: one without a name). `names`: a scope, which is filled.
+
+    again: exports of another view of it, whose types are those of the same name here.
+    """
     # Name: WIT has no order, and a resource type's functions use types that are declared behind it.
     used: dict[str, list[str]] = {}
     types: list[tuple[str, Named, str | None]] = []
@@ -53,6 +58,8 @@ def interface_lines(names: Names, interface: str | None, exports: Sequence[Named
             used.setdefault(_path(where, interface), []).append(renamed)
         else:
             types.append((name, node, old))
+        names.introduce(node, name)
+    for name, node in introduced(again):
         names.introduce(node, name)
     # Write: what is used from elsewhere, own types, everything else.
     yield from (f"use {path}.{{{', '.join(each)}}};" for path, each in used.items())

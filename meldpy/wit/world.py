@@ -66,15 +66,17 @@ class _World:
                 )
 
     def _packages(self) -> dict[str, dict[str, list[str]]]:
-        """Interfaces by package and name; what is imported and exported is written once."""
-        found: dict[str, dict[str, list[str]]] = {}
+        """Interfaces by package and name; what is imported and exported is written once, with what either side has."""
+        views: dict[str, list[NamedExtern]] = {}
         for name, type_ in (*all_interfaces(self.imports), *all_interfaces(self.exports)):
-            if ":" not in name:
-                continue
+            if ":" in name:
+                views.setdefault(name, []).extend(type_.exports)
+        found: dict[str, dict[str, list[str]]] = {}
+        for name, exports in views.items():
+            first = {export.name.name: export for export in reversed(exports)}
+            once = [export for export in exports if first[export.name.name] is export]
             path, at, version = name.partition("@")
             package, _, interface = path.partition("/")
-            lines = list(interface_lines(self.names.scope(), name, type_.exports))
-            known = found.setdefault(package + at + version, {})
-            if len(lines) > len(known.get(interface, ())):
-                known[interface] = lines
+            lines = interface_lines(self.names.scope(), name, once, exports)
+            found.setdefault(package + at + version, {})[interface] = list(lines)
         return found

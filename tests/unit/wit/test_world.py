@@ -34,6 +34,35 @@ def test_the_world_is_the_one_that_wasm_tools_finds(folder: str, tmp_path: Path)
         assert by_wasm_tools(tmp_path / "world.wit") == by_wasm_tools(path), path.name
 
 
+VIEWS = """(component
+  (import "a:b/c@1.0.0" (instance
+    (type $r (record (field "x" u8))) (export "r" (type $rr (eq $r)))
+    (export "thing" (type $t (sub resource)))
+    (export "[method]thing.size" (func (param "self" (borrow $t)) (result u8)))
+    (export "f" (func (param "a" $rr)))))
+  (core module $m (func (export "h") (param i32 i32)))
+  (core instance $k (instantiate $m))
+  (type $r (record (field "x" u8)))
+  (type $thing (resource (rep i32)))
+  (func $h (param "a" $r) (param "t" (own $thing)) (canon lift (core func $k "h")))
+  (component $shim
+    (type $own (record (field "x" u8))) (import "r" (type $r (eq $own))) (import "thing" (type $t (sub resource)))
+    (import "h" (func $h (param "a" $r) (param "t" (own $t))))
+    (export $rr "r" (type $r)) (export $tt "thing" (type $t))
+    (export "h" (func $h) (func (param "a" $rr) (param "t" (own $tt)))))
+  (instance $o (instantiate $shim
+    (with "r" (type $r)) (with "thing" (type $thing)) (with "h" (func $h))))
+  (export "a:b/c@1.0.0" (instance $o)))"""
+
+
+@pytest.mark.toolchain
+def test_an_interface_that_is_imported_and_exported_has_what_either_side_has(tmp_path: Path) -> None:
+    (tmp_path / "views.wat").write_text(VIEWS)
+    (tmp_path / "world.wit").write_text(world(VIEWS))
+    assert "h: func(a: r, t: thing);" in world(VIEWS)
+    assert by_wasm_tools(tmp_path / "world.wit") == by_wasm_tools(tmp_path / "views.wat")
+
+
 def test_what_wit_cannot_say_is_written_in_its_manner() -> None:
     text = world(
         """(component
