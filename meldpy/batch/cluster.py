@@ -29,7 +29,7 @@ def run_cluster(jobs: Sequence[Job], blobs: Mapping[str, bytes], address: str) -
         _refuse_others(client, address)
         yield from _results(client, jobs, blobs)
     finally:
-        client.close(timeout=_PATIENCE)  # type: ignore[no-untyped-call]
+        client.close(timeout=_PATIENCE)
 
 
 def _connected(address: str) -> Client:
@@ -38,7 +38,7 @@ def _connected(address: str) -> Client:
     except ImportError as error:
         raise UsageError("--scheduler needs Dask", remedy="pip install 'meldpy[dask]'") from error
     try:
-        return Client(address, timeout=_PATIENCE, set_as_default=False)  # type: ignore[no-untyped-call]
+        return Client(address, timeout=_PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
         raise EngineError(
             f"there is no Dask scheduler at {address}",
@@ -72,7 +72,7 @@ def _results(client: Client, jobs: Sequence[Job], blobs: Mapping[str, bytes]) ->
     for job in jobs:
         inputs = [held[source.sha256] for source in job.sources]
         futures[client.submit(work, job, inputs, key=f"meld-{job.key}")] = job
-    for future in as_completed(list(futures), loop=client.loop):  # type: ignore[no-untyped-call]
+    for future in as_completed(list(futures), loop=client.loop):
         job = futures.pop(future)
         try:
             result: Result = future.result()

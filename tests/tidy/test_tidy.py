@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,21 @@ def test_layers_are_documented_where_they_are_enforced() -> None:
     packages = [path for path in (ROOT / "meldpy").iterdir() if path.is_dir() and (path / "__init__.py").exists()]
     for package in packages:
         assert ast.get_docstring(ast.parse((package / "__init__.py").read_text())), package.name
+
+
+MAY = {"click": {"cli"}, "networkx": {"resolver"}, "wasmtime": {"kernel", "engine"}}
+"""Which parts may import what; `__main__` only starts the command line."""
+
+
+def test_what_a_part_may_not_import_is_forbidden_to_every_other() -> None:
+    told = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    found = {
+        contract["forbidden_modules"][0]: set(contract["source_modules"])
+        for contract in told
+        if contract["type"] == "forbidden"
+    }
+    parts = {
+        path.stem for path in (ROOT / "meldpy").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    parts -= {"__init__", "__main__"}
+    assert found == {module: {f"meldpy.{part}" for part in parts - may} for module, may in MAY.items()}
