@@ -113,6 +113,19 @@ def test_without_the_extra_the_error_names_it(
     assert "pip install 'meldpy[dask]'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_no_worker_outlives_a_batch_that_is_ended(how: signal.Signals, tmp_path: Path) -> None:
+    """Their standard streams are those of the batch: who reads them to their end has waited for all."""
+    command = [sys.executable, "-m", "meldpy", "batch", str(manifest(tmp_path, 400)), "--no-cache", "-j", "2"]
+    with subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as batch:
+        assert batch.stdout is not None
+        assert batch.stdout.readline().startswith("ok  ")
+        batch.send_signal(how)
+        _, err = batch.communicate(timeout=30)
+        assert batch.returncode == (130 if how is signal.SIGINT else -how)
+    assert "Traceback" not in err
+
+
 # --- a cluster -------------------------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:

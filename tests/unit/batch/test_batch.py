@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import active_children
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -140,6 +143,34 @@ def test_a_job_that_kills_its_process_fails_alone(monkeypatch: pytest.MonkeyPatc
     message = getattr(results["deadly"], "message", "")
     assert "the process that fused it died" in message
     assert "help: " in message
+
+
+class BrokenAtSubmit(ProcessPoolExecutor):
+    """A pool whose process has died when it is given its second job."""
+
+    given = 0
+
+    def submit(self, *args: object, **kwargs: object) -> object:  # type: ignore[override]
+        BrokenAtSubmit.given += 1
+        if BrokenAtSubmit.given == 2:
+            raise BrokenProcessPool
+        return super().submit(*args, **kwargs)  # type: ignore[arg-type]
+
+
+def test_a_job_is_not_lost_if_the_pool_breaks_before_it_takes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("meldpy.batch.local.from_files", deadly)
+    monkeypatch.setattr("meldpy.batch.local.ProcessPoolExecutor", BrokenAtSubmit)
+    keys = ["a", "b", "c"]
+    assert sorted(result.key for result in run_local(list(map(job_called, keys)), 1)) == keys
+
+
+def test_workers_end_when_their_results_are_not_wanted_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("meldpy.batch.local.from_files", deadly)
+    results = run_local(list(map(job_called, "abcdefgh")), 2)
+    next(results)
+    assert active_children()
+    results.close()
+    assert not active_children()
 
 
 def test_what_is_done_is_kept_as_it_comes_and_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
