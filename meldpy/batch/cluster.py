@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from meldpy.batch.model import Failed, Job, Result
 from meldpy.batch.work import version, work
-from meldpy.errors import EngineError, UsageError
+from meldpy.errors import EngineError, LimitError, MeldError, UsageError, as_meld_error
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -76,10 +76,31 @@ def _results(client: Client, jobs: Sequence[Job], blobs: Mapping[str, bytes]) ->
         job = futures.pop(future)
         try:
             result: Result = future.result()
-        except Exception as error:
-            result = Failed(job.key, type(error).__name__, f"the cluster gave it up: {error}")
+        except Exception as error:  # what a worker meets in a job, it gives as a result: this is the cluster's
+            result = Failed(job.key, _given_up(error))
         future.release()  # its bytes are here now
         yield result
+
+
+def _given_up(error: Exception) -> MeldError:
+    """Why a job has no result at all. What the cluster does not do to jobs is a defect of ours."""
+    from distributed import CancelledError, KilledWorker
+
+    match error:
+        case KilledWorker():
+            return LimitError(
+                "the cluster gave it up: every worker that took it died (they may have run out of memory)",
+                causes=(str(error),),
+                remedy="give the workers more memory, or build it here, without --scheduler",
+            )
+        case CancelledError() | OSError():
+            return EngineError(
+                "the cluster was lost before it was done",
+                causes=(str(error),),
+                remedy="see that the scheduler runs, and run the batch again: what was done is in the cache",
+            )
+        case _:
+            return as_meld_error(error)
 
 
 def _itself(data: bytes) -> bytes:

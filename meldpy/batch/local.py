@@ -17,6 +17,7 @@ from threading import Thread
 
 from meldpy.batch.model import Failed, Job, Result
 from meldpy.batch.work import from_files
+from meldpy.errors import LimitError
 
 _AHEAD = 2
 """Jobs in hand for each worker: one that runs and one that waits for it."""
@@ -62,8 +63,8 @@ def _alone(job: Job) -> Result:
         try:
             return pool.submit(from_files, job).result()
         except BrokenProcessPool:
-            message = "the process that fused it died (the system may have run out of memory)"
-            return Failed(job.key, "LimitError", f"{message}\n  help: fuse it by itself with -v, or with more memory")
+            reason = "the process that fused it died (the system may have run out of memory)"
+            return Failed(job.key, LimitError(reason, remedy="fuse it by itself with -v, or with more memory"))
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:

@@ -6,21 +6,21 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from copy import copy
 from hashlib import sha256
 from pathlib import Path
 from typing import final
 
 import click
 
-from meldpy.batch import Cache, Done, Finished, Job, planned, run
+from meldpy.batch import Cache, Done, Failed, Finished, Job, planned, run
 from meldpy.batch.cache import default_folder
 from meldpy.batch.report import Entry, as_json, as_junit
-from meldpy.cli import terminal
 from meldpy.cli.bar import Bar
 from meldpy.cli.build import as_text, described, files_of, inputs_of, refuse_what_cannot_be
 from meldpy.cli.io import write_output
 from meldpy.cli.settings import Settings, verbosity
-from meldpy.errors import MeldError, UsageError, escape
+from meldpy.errors import InternalError, MeldError, UsageError, escape
 from meldpy.manifest import Build
 from meldpy.manifest.read import load
 from meldpy.records import dataclass, field
@@ -49,7 +49,7 @@ def batch(
     """Build what each MANIFEST says, many builds at once, and go on after failures.
 
     Results are kept by the content of what they follow from, so that a second run does only what has changed, and a run
-    that was ended goes on where it was. The exit code is 1 if any build failed.
+    that was ended goes on where it was. The exit code is 1 if any build failed, 70 if by a defect of meldpy.
     """
     if not manifests:
         raise UsageError("there is nothing to build", remedy="name at least one manifest (see meld fuse --manifest)")
@@ -86,6 +86,8 @@ def batch(
         f"{len(entries)} build{'s' * (len(entries) != 1)}: {len(entries) - failed} ok ({cached} done before),"
         f" {failed} failed; {took:.1f} s, {rate}"
     )
+    if any(entry.is_defect for entry in entries):
+        return InternalError.exit_code
     return 1 if failed else 0
 
 
@@ -106,15 +108,21 @@ class _Batch:
         return found
 
     def take(self, finished: Finished) -> Iterator[int]:
-        """Write the outputs that a result is for; which builds those are."""
+        """Write the outputs that a result is for; which builds those are. What failed is placed in the manifest, unless
+        it has a place already."""
         for at in self.waiting[finished.result.key]:
             manifest, build = self.builds[at]
             failure = None
-            if isinstance(finished.result, Done):
-                try:
-                    _deliver(build, finished.result)
-                except MeldError as error:
-                    failure = error.render()
+            match finished.result:
+                case Done():
+                    try:
+                        _deliver(build, finished.result)
+                    except MeldError as error:
+                        failure = error
+                case Failed(error=error):
+                    failure = copy(error)  # several builds may be one job
+            if failure is not None and build.location is not None:
+                failure.at(build.location)
             self.entries[at] = Entry(manifest, str(build.output), finished.result, finished.cached, failure)
             yield at
 
@@ -127,7 +135,7 @@ def _planned(manifests: Sequence[str], *, keep: bool) -> _Batch:
             builds = load(Path(manifest))
         except MeldError as error:
             found.builds.append((manifest, Build(())))
-            found.entries.append(Entry(manifest, "-", None, failure=error.render()))
+            found.entries.append(Entry(manifest, "-", None, failure=error))
             continue
         for build in builds:
             found.builds.append((manifest, build))
@@ -135,7 +143,12 @@ def _planned(manifests: Sequence[str], *, keep: bool) -> _Batch:
             try:
                 _plan(found, build, keep=keep)
             except MeldError as error:
-                found.entries[-1] = Entry(manifest, str(build.output), None, failure=error.render())
+                found.entries[-1] = Entry(
+                    manifest,
+                    str(build.output),
+                    None,
+                    failure=error.at(build.location) if build.location is not None else error,
+                )
     _refuse_two_writers(found.builds)
     return found
 
@@ -188,8 +201,9 @@ def _holds(path: Path, content: bytes) -> bool:
 def _say(bar: Bar, settings: Settings, entry: Entry) -> None:
     """One line on stdout for a build that is done, and the error of one that failed on stderr."""
     bar.step()
-    if entry.error is not None:
-        bar.above(lambda: terminal.error(f"{escape(entry.output)} ({escape(entry.manifest)}): {entry.error}"))
+    error = entry.error
+    if error is not None:
+        bar.above(lambda: settings.fail(error, whose=f"{entry.output} ({entry.manifest}): "))
         return
     if settings.quiet:
         return

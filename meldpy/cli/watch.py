@@ -9,7 +9,6 @@ from typing import Final
 
 import click
 
-from meldpy.cli import terminal
 from meldpy.cli.build import perform, refuse_what_cannot_be
 from meldpy.cli.settings import Settings, verbosity
 from meldpy.errors import MeldError
@@ -22,10 +21,14 @@ _PERIOD: Final = 0.25
 
 @click.command()
 @click.argument("manifest", default="meld.toml", metavar="[MANIFEST]")
-@click.option("--times", type=click.IntRange(min=1), help="End after so many rounds (for scripts).")
+@click.option(
+    "--times",
+    type=click.IntRange(min=1),
+    help="End after so many rounds (for scripts), with the exit code of the last.",
+)
 @verbosity
 @click.pass_obj
-def watch(settings: Settings, manifest: str, times: int | None) -> None:
+def watch(settings: Settings, manifest: str, times: int | None) -> int:
     """Build what MANIFEST says (meld.toml), and again whenever one of the files changes that it names.
 
     An error is shown and waited out: the next change builds again. Changes come from the system if `meldpy[watch]` is
@@ -36,13 +39,14 @@ def watch(settings: Settings, manifest: str, times: int | None) -> None:
         watched = _round(settings, Path(manifest))
         rounds += 1
         if rounds == times:
-            return
+            return max((error.exit_code for error in settings.failures), default=0)
         settings.say(f"watching {len(watched)} files; Ctrl-C ends")
         next(_changes(watched))
 
 
 def _round(settings: Settings, manifest: Path) -> list[str]:
-    """Build all; the files that a change of which builds again."""
+    """Build all; the files that a change of which builds again. What failed in the round before is past."""
+    settings.failures.clear()
     builds: Sequence[Build] = ()
     try:
         builds = load(manifest)
@@ -50,7 +54,7 @@ def _round(settings: Settings, manifest: Path) -> list[str]:
             refuse_what_cannot_be(build, check=False)
             perform(settings, build)
     except MeldError as error:
-        terminal.error(error.render())
+        settings.fail(error)
     files = dict.fromkeys([str(manifest), *(file for build in builds for file in build.files)])
     return [file for file in files if file != "-"]
 

@@ -9,11 +9,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from meldpy.batch import Failed, Job, Result
 from meldpy.cli.main import run
+from meldpy.errors import InternalError
 
 ROOT = Path(__file__).resolve().parents[2]
 HELLO = ROOT / "fixtures" / "hello"
@@ -79,6 +82,32 @@ def test_one_failure_does_not_stop_the_others(tmp_path: Path, capsys: pytest.Cap
         assert message in said.err, message
     assert "6 builds: 2 ok (0 done before), 4 failed" in said.err
     assert report.read_text().count("<failure") == 4
+
+
+def test_failures_are_told_to_machines_in_the_forms_they_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad, log = tmp_path / "bad.toml", tmp_path / "log.sarif"
+    rows = [f'[[build]]\ninputs = ["missing.wasm"]\noutput = "{number}.wasm"\n' for number in (1, 2)]
+    bad.write_text("".join(rows))
+    forms = ["--error-format", "json", "--sarif", str(log)]
+    assert run([*forms, "-q", "batch", str(bad), "--no-cache", "-j", "1"]) == 1
+    told = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [(each["kind"], each["location"]["line"]) for each in told] == [("FileError", 1), ("FileError", 4)]
+    results = json.loads(log.read_text())["runs"][0]["results"]
+    assert [each["ruleId"] for each in results] == ["FileError", "FileError"]
+
+
+def test_a_defect_of_ours_ends_a_batch_as_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(job: Job) -> Result:
+        return Failed(job.key, InternalError("meldpy failed"))
+
+    monkeypatch.setattr("meldpy.batch.local.from_files", broken)
+    monkeypatch.setattr("meldpy.batch.local._pool", lambda workers: ThreadPoolExecutor(workers))
+    assert run(["batch", str(manifest(tmp_path, 2)), "--no-cache"]) == 70
+    assert capsys.readouterr().err.count("error: out/") == 2
 
 
 def test_two_builds_may_not_write_one_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import active_children
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
@@ -15,11 +17,23 @@ import pytest
 from meldpy import FuseInput, FuseOptions
 from meldpy.batch import Cache, Done, Failed, Job, Result, planned, run
 from meldpy.batch.cache import default_folder
+from meldpy.batch.cluster import _given_up
 from meldpy.batch.local import run_local
 from meldpy.batch.model import Source
 from meldpy.batch.report import Entry, as_json, as_junit
 from meldpy.batch.work import from_files, work
-from meldpy.errors import FileError
+from meldpy.errors import (
+    DecodeError,
+    EngineError,
+    FileError,
+    InternalError,
+    LimitError,
+    LinkError,
+    Location,
+    MeldError,
+    UnsupportedError,
+)
+from meldpy.manifest import ManifestError
 from meldpy.records import replace
 
 HELLO = Path(__file__).resolve().parents[3] / "fixtures" / "hello"
@@ -96,8 +110,9 @@ def test_a_failure_is_a_result() -> None:
     broken = [replace(INPUTS[0], data=b"\0asm\x0d\0\x01\0\x09\x09\x09")]
     result = work(planned(broken, FuseOptions()), [broken[0].data])
     assert isinstance(result, Failed)
-    assert result.kind == "DecodeError"
-    assert f"at {broken[0].source}" in result.message or str(HELLO) in result.message
+    assert isinstance(result.error, DecodeError)
+    assert result.error.location is not None
+    assert result.error.location.source == broken[0].source
 
 
 def test_a_file_that_changed_meanwhile_is_not_fused(tmp_path: Path) -> None:
@@ -107,9 +122,11 @@ def test_a_file_that_changed_meanwhile_is_not_fused(tmp_path: Path) -> None:
     file.write_bytes(INPUTS[1].data)
     result = from_files(job)
     assert isinstance(result, Failed)
-    assert "has changed since the batch began" in result.message
+    assert "has changed since the batch began" in result.error.reason
     file.unlink()
-    assert "cannot read" in getattr(from_files(job), "message", "")
+    result = from_files(job)
+    assert isinstance(result, Failed)
+    assert "cannot read" in result.error.reason
 
 
 def test_a_defect_in_a_worker_is_told_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,8 +136,43 @@ def test_a_defect_in_a_worker_is_told_as_one(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("meldpy.pipeline.fuse", broken)
     result = work(planned(INPUTS, FuseOptions()), [item.data for item in INPUTS])
     assert isinstance(result, Failed)
-    assert result.kind == "InternalError"
-    assert "ZeroDivisionError: oops" in result.message
+    assert isinstance(result.error, InternalError)
+    assert result.error.causes[0] == "ZeroDivisionError: oops"
+    assert result.error.causes[1].startswith("in work, meldpy/batch/work.py:")
+    travelled = pickle.loads(pickle.dumps(result))
+    assert travelled.error.render() == result.error.render()
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind", "message"),
+    [
+        (MemoryError(), LimitError, "too large or too deep"),
+        (RecursionError(), LimitError, "too large or too deep"),
+        (UnsupportedError("x", "y", Location("z")), UnsupportedError, "unsupported x: y"),
+    ],
+)
+def test_what_the_machine_lacks_is_no_defect_in_a_worker_either(
+    raised: Exception, kind: type[MeldError], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise raised
+
+    monkeypatch.setattr("meldpy.pipeline.fuse", broken)
+    result = work(planned(INPUTS, FuseOptions()), [item.data for item in INPUTS])
+    assert isinstance(result, Failed)
+    assert type(result.error) is kind
+    assert message in result.error.reason
+    travelled = pickle.loads(pickle.dumps(result))
+    assert (type(travelled.error), travelled.error.render()) == (kind, result.error.render())
+
+
+def test_what_a_cluster_does_to_a_job_is_told_apart_from_our_defects() -> None:
+    from distributed import CancelledError, KilledWorker
+
+    assert isinstance(_given_up(KilledWorker("k", SimpleNamespace(address="w"), 3)), LimitError)
+    assert isinstance(_given_up(CancelledError("k")), EngineError)
+    assert isinstance(_given_up(OSError("closed")), EngineError)
+    assert isinstance(_given_up(TypeError("cannot pickle")), InternalError)
 
 
 def job_called(name: str) -> Job:
@@ -140,9 +192,11 @@ def test_a_job_that_kills_its_process_fails_alone(monkeypatch: pytest.MonkeyPatc
     results = {result.key: result for result in run_local(list(map(job_called, keys)), 2)}
     assert set(results) == set(keys)
     assert [key for key, result in results.items() if isinstance(result, Failed)] == ["deadly"]
-    message = getattr(results["deadly"], "message", "")
-    assert "the process that fused it died" in message
-    assert "help: " in message
+    failed = results["deadly"]
+    assert isinstance(failed, Failed)
+    assert isinstance(failed.error, LimitError)
+    assert "the process that fused it died" in failed.error.reason
+    assert failed.error.remedy is not None
 
 
 class BrokenAtSubmit(ProcessPoolExecutor):
@@ -186,21 +240,24 @@ def test_what_is_done_is_kept_as_it_comes_and_not_done_again(tmp_path: Path, mon
 ENTRIES = [
     Entry("a.toml", "one.wasm", DONE),
     Entry("a.toml", "two.wasm", replace(DONE, seconds=1.0), cached=True),
-    Entry("b.toml", "three\x1b.wasm", Failed("k", "LinkError", "it does not fit\n  at \x1bx")),
-    Entry("c.toml", "-", None, failure="not TOML"),
+    Entry("b.toml", "three\x1b.wasm", Failed("k", LinkError("it does not fit", Location("\x1bx")))),
+    Entry("c.toml", "-", None, failure=ManifestError("not TOML")),
+    Entry("d.toml", "four.wasm", Failed("l", InternalError("meldpy failed"))),
 ]
 
 
 def test_the_json_report_counts_and_lists() -> None:
     told = json.loads(as_json(ENTRIES, 2.0))
-    assert (told["schema"], told["builds"], told["failed"], told["cached"]) == ("meld.batch/1", 4, 2, 1)
+    assert (told["schema"], told["builds"], told["failed"], told["cached"]) == ("meld.batch/1", 5, 3, 1)
     assert told["results"][0]["size"] == 6
     assert told["results"][2]["error"].startswith("it does not fit")
+    assert [each.get("kind") for each in told["results"]] == [None, None, "LinkError", "ManifestError", "InternalError"]
 
 
 def test_the_junit_report_is_xml_that_tools_read() -> None:
     root = ElementTree.fromstring(as_junit(ENTRIES, 2.0))
     (suite,) = root
-    assert (suite.get("tests"), suite.get("failures")) == ("4", "2")
-    assert [case.get("name") for case in suite] == ["one.wasm", "two.wasm", "three\\u{1b}.wasm", "-"]
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("5", "2", "1")
+    assert [case.get("name") for case in suite] == ["one.wasm", "two.wasm", "three\\u{1b}.wasm", "-", "four.wasm"]
     assert [failure.get("message") for failure in root.iter("failure")] == ["it does not fit", "not TOML"]
+    assert [error.get("type") for error in root.iter("error")] == ["InternalError"]
