@@ -94,13 +94,19 @@ def batch(
 @final
 @dataclass(slots=True)
 class _Batch:
-    """builds: each with its manifest; entries: what came of each, in the same order; None while it is not done."""
+    """builds: each with its manifest; entries: what came of each, in the same order; None while it is not done. reads:
+    which manifest a file is read for."""
 
     builds: list[tuple[str, Build]] = field(default_factory=list)
     entries: list[Entry | None] = field(default_factory=list)
     jobs: dict[str, Job] = field(default_factory=dict)
     waiting: dict[str, list[int]] = field(default_factory=dict)
     blobs: dict[str, bytes] = field(default_factory=dict)
+    reads: dict[str, str] = field(default_factory=dict)
+
+    def read(self, manifest: str, files: Sequence[str]) -> None:
+        for file in files:
+            self.reads.setdefault(os.path.realpath(file), manifest)
 
     def entry(self, at: int) -> Entry:
         found = self.entries[at]
@@ -131,6 +137,7 @@ def _planned(manifests: Sequence[str], *, keep: bool) -> _Batch:
     """All builds as jobs; what cannot be one is an entry already. keep: hold the inputs' bytes."""
     found = _Batch()
     for manifest in manifests:
+        found.read(manifest, [manifest])
         try:
             builds = load(Path(manifest))
         except MeldError as error:
@@ -140,6 +147,7 @@ def _planned(manifests: Sequence[str], *, keep: bool) -> _Batch:
         for build in builds:
             found.builds.append((manifest, build))
             found.entries.append(None)
+            found.read(manifest, build.files)
             try:
                 _plan(found, build, keep=keep)
             except MeldError as error:
@@ -149,7 +157,7 @@ def _planned(manifests: Sequence[str], *, keep: bool) -> _Batch:
                     None,
                     failure=error.at(build.location) if build.location is not None else error,
                 )
-    _refuse_two_writers(found.builds)
+    _refuse_clashes(found)
     return found
 
 
@@ -158,6 +166,7 @@ def _plan(found: _Batch, build: Build, *, keep: bool) -> None:
     if any(argument.rpartition("=")[2] == "-" for argument in build.inputs):
         raise UsageError("stdin cannot be an input of a batch", build.location, remedy="name a file")
     inputs, options = inputs_of(build)
+    found.read(found.builds[-1][0], [item.source for item in inputs])
     job = planned(inputs, options, None if build.self_check is None else build.path(build.self_check))
     found.jobs[job.key] = job
     found.waiting.setdefault(job.key, []).append(len(found.builds) - 1)
@@ -166,17 +175,25 @@ def _plan(found: _Batch, build: Build, *, keep: bool) -> None:
             found.blobs.setdefault(sha256(item.data).hexdigest(), item.data)
 
 
-def _refuse_two_writers(builds: Sequence[tuple[str, Build]]) -> None:
+def _refuse_clashes(found: _Batch) -> None:
+    """Builds of a batch have no order: two may not write one file, nor one what another reads."""
     seen: dict[str, str] = {}
-    for manifest, build in builds:
-        if build.output is None:
-            continue
-        path = os.path.realpath(build.path(build.output))
-        if path in seen:
-            raise UsageError(
-                f"{seen[path]} and {manifest} both write {path}", build.location, remedy="let them write two files"
-            )
-        seen[path] = manifest
+    for manifest, build in found.builds:
+        for given in (build.output, build.core_manifest):
+            if given is None:
+                continue
+            path = os.path.realpath(build.path(given))
+            if path in seen:
+                raise UsageError(
+                    f"{seen[path]} and {manifest} both write {path}", build.location, remedy="let them write two files"
+                )
+            seen[path] = manifest
+            if path in found.reads:
+                raise UsageError(
+                    f"{manifest} writes {path}, which {found.reads[path]} reads",
+                    build.location,
+                    remedy="write another file; or build one after the other, by `meld fuse --manifest`",
+                )
 
 
 def _deliver(build: Build, done: Done) -> None:
@@ -209,6 +226,8 @@ def _say(bar: Bar, settings: Settings, entry: Entry) -> None:
         return
     assert isinstance(entry.result, Done)
     how = "done before" if entry.cached else f"{entry.result.seconds:.2f} s"
-    line = f"ok  {escape(entry.output)}  {len(entry.result.data)} B  {how}"
+    count = entry.result.kept
+    kept = f"; {count} instance{'s' * (count != 1)} not fused (meld fuse -v says why)" if count else ""
+    line = f"ok  {escape(entry.output)}  {len(entry.result.data)} B  {how}{kept}"
     bar.above(lambda: click.echo(line))
     sys.stdout.flush()

@@ -119,6 +119,36 @@ def test_two_builds_may_not_write_one_file(tmp_path: Path, capsys: pytest.Captur
 
 
 @pytest.mark.parametrize(
+    "rows",
+    [
+        'inputs = ["a.wasm"]\noutput = "./a.wasm"\n',
+        '[[build]]\ninputs = ["b.wasm"]\noutput = "c.wasm"\n[[build]]\ninputs = ["a.wasm"]\noutput = "b.wasm"\n',
+        'inputs = ["a.wasm"]\noutput = "b.wasm"\ncore = true\ncore-manifest = "meld.toml"\n',
+        'inputs = ["x.wac"]\noutput = "deps/x/a.wasm"\n',
+    ],
+    ids=["itself", "another", "its manifest", "a package"],
+)
+def test_no_build_may_write_what_a_batch_reads(rows: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, package = tmp_path / "meld.toml", tmp_path / "deps" / "x" / "a.wasm"
+    file.write_text(rows)
+    package.parent.mkdir(parents=True)
+    (tmp_path / "x.wac").write_text("let a = new x:a {}; export a...;")
+    for path in (package, tmp_path / "a.wasm", tmp_path / "b.wasm"):
+        path.write_bytes((HELLO / "greeter.wasm").read_bytes())
+    assert run(["batch", str(file), "--no-cache"]) == 2
+    assert f"{file} reads" in capsys.readouterr().err
+    assert package.read_bytes() == (HELLO / "greeter.wasm").read_bytes()
+
+
+def test_what_is_not_fused_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "meld.toml"
+    names = ", ".join(f'"{HELLO / name}.wasm"' for name in ("greeter", "app"))
+    file.write_text(f'inputs = [{names}]\noutput = "o.wasm"\nkeep = ["greeter"]\n')
+    assert run(["batch", str(file), "--no-cache", "-j", "1"]) == 0
+    assert "; 1 instance not fused (meld fuse -v says why)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ([], "there is nothing to build"),

@@ -88,6 +88,24 @@ def test_the_manifest_of_a_command_line_does_the_same(
     assert run(["run", "out.wasm", "--invoke", 'welcome("x")']) == 0
 
 
+def test_a_manifest_that_could_not_be_read_back_is_not_written(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["fuse", *INPUTS, "--print-manifest"]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "help: name it with -o" in said.err
+
+
+def test_a_description_overwrites_neither_input_nor_output(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = tmp_path / "a.wasm"
+    given.write_bytes(Path(INPUTS[0]).read_bytes())
+    output = str(tmp_path / "o.wasm")
+    assert run(["fuse", "--core", str(given), "-o", output, "--core-manifest", str(given)]) == 2
+    assert "is also an input" in capsys.readouterr().err
+    assert given.read_bytes() == Path(INPUTS[0]).read_bytes()
+    assert run(["fuse", "--core", str(given), "-o", output, "--core-manifest", output]) == 2
+    assert "help: name two files" in capsys.readouterr().err
+
+
 TWO = f"""\
 names = "none"
 self-check = "{HELLO / "fixture.toml"}"
@@ -140,7 +158,14 @@ def test_nothing_given_beside_a_manifest_is_lost_in_silence(
         ("inputs = ['a']\noutput = 'x'\nchain = 'yes'\n", 3, "chain must be true or false"),
         ("inputs = ['a']\noutput = 'x'\nmemory = 'single'\n", 1, "a single memory is for core outputs"),
         ("inputs = ['a']\n\n[[build]]\noutput = 'x'\n", 1, "belongs to each of them"),
-        ("[[build]]\ninputs = ['a']\noutput = 'x'\n[[build]]\ninputs = ['b']\noutput = 'x'\n", 3, "two builds write x"),
+        ("[[build]]\ninputs = ['a']\noutput = 'x'\n[[build]]\ninputs = ['b']\noutput = 'x'\n", 6, "two builds write x"),
+        ("[[build]]\ninputs = ['a']\noutput = 'x'\n[[build]]\ninputs = ['b']\noutput = './x'\n", 6, "two builds write"),
+        (
+            "core = true\ncore-manifest = 'x'\n[[build]]\ninputs = ['a']\noutput = 'y'\n"
+            "[[build]]\ninputs = ['b']\noutput = 'z'\n",
+            6,
+            "two builds write x",
+        ),
         ("inputs = [\n", 2, "not TOML"),
     ],
 )
