@@ -5,6 +5,10 @@ default, the inputs (name, if it was given; SHA-256; size) and the units: core i
 input, the component in it, the module and the offset of the module's code section in the input, and how many functions
 the module defines. The stream has for each function of each unit, in order, a signed LEB128 integer: how much further
 its index in this module is than the index after the one before it, or nothing but the integer -2^31 if it was left out.
+
+A component that was fused may hold a part that was kept, and says where it came from by an earlier fuse. So the
+component has a section `meld.provenance-root` of its own, 32 bytes that tell which fuse it came from: the SHA-256 of
+tool, options and inputs as the head of each of its own modules has them.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import Any, Final, final
 
 from meldpy.asm.leb import signed, unsigned
@@ -22,6 +27,7 @@ from meldpy.model.linked import Input
 from meldpy.records import dataclass
 
 SECTION: Final = "meld.provenance"
+ROOT: Final = "meld.provenance-root"
 VERSION: Final = 1
 _LEFT_OUT: Final = -(1 << 31)
 _LARGEST: Final = 1 << 28
@@ -61,6 +67,26 @@ class Origin:
     inputs: tuple[InputOrigin, ...]
     units: tuple[UnitOrigin, ...]
 
+    @property
+    def fuse(self) -> bytes:
+        """Which fuse the module came from."""
+        return fuse_sum(self.tool, self.options, self.inputs)
+
+
+def origins(inputs: Sequence[Input]) -> tuple[InputOrigin, ...]:
+    """The inputs of a fuse as a section names them."""
+    found = []
+    for at, item in enumerate(inputs):
+        assert item.sha256 is not None, "sums are taken where provenance is wanted"
+        found.append(InputOrigin(item.name if item.given else f"input{at + 1}", item.sha256, item.size))
+    return tuple(found)
+
+
+def fuse_sum(tool: str, options: dict[str, Any], inputs: Sequence[InputOrigin]) -> bytes:
+    """32 bytes that two fuses share only if they are one."""
+    told = [tool, options, [[each.name, each.sha256, each.size] for each in inputs]]
+    return sha256(json.dumps(told, separators=(",", ":"), sort_keys=True).encode()).digest()
+
 
 def written(tool: str, options: dict[str, Any], inputs: Sequence[Input], units: Sequence[MergedUnit]) -> bytes:
     """The section's content."""
@@ -74,7 +100,7 @@ def written(tool: str, options: dict[str, Any], inputs: Sequence[Input], units: 
             expected = expected if index < 0 else index + 1
         described.append(
             {
-                "input": 0 if unit.input is None else unit.input,
+                "input": _position(unit, inputs),
                 "component": unit.component,
                 "module": unit.label,
                 "code": unit.module.code.offset,
@@ -86,14 +112,18 @@ def written(tool: str, options: dict[str, Any], inputs: Sequence[Input], units: 
         "version": VERSION,
         "tool": tool,
         "options": options,
-        "inputs": [
-            {"name": item.name if item.given else f"input{at + 1}", "sha256": item.sha256, "size": item.size}
-            for at, item in enumerate(inputs)
-        ],
+        "inputs": [{"name": each.name, "sha256": each.sha256, "size": each.size} for each in origins(inputs)],
         "units": described,
     }
     text = json.dumps(head, separators=(",", ":"), sort_keys=True).encode()
     return b"".join((unsigned(len(text)), text, zlib.compress(bytes(stream), 9)))
+
+
+def _position(unit: MergedUnit, inputs: Sequence[Input]) -> int:
+    if unit.input is not None:
+        return unit.input
+    assert len(inputs) == 1, "only the only input goes without a number"
+    return 0
 
 
 def read(section: Bytes) -> Origin:
@@ -106,8 +136,10 @@ def read(section: Bytes) -> Origin:
         unpacker = zlib.decompressobj()
         stream = Cursor(unpacker.decompress(cursor.take(cursor.remaining), _LARGEST))
         units = tuple(_unit(told, stream) for told in head["units"])
-        inputs = tuple(InputOrigin(each["name"], each["sha256"], each["size"]) for each in head["inputs"])
-        if any(unit.input >= len(inputs) for unit in units):
+        inputs = tuple(
+            InputOrigin(str(each["name"]), str(each["sha256"]), int(each["size"])) for each in head["inputs"]
+        )
+        if any(not 0 <= unit.input < len(inputs) for unit in units):
             raise Malformed
         return Origin(str(head["tool"]), dict(head["options"]), inputs, units)
     except (ValueError, KeyError, TypeError, zlib.error) as error:
