@@ -103,7 +103,12 @@ def observed(prepared: Prepared, scenario: Scenario, which: str) -> Observed:
         raise error.at(Location(which)) from None
     match seen.steps[0].outcome:
         case Trap(message=message) if "wasm trap" not in message and "wasm backtrace" not in message:
-            raise EngineError("the component cannot be instantiated", Location(which), causes=(message,))
+            raise EngineError(
+                "the component cannot be instantiated",
+                Location(which),
+                causes=(message,),
+                remedy="`meld inspect` shows what it imports; --stub, or [[host]] of a scenario, stands for it",
+            )
         case _:
             return seen
 

@@ -85,7 +85,11 @@ def fuzz(
     callable_ = [function for function in functions if function.obstacle is None]
     skipped = tuple(f"{each.name}: {each.obstacle}" for each in functions if each.obstacle is not None)
     if not callable_:
-        raise UsageError("the component exports no function that can be called with random arguments", causes=skipped)
+        raise UsageError(
+            "the component exports no function that can be called with random arguments",
+            causes=skipped,
+            remedy="play a --scenario with calls of your own",
+        )
     sides = _Sides(left, right, Scenario((), {}) if scenario is None else scenario)
     until = monotonic() + seconds
     case = calls = unsure = 0

@@ -64,3 +64,14 @@ def test_what_a_part_may_not_import_is_forbidden_to_every_other() -> None:
     }
     parts -= {"__init__", "__main__"}
     assert found == {module: {f"meldpy.{part}" for part in parts - may} for module, may in MAY.items()}
+
+
+BELOW = ("batch", "comparison", "core", "core_output", "engine", "provenance", "wac")
+"""Parts whose callers need not be commands: what a command's `--help` says helps nobody there."""
+
+
+@pytest.mark.parametrize("path", [p for p in SOURCES if p.relative_to(ROOT).parts[1] in BELOW], ids=identify)
+def test_a_wrong_use_says_what_would_be_right_where_no_command_does(path: Path) -> None:
+    calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    raised = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "UsageError"]
+    assert not [ast.unparse(call) for call in raised if "remedy" not in {word.arg for word in call.keywords}]
