@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zlib
 from hashlib import sha256
 from pathlib import Path
 
@@ -135,8 +134,13 @@ def test_a_single_memory_and_provenance_exclude_each_other() -> None:
 
 UNIT = b'{"code":0,"component":"","first":0,"funcs":0,"input":-1,"module":""}'
 HEAD = b'{"inputs":[],"options":{},"tool":"x","units":[' + UNIT + b'],"version":1}'
-NEGATIVE = unsigned(len(HEAD)) + HEAD + zlib.compress(b"")
+NEGATIVE = unsigned(len(HEAD)) + HEAD
 """A unit of the input -1."""
+MANY = HEAD.replace(b'"funcs":0,"input":-1', b'"funcs":9,"input":0').replace(
+    b"[]", b'[{"name":"","sha256":"","size":0}]'
+)
+RUNS = (b"\0\0", b"\0\x0a", b"\0\x08", b"\0\x08\0")
+"""For nine functions: none, too many, too few, and a run without its length."""
 
 
 @pytest.mark.parametrize(
@@ -145,6 +149,12 @@ NEGATIVE = unsigned(len(HEAD)) + HEAD + zlib.compress(b"")
 def test_a_section_that_says_nonsense_is_malformed(content: bytes) -> None:
     with pytest.raises(Malformed):
         read(content)
+
+
+def test_runs_of_functions_are_read_back() -> None:
+    runs = b"\0\x03" + b"\x80\x80\x80\x80\x78\x02" + b"\x05\x01" + b"\x7e\x01" + b"\0\x02"
+    (unit,) = read(unsigned(len(MANY)) + MANY + runs).units
+    assert unit.funcs == (0, 1, 2, None, None, 8, 7, 8, 9)
 
 
 def test_a_broken_section_is_an_error_with_its_place() -> None:
