@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from meldpy.cli.advice import advise
@@ -30,10 +30,17 @@ WAC = ".wac"
 """How a file in wac's language ends: it stands for the inputs that it instantiates."""
 
 
-def perform(settings: Settings, build: Build, *, check: bool = False, told: str | None = None) -> None:
+def perform(
+    settings: Settings,
+    build: Build,
+    *,
+    check: bool = False,
+    told: str | None = None,
+    reads: Callable[[Sequence[str]], None] | None = None,
+) -> None:
     """Fuse and write; or with `check` write nothing, and raise FileError unless the files are what would be written.
 
-    told: explain the fuse, as "text" or "json".
+    told: explain the fuse, as "text" or "json". reads: is given the files that the inputs came from.
     """
     output = None if build.output is None else build.path(build.output)
     if build.wat:
@@ -45,6 +52,8 @@ def perform(settings: Settings, build: Build, *, check: bool = False, told: str 
     began = time.perf_counter()
     read, options = inputs_of(build)
     sources = [item.source for item in read]
+    if reads is not None:
+        reads(sources)
     refuse_overwriting(output, sources)
     if build.core_manifest is not None:
         refuse_overwriting(build.path(build.core_manifest), sources)

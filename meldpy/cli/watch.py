@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import click
 
 from meldpy.cli.build import perform, refuse_what_cannot_be
+from meldpy.cli.io import STDIN
 from meldpy.cli.settings import Settings, verbosity
 from meldpy.errors import MeldError
 from meldpy.manifest import Build
@@ -17,6 +19,9 @@ from meldpy.manifest.read import load
 
 _PERIOD: Final = 0.25
 """Seconds between two looks at the files, where no watcher is installed."""
+
+_Seen: TypeAlias = "dict[str, tuple[int, int] | None]"
+"""When each file was changed last, and its size; None if it is not there."""
 
 
 @click.command()
@@ -41,32 +46,44 @@ def watch(settings: Settings, manifest: str, times: int | None) -> int:
         if rounds == times:
             return max((error.exit_code for error in settings.failures), default=0)
         settings.say(f"watching {len(watched)} files; Ctrl-C ends")
-        next(_changes(watched))
+        _wait(watched)
 
 
-def _round(settings: Settings, manifest: Path) -> list[str]:
-    """Build all; the files that a change of which builds again. What failed in the round before is past."""
+def _round(settings: Settings, manifest: Path) -> _Seen:
+    """Build all. The files that a change of which builds again, as they were before they were read: what happens to
+    them meanwhile is a change. What failed in the round before is past."""
     settings.failures.clear()
+    seen: _Seen = {}
     builds: Sequence[Build] = ()
+    _look(seen, [str(manifest)])
     try:
         builds = load(manifest)
         for build in builds:
+            _look(seen, build.files)
             refuse_what_cannot_be(build, check=False)
-            perform(settings, build)
+            perform(settings, build, reads=lambda files: _look(seen, files))
     except MeldError as error:
         settings.fail(error)
-    files = dict.fromkeys([str(manifest), *(file for build in builds for file in build.files)])
-    return [file for file in files if file != "-"]
+    for build in builds:
+        _look(seen, build.files)
+    # What one build writes another may read; that it was written just now is no change.
+    for file in {os.path.realpath(build.path(build.output)) for build in builds if build.output is not None}:
+        seen.update((known, _stamp(known)) for known in seen if os.path.realpath(known) == file)
+    return seen
 
 
-def _changes(files: Sequence[str]) -> Iterator[None]:
-    """Once for each time that something happened to one of the files."""
-    before = _seen(files)
-    for _ in _looks(files):
-        now = _seen(files)
-        if now != before:
-            yield
-            before = now
+def _look(seen: _Seen, files: Sequence[str]) -> None:
+    """How the files are now, unless somebody has looked before."""
+    for file in files:
+        if file not in ("-", STDIN) and file not in seen:
+            seen[file] = _stamp(file)
+
+
+def _wait(seen: _Seen) -> None:
+    """Until one of the files is not as it was seen."""
+    looks = _looks(list(seen))
+    while all(_stamp(file) == before for file, before in seen.items()):
+        next(looks)
 
 
 def _looks(files: Sequence[str]) -> Iterator[None]:
@@ -82,12 +99,9 @@ def _looks(files: Sequence[str]) -> Iterator[None]:
         yield
 
 
-def _seen(files: Sequence[str]) -> list[tuple[int, int] | None]:
-    found: list[tuple[int, int] | None] = []
-    for file in files:
-        try:
-            stat = Path(file).stat()
-            found.append((stat.st_mtime_ns, stat.st_size))
-        except OSError:
-            found.append(None)
-    return found
+def _stamp(file: str) -> tuple[int, int] | None:
+    try:
+        stat = Path(file).stat()
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_size

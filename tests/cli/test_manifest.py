@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meldpy.cli.build import perform
 from meldpy.cli.fuse import fuse as fuse_command
 from meldpy.cli.main import run
+from meldpy.cli.watch import _stamp
 from meldpy.manifest import Build, ManifestError
 from meldpy.manifest.keys import CHOICES, KEYS
 from meldpy.manifest.read import load
@@ -233,3 +235,43 @@ def test_watching_builds_again_after_a_change(tmp_path: Path) -> None:
         finally:
             watcher.kill()
     assert len((tmp_path / "out.wasm").read_bytes()) < len(first)
+
+
+def test_a_change_during_a_build_and_one_of_a_package_build_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "deps" / "demo" / "greeter.wasm"
+    package.parent.mkdir(parents=True)
+    package.write_bytes(Path(INPUTS[0]).read_bytes())
+    (tmp_path / "x.wac").write_text("let g = new demo:greeter {}; export g...;")
+    manifest = tmp_path / "meld.toml"
+    manifest.write_text('inputs = ["x.wac"]\noutput = "out.wasm"\n')
+    rounds = []
+
+    def changing(*arguments: object, **options: object) -> None:
+        perform(*arguments, **options)  # type: ignore[arg-type]
+        rounds.append((tmp_path / "out.wasm").read_bytes())
+        if len(rounds) < 3:
+            time.sleep(0.02)
+            file, content = [(package, Path(INPUTS[0]).read_bytes()), (manifest, manifest.read_bytes())][
+                len(rounds) - 1
+            ]
+            file.write_bytes(content)
+
+    monkeypatch.setattr("meldpy.cli.watch.perform", changing)
+    assert run(["-q", "watch", str(manifest), "--times", "3"]) == 0
+    assert len(rounds) == 3
+
+
+def test_what_one_build_writes_and_an_earlier_one_reads_does_not_build_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mid.wasm").write_bytes(Path(INPUTS[0]).read_bytes())
+    file = tmp_path / "meld.toml"
+    rows = [("mid.wasm", "out.wasm"), (INPUTS[0], "mid.wasm")]
+    file.write_text("".join(f'[[build]]\ninputs = ["{given}"]\noutput = "{output}"\n' for given, output in rows))
+    waited: list[dict[str, object]] = []
+    monkeypatch.setattr("meldpy.cli.watch._wait", lambda seen: waited.append({f: (_stamp(f), seen[f]) for f in seen}))
+    assert run(["-q", "watch", str(file), "--times", "2"]) == 0
+    assert all(now == before for seen in waited for now, before in seen.values())  # type: ignore[misc]
+    assert any(name.endswith("mid.wasm") for seen in waited for name in seen)
