@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from meldpy.batch.jobs import version
 from meldpy.batch.model import Failed, Job, Result
-from meldpy.batch.work import version, work
+from meldpy.batch.work import work
 from meldpy.errors import EngineError, LimitError, MeldError, UsageError, as_meld_error
 
 if TYPE_CHECKING:
@@ -58,10 +59,8 @@ def _refuse_others(client: Client, address: str) -> None:
         raise EngineError(f"the cluster at {address} has no workers", remedy="start `dask worker ADDRESS`")
     for worker, found in theirs.items():
         if found != ours:
-            raise EngineError(
-                f"the worker {worker} has another meldpy: {found}, not {ours}",
-                remedy="install the same version where the workers run",
-            )
+            words = f"cannot run meldpy ({found})" if isinstance(found, Exception) else f"has {found}, not {ours}"
+            raise EngineError(f"the worker {worker} {words}", remedy="install the same versions where the workers run")
 
 
 def _results(client: Client, jobs: Sequence[Job], blobs: Mapping[str, bytes]) -> Iterator[Result]:

@@ -61,10 +61,3 @@ def _read(path: str, wanted: str) -> bytes:
     if sha256(data).hexdigest() != wanted:
         raise FileError(f"{path} has changed since the batch began", remedy="run the batch again")
     return data
-
-
-def version() -> str:
-    """What a worker must have in common with the one who asks."""
-    import meldpy
-
-    return meldpy.__version__

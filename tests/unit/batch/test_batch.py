@@ -17,7 +17,7 @@ import pytest
 from meldpy import FuseInput, FuseOptions
 from meldpy.batch import Cache, Done, Failed, Job, Result, planned, run
 from meldpy.batch.cache import default_folder
-from meldpy.batch.cluster import _given_up
+from meldpy.batch.cluster import _given_up, _refuse_others
 from meldpy.batch.local import run_local
 from meldpy.batch.model import Source
 from meldpy.batch.report import Entry, as_json, as_junit
@@ -56,6 +56,26 @@ def test_the_key_follows_from_all_that_the_output_follows_from_and_nothing_else(
         planned(INPUTS, FuseOptions(), str(HELLO / "fixture.toml")),
     ]
     assert len({key, *(job.key for job in others)}) == len(others) + 1
+
+
+def test_the_key_follows_from_what_makes_the_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = planned(INPUTS, FuseOptions()).key
+    monkeypatch.setattr("importlib.metadata.version", lambda _: "1.0")
+    assert planned(INPUTS, FuseOptions()).key != key
+
+
+@pytest.mark.parametrize(
+    ("found", "message"),
+    [
+        ({"w": ModuleNotFoundError("No module named 'meldpy'")}, "the worker w cannot run meldpy"),
+        ({"w": "meldpy 0.1.0, wasmtime 49.0.0"}, "the worker w has meldpy 0.1.0, wasmtime 49.0.0, not meldpy"),
+        ({}, "has no workers"),
+    ],
+)
+def test_a_cluster_that_would_make_other_bytes_is_refused(found: dict[str, object], message: str) -> None:
+    client = SimpleNamespace(run=lambda *_, **__: found)
+    with pytest.raises(EngineError, match=message):
+        _refuse_others(client, "a")  # type: ignore[arg-type]
 
 
 def test_a_scenario_that_cannot_be_read_is_an_error() -> None:
