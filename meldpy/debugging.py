@@ -180,12 +180,13 @@ def modules_in(data: bytes, source: str) -> Iterator[CoreModule]:
     if data[4:8] == MODULE_VERSION:
         yield decode_module(data, source)
     else:
-        yield from _nested(decode_component(data, source))
+        yield from modules_of(decode_component(data, source))
 
 
-def _nested(component: Component) -> Iterator[CoreModule]:
+def modules_of(component: Component) -> Iterator[CoreModule]:
+    """The core modules of a component, and of the components in it."""
     for section in component.sections:
         if isinstance(section, CoreModuleSection):
             yield section.module
         elif isinstance(section, ComponentSection):
-            yield from _nested(section.component)
+            yield from modules_of(section.component)

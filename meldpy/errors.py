@@ -78,6 +78,10 @@ class MeldError(Exception):
         self.remedy = remedy
         self.causes = causes
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """What it knows travels with it to another process, whatever its class is made of."""
+        return _revived, (type(self), self.args, self.__dict__)
+
     def at(self, location: Location) -> MeldError:
         """The same error, placed at `location` unless it knows a place already (the layer that knows, adds it)."""
         if self.location is None:
@@ -194,3 +198,44 @@ class InternalError(MeldError):
 
     exit_code: ClassVar[int] = 70
     usual_remedy: ClassVar[str] = "please report this with the inputs; this is a defect of meldpy"
+
+
+def _revived(kind: type[MeldError], args: tuple[object, ...], known: dict[str, object]) -> MeldError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(known)
+    return error
+
+
+def as_meld_error(error: Exception) -> MeldError:
+    """What users are told of any exception: itself if it is for them; a LimitError if memory or stack ran out; of all
+    others, that meldpy has a defect, and where."""
+    match error:
+        case MeldError():
+            return error
+        case MemoryError() | RecursionError():
+            found: MeldError = LimitError(
+                "the input is too large or too deep for this machine",
+                causes=(type(error).__name__,),
+                remedy="give it more memory, or take the input apart; if it is small, please report it as a defect",
+            )
+        case _:
+            found = InternalError(
+                "meldpy failed",
+                causes=(f"{type(error).__name__}: {error}", *_place(error)),
+                remedy="please report this with the inputs; -v shows where it happened",
+            )
+    found.__cause__ = error
+    return found
+
+
+def _place(error: Exception) -> tuple[str, ...]:
+    """The innermost line of ours that the exception went through; it outlives the traceback, which does not travel."""
+    import os
+    import traceback
+
+    root = os.path.dirname(__file__)
+    here = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(root + os.sep)]
+    if not here:
+        return ()
+    file = os.path.relpath(here[-1].filename, os.path.dirname(root))
+    return (f"in {here[-1].name}, {file}:{here[-1].lineno}",)

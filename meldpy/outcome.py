@@ -124,7 +124,11 @@ def kept_by_hand(graph: LinkedGraph, keeps: Sequence[str]) -> dict[InstanceId, R
     for name in keeps:
         if name not in names:
             known = ", ".join(f"`{each}`" for each in names)
-            raise LinkError(f"--keep: no input is called `{name}`", causes=(f"there are: {known}",))
+            raise LinkError(
+                f"--keep: no input is called `{name}`",
+                causes=(f"there are: {known}",),
+                remedy="name one of these; NAME=FILE gives an input another name",
+            )
     return {
         instance.id: Reason("isolation", f"--keep {names[instance.input]}", instance.location)
         for instance in graph.instances

@@ -113,6 +113,8 @@ def _fuse_decoded(
         return Built(output, said, carriers, beside, tuple(found) if options.record else ())
 
     def check(output: Component | CoreModule) -> None:
+        if options.provenance and isinstance(output, Component):
+            output = _with_root(output, graph, options)
         outputs.append(_encoded(output, options))
 
     # Build: one fused group if that is possible, else several parts. Each candidate is encoded, and validated.
@@ -215,6 +217,17 @@ def _with_provenance(module: CoreModule, fused: FusedModule, graph: LinkedGraph,
     from meldpy.provenance.section import SECTION, written
 
     return with_custom(module, SECTION, written(__version__, options.shaping(), graph.inputs, fused.units))
+
+
+def _with_root(component: Component, graph: LinkedGraph, options: FuseOptions) -> Component:
+    """`component` with which fuse it came from: a part that was kept may say something else of itself."""
+    from meldpy import __version__
+    from meldpy.model.component import CustomSection
+    from meldpy.model.core import RawCustom
+    from meldpy.provenance.section import ROOT, fuse_sum, origins
+
+    content = fuse_sum(__version__, options.shaping(), origins(graph.inputs))
+    return replace(component, sections=(*component.sections, CustomSection(RawCustom(ROOT, content))))
 
 
 def _sum(item: FuseInput) -> str:

@@ -38,11 +38,11 @@ class Cache:
             told = json.loads((place / _RESULT).read_text())
             data = (place / _OUTPUT).read_bytes()
             beside = {name: (place / f"beside-{at}").read_bytes() for at, name in enumerate(told["beside"])}
-        except (OSError, ValueError, KeyError):
+            if told["sums"] != [_sum(data), *map(_sum, beside.values())]:
+                return None  # somebody changed a file
+            return Done(key, data, beside, int(told["call_sites"]), int(told["kept"]), float(told["seconds"]))
+        except (OSError, ValueError, KeyError, TypeError):
             return None
-        if told["sums"] != [_sum(data), *map(_sum, beside.values())]:
-            return None  # somebody changed a file
-        return Done(key, data, beside, told["call_sites"], told["kept"], told["seconds"])
 
     def put(self, done: Done) -> None:
         """Keep a result. Raises FileError."""

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from meldpy.batch.jobs import version
 from meldpy.batch.model import Failed, Job, Result
-from meldpy.batch.work import version, work
-from meldpy.errors import EngineError, UsageError
+from meldpy.batch.work import work
+from meldpy.errors import EngineError, LimitError, MeldError, UsageError, as_meld_error
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -29,7 +30,7 @@ def run_cluster(jobs: Sequence[Job], blobs: Mapping[str, bytes], address: str) -
         _refuse_others(client, address)
         yield from _results(client, jobs, blobs)
     finally:
-        client.close(timeout=_PATIENCE)  # type: ignore[no-untyped-call]
+        client.close(timeout=_PATIENCE)
 
 
 def _connected(address: str) -> Client:
@@ -38,7 +39,7 @@ def _connected(address: str) -> Client:
     except ImportError as error:
         raise UsageError("--scheduler needs Dask", remedy="pip install 'meldpy[dask]'") from error
     try:
-        return Client(address, timeout=_PATIENCE, set_as_default=False)  # type: ignore[no-untyped-call]
+        return Client(address, timeout=_PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
         raise EngineError(
             f"there is no Dask scheduler at {address}",
@@ -58,10 +59,8 @@ def _refuse_others(client: Client, address: str) -> None:
         raise EngineError(f"the cluster at {address} has no workers", remedy="start `dask worker ADDRESS`")
     for worker, found in theirs.items():
         if found != ours:
-            raise EngineError(
-                f"the worker {worker} has another meldpy: {found}, not {ours}",
-                remedy="install the same version where the workers run",
-            )
+            words = f"cannot run meldpy ({found})" if isinstance(found, Exception) else f"has {found}, not {ours}"
+            raise EngineError(f"the worker {worker} {words}", remedy="install the same versions where the workers run")
 
 
 def _results(client: Client, jobs: Sequence[Job], blobs: Mapping[str, bytes]) -> Iterator[Result]:
@@ -72,14 +71,35 @@ def _results(client: Client, jobs: Sequence[Job], blobs: Mapping[str, bytes]) ->
     for job in jobs:
         inputs = [held[source.sha256] for source in job.sources]
         futures[client.submit(work, job, inputs, key=f"meld-{job.key}")] = job
-    for future in as_completed(list(futures), loop=client.loop):  # type: ignore[no-untyped-call]
+    for future in as_completed(list(futures), loop=client.loop):
         job = futures.pop(future)
         try:
             result: Result = future.result()
-        except Exception as error:
-            result = Failed(job.key, type(error).__name__, f"the cluster gave it up: {error}")
+        except Exception as error:  # what a worker meets in a job, it gives as a result: this is the cluster's
+            result = Failed(job.key, _given_up(error))
         future.release()  # its bytes are here now
         yield result
+
+
+def _given_up(error: Exception) -> MeldError:
+    """Why a job has no result at all. What the cluster does not do to jobs is a defect of ours."""
+    from distributed import CancelledError, KilledWorker
+
+    match error:
+        case KilledWorker():
+            return LimitError(
+                "the cluster gave it up: every worker that took it died (they may have run out of memory)",
+                causes=(str(error),),
+                remedy="give the workers more memory, or build it here, without --scheduler",
+            )
+        case CancelledError() | OSError():
+            return EngineError(
+                "the cluster was lost before it was done",
+                causes=(str(error),),
+                remedy="see that the scheduler runs, and run the batch again: what was done is in the cache",
+            )
+        case _:
+            return as_meld_error(error)
 
 
 def _itself(data: bytes) -> bytes:

@@ -24,9 +24,17 @@ def planned(inputs: Sequence[FuseInput], options: FuseOptions, self_check: str |
     return Job(_key(sources, options, scenario), sources, options, scenario)
 
 
+def version() -> str:
+    """What two machines must have in common to make the same bytes: the engine assembles text, and what it does not
+    take is built in another way."""
+    from importlib.metadata import version as installed
+
+    return f"meldpy {meldpy.__version__}, wasmtime {installed('wasmtime')}"
+
+
 def _key(sources: Sequence[Source], options: FuseOptions, scenario: tuple[str, str] | None) -> str:
     told = {
-        "meldpy": meldpy.__version__,
+        "made by": version(),
         "options": {each.name: getattr(options, each.name) for each in fields(options)},
         "inputs": [[source.name, source.given, source.sha256] for source in sources],
         "scenario": None if scenario is None else scenario[1],

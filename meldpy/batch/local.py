@@ -1,20 +1,29 @@
-"""Jobs on processes of this machine. A process that dies takes at worst the job with it that killed it."""
+"""Jobs on processes of this machine. A process that dies takes at worst the job with it that killed it.
+
+Whoever ends us ends our workers: they wait for jobs on a pipe that they hold open themselves, so they would never learn
+of it; a thread of theirs does.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+import os
+import signal
+from collections.abc import Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context, parent_process
+from multiprocessing.connection import wait as until_ready
+from threading import Thread
 
 from meldpy.batch.model import Failed, Job, Result
 from meldpy.batch.work import from_files
+from meldpy.errors import LimitError
 
 _AHEAD = 2
 """Jobs in hand for each worker: one that runs and one that waits for it."""
 
 
-def run_local(jobs: Sequence[Job], workers: int) -> Iterator[Result]:
+def run_local(jobs: Sequence[Job], workers: int) -> Generator[Result, None, None]:
     """Results in the order in which they come."""
     left = list(reversed(jobs))
     while left:
@@ -26,12 +35,13 @@ def run_local(jobs: Sequence[Job], workers: int) -> Iterator[Result]:
 def _until_one_dies(left: list[Job], workers: int) -> Generator[Result, None, list[Job]]:
     """Take jobs from the end of `left` until there are none, or a process died; those that were in hand then."""
     in_hand: dict[Future[Result], Job] = {}
+    others = set(active_children())
     pool = _pool(min(workers, len(left)))
     try:
         while left or in_hand:
             while left and len(in_hand) < _AHEAD * workers:
-                job = left.pop()
-                in_hand[pool.submit(from_files, job)] = job
+                future = pool.submit(from_files, left[-1])  # if the pool is broken, the job is still in `left`
+                in_hand[future] = left.pop()
             ready, _ = wait(in_hand, return_when=FIRST_COMPLETED)
             for future in ready:
                 result = future.result()
@@ -41,7 +51,10 @@ def _until_one_dies(left: list[Job], workers: int) -> Generator[Result, None, li
     except BrokenProcessPool:
         return list(in_hand.values())
     finally:
-        pool.shutdown(wait=not in_hand, cancel_futures=True)
+        if in_hand:  # nobody waits for these any more
+            for process in set(active_children()) - others:
+                process.terminate()
+        pool.shutdown(cancel_futures=True)
 
 
 def _alone(job: Job) -> Result:
@@ -50,10 +63,23 @@ def _alone(job: Job) -> Result:
         try:
             return pool.submit(from_files, job).result()
         except BrokenProcessPool:
-            message = "the process that fused it died (the system may have run out of memory)"
-            return Failed(job.key, "LimitError", f"{message}\n  help: fuse it by itself with -v, or with more memory")
+            reason = "the process that fused it died (the system may have run out of memory)"
+            return Failed(job.key, LimitError(reason, remedy="fuse it by itself with -v, or with more memory"))
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:
     # A fork would carry threads of the engine over in the middle of what they do.
-    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_end_with_parent)
+
+
+def _end_with_parent() -> None:
+    """In a worker. Ctrl-C goes to all processes of a terminal: the parent says so, and we end when it does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_wait_for_parent, daemon=True).start()
+
+
+def _wait_for_parent() -> None:
+    parent = parent_process()
+    assert parent is not None, "a worker has a parent"
+    until_ready([parent.sentinel])
+    os._exit(1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeAlias, final
 
+from meldpy.errors import MeldError
 from meldpy.options import FuseOptions
 from meldpy.records import dataclass, field
 
@@ -47,11 +48,10 @@ class Done:
 @final
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """kind: the class of the error; message: as a terminal would have shown it."""
+    """error: what is wrong, as data; it travels as it is."""
 
     key: str
-    kind: str
-    message: str
+    error: MeldError
     seconds: float = 0.0
 
 

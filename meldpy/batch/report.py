@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import meldpy
 from meldpy.batch.model import Done, Failed, Result
-from meldpy.errors import escape
+from meldpy.errors import InternalError, MeldError, escape, shorten
 from meldpy.records import dataclass
 
 SCHEMA: Final = "meld.batch/1"
@@ -25,14 +25,19 @@ class Entry:
     output: str
     result: Result | None
     cached: bool = False
-    failure: str | None = None
+    failure: MeldError | None = None
 
     @property
-    def error(self) -> str | None:
+    def error(self) -> MeldError | None:
         """Why there is no output, if there is none."""
         if self.failure is not None:
             return self.failure
-        return self.result.message if isinstance(self.result, Failed) else None
+        return self.result.error if isinstance(self.result, Failed) else None
+
+    @property
+    def is_defect(self) -> bool:
+        """Whether it failed by a fault of ours."""
+        return isinstance(self.error, InternalError)
 
 
 def as_json(entries: Sequence[Entry], seconds: float) -> str:
@@ -54,7 +59,7 @@ def _entry(entry: Entry) -> dict[str, object]:
     if entry.result is not None:
         told |= {"key": entry.result.key, "seconds": round(entry.result.seconds, 4)}
     if entry.error is not None:
-        return told | {"error": entry.error}
+        return told | {"kind": type(entry.error).__name__, "error": entry.error.render()}
     assert isinstance(entry.result, Done)
     return told | {
         "size": len(entry.result.data),
@@ -65,9 +70,12 @@ def _entry(entry: Entry) -> dict[str, object]:
 
 
 def as_junit(entries: Sequence[Entry], seconds: float) -> str:
-    """A test suite with a case for each build."""
-    failed = sum(entry.error is not None for entry in entries)
-    counts = {"tests": str(len(entries)), "failures": str(failed), "errors": "0", "time": f"{seconds:.3f}"}
+    """A test suite with a case for each build. A defect of meldpy is an error, anything else a failure."""
+    errors = sum(entry.is_defect for entry in entries)
+    failures = sum(entry.error is not None for entry in entries) - errors
+    counts = {
+        "tests": str(len(entries)), "failures": str(failures), "errors": str(errors), "time": f"{seconds:.3f}"
+    }  # fmt: skip
     root = ElementTree.Element("testsuites", counts)
     suite = ElementTree.SubElement(root, "testsuite", {"name": "meld batch", **counts})
     for entry in entries:
@@ -75,8 +83,8 @@ def as_junit(entries: Sequence[Entry], seconds: float) -> str:
         names = {"classname": escape(entry.manifest), "name": escape(entry.output), "time": f"{took:.3f}"}
         case = ElementTree.SubElement(suite, "testcase", names)
         if entry.error is not None:
-            message = escape(entry.error.splitlines()[0])
-            failure = ElementTree.SubElement(case, "failure", {"message": message})
-            failure.text = "\n".join(map(escape, entry.error.splitlines()))
+            about = {"message": escape(shorten(entry.error.reason)), "type": type(entry.error).__name__}
+            failure = ElementTree.SubElement(case, "error" if entry.is_defect else "failure", about)
+            failure.text = entry.error.render()
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"

@@ -39,6 +39,7 @@ def run(
             left.append(job)
     if not left:
         return
+    results: Iterator[Result]
     if scheduler is None:
         results = run_local(left, workers)
     else:

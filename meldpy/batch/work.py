@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 
 from meldpy.batch.model import Done, Failed, Job, Result
-from meldpy.errors import FileError, InternalError, MeldError
+from meldpy.errors import FileError, MeldError, as_meld_error
 from meldpy.options import FuseInput
 
 
@@ -18,7 +18,7 @@ def from_files(job: Job) -> Result:
     try:
         blobs = [_read(source.path, source.sha256) for source in job.sources]
     except MeldError as error:
-        return Failed(job.key, type(error).__name__, error.render())
+        return Failed(job.key, error)
     return work(job, blobs)
 
 
@@ -34,17 +34,11 @@ def work(job: Job, blobs: Sequence[bytes]) -> Result:
         result = fuse(inputs, job.options)
         if job.scenario is not None:
             _self_check(job, inputs, result.bytes)
-    except Exception as error:
-        known = error if isinstance(error, MeldError) else _unforeseen(error)
-        return Failed(job.key, type(known).__name__, known.render(), perf_counter() - began)
+    except Exception as error:  # one job's failure, be it a defect of ours, is told as what it is, and ends no other
+        return Failed(job.key, as_meld_error(error), perf_counter() - began)
     report = result.report
     beside = dict(result.beside)
     return Done(job.key, result.bytes, beside, report.call_sites, len(report.kept), perf_counter() - began)
-
-
-def _unforeseen(error: Exception) -> InternalError:
-    reason = f"{type(error).__name__}: {error}"
-    return InternalError("meldpy failed", causes=(reason,), remedy="please report this with the inputs")
 
 
 def _self_check(job: Job, inputs: Sequence[FuseInput], fused: bytes) -> None:
@@ -67,10 +61,3 @@ def _read(path: str, wanted: str) -> bytes:
     if sha256(data).hexdigest() != wanted:
         raise FileError(f"{path} has changed since the batch began", remedy="run the batch again")
     return data
-
-
-def version() -> str:
-    """What a worker must have in common with the one who asks."""
-    import meldpy
-
-    return meldpy.__version__

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from meldpy.cli.advice import advise
@@ -30,10 +30,17 @@ WAC = ".wac"
 """How a file in wac's language ends: it stands for the inputs that it instantiates."""
 
 
-def perform(settings: Settings, build: Build, *, check: bool = False, told: str | None = None) -> None:
+def perform(
+    settings: Settings,
+    build: Build,
+    *,
+    check: bool = False,
+    told: str | None = None,
+    reads: Callable[[Sequence[str]], None] | None = None,
+) -> None:
     """Fuse and write; or with `check` write nothing, and raise FileError unless the files are what would be written.
 
-    told: explain the fuse, as "text" or "json".
+    told: explain the fuse, as "text" or "json". reads: is given the files that the inputs came from.
     """
     output = None if build.output is None else build.path(build.output)
     if build.wat:
@@ -44,7 +51,12 @@ def perform(settings: Settings, build: Build, *, check: bool = False, told: str 
         refuse_terminal(output)
     began = time.perf_counter()
     read, options = inputs_of(build)
-    refuse_overwriting(output, [item.source for item in read])
+    sources = [item.source for item in read]
+    if reads is not None:
+        reads(sources)
+    refuse_overwriting(output, sources)
+    if build.core_manifest is not None:
+        refuse_overwriting(build.path(build.core_manifest), sources)
     with Progress(settings, "fusing") as progress, measured(progress.say) as times:
         result = fuse_inputs(read, options if told is None else replace(options, record=True))
     for name, seconds in times.seconds.items():
@@ -136,6 +148,8 @@ def refuse_what_cannot_be(build: Build, *, check: bool) -> None:
         raise UsageError("--check compares with a file", remedy="name it with -o")
     if build.core_manifest is not None and not build.options.core:
         raise UsageError("--core-manifest describes a core module", remedy="use it with --core")
+    if build.core_manifest is not None and build.core_manifest == build.output:
+        raise UsageError(f"the module and its description both go to {build.output}", remedy="name two files")
 
 
 def files_of(build: Build, data: bytes, beside: Mapping[str, bytes]) -> list[tuple[str | None, bytes]]:

@@ -35,20 +35,22 @@ def fuzzed(
     settings: Settings,
     original: tuple[str, bytes],
     fused: tuple[str, bytes],
-    scenario: Scenario | None,
+    around: Scenario,
+    scenario: str | None,
     seconds: float,
     seed: int,
     *,
     as_json: bool,
 ) -> int:
-    """Look for a difference, print what was found, and return the exit code. The sides: names for messages, bytes."""
+    """Look for a difference, print what was found, and return the exit code. The sides: names for messages, bytes.
+    around: the host; scenario: the file that it came from."""
     with Progress(settings, "fuzzing") as progress:
         found = fuzz(
             original[1],
             fused[1],
             seconds,
             seed=seed,
-            scenario=scenario,
+            scenario=around,
             progress=lambda case: progress.say(f"{case} cases"),
         )
     for skipped in found.skipped:
@@ -56,7 +58,7 @@ def fuzzed(
     if as_json:
         click.echo(json.dumps(_fuzz_data(found), indent=2))
     else:
-        click.echo("\n".join(_fuzz_lines(found, original[0], fused[0])))
+        click.echo("\n".join(_fuzz_lines(found, original[0], fused[0], scenario, around.stub)))
     return 0 if found.equal else DIFFERENT
 
 
@@ -67,8 +69,7 @@ def self_check(
     found = check(inputs, options, fused, load(scenario), str(scenario))
     for label in found.inconclusive:
         settings.say(f"self-check: {label} ran out of stack or time; nothing follows from it")
-    calls = sum(step.label.startswith("call ") for step in found.steps)
-    settings.note(f"self-check: {calls} call{'s' * (calls != 1)} did the same fused and unfused")
+    settings.note(f"self-check: {_counted(found)} did the same fused and unfused")
 
 
 def side(argument: str) -> tuple[FuseInput, bytes]:
@@ -84,8 +85,7 @@ def said(differences: Sequence[Difference]) -> list[str]:
 
 # --- for people ------------------------------------------------------------------------------------------------------
 def _lines(found: Comparison) -> Iterator[str]:
-    calls = sum(step.label.startswith("call ") for step in found.steps)
-    counted = f"{calls} call{'s' * (calls != 1)}"
+    counted = _counted(found)
     yield f"equal: {counted}" if found.equal else f"different: {len(found.differences)} in {counted}"
     yield from said(found.differences)
     for label in found.inconclusive:
@@ -97,13 +97,19 @@ def _lines(found: Comparison) -> Iterator[str]:
         yield (f"  {escape(step.label):{width}}  {_time(step.original):>10}  {_time(step.fused):>10}  {ratio:>5}")
 
 
+def _counted(found: Comparison) -> str:
+    """The calls that show something, and of how many if others do not."""
+    of = "" if found.compared == found.calls else f"{found.compared} of "
+    return f"{of}{found.calls} call{'s' * (found.calls != 1)}"
+
+
 def _difference(each: Difference) -> Iterator[str]:
     yield f"  {escape(each.where)}: {each.aspect} differs"
     yield f"    original: {escape(shorten(outcome_words(each.composed)))}"
     yield f"    fused:    {escape(shorten(outcome_words(each.fused)))}"
 
 
-def _fuzz_lines(found: Fuzzed, original: str, fused: str) -> Iterator[str]:
+def _fuzz_lines(found: Fuzzed, original: str, fused: str, scenario: str | None, stub: bool) -> Iterator[str]:
     unsure = f" ({found.inconclusive} ran out of stack or time)" if found.inconclusive else ""
     tried = f"{found.calls} calls in {found.cases} cases of seed {found.seed}{unsure}"
     if found.equal:
@@ -112,8 +118,16 @@ def _fuzz_lines(found: Fuzzed, original: str, fused: str) -> Iterator[str]:
     yield f"different: case {found.case} of seed {found.seed}, after {tried}; the smallest calls that show it:"
     yield from (f"  {escape(shorten(text))}" for text in found.smallest)
     yield from said(found.differences)
-    again = " ".join(f"--invoke {shlex.quote(text)}" for text in found.smallest)
-    yield f"again: meld run --compare {shlex.quote(original)} {shlex.quote(fused)} {escape(shorten(again))}"
+    again = ["meld", "run", "--compare", original, fused, *(["--stub"] if stub else [])]
+    behind = ""
+    if not found.smallest:  # they differ in how they start
+        again += ["--fuzz", "1", *(["--scenario", scenario] if scenario is not None else [])]
+    elif scenario is None:
+        again += (word for text in found.smallest for word in ("--invoke", text))
+    else:
+        again += ["--scenario", scenario]
+        behind = " with these calls in place of its own"
+    yield f"again: {escape(shorten(shlex.join(again)))}{behind}"
 
 
 def _time(seconds: float) -> str:
@@ -126,6 +140,8 @@ def _data(found: Comparison) -> dict[str, object]:
         "schema": SCHEMA,
         "equal": found.equal,
         "differences": list(map(_difference_data, found.differences)),
+        "calls": found.calls,
+        "compared": found.compared,
         "inconclusive": list(found.inconclusive),
         "steps": [
             {"label": step.label, "original_seconds": step.original, "fused_seconds": step.fused}

@@ -5,6 +5,7 @@ systems show beside the code. What an error is, `meldpy.errors` says; words for 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any, Final
 
 from meldpy import __version__
@@ -28,11 +29,11 @@ def as_json(error: MeldError) -> str:
     return json.dumps(told)
 
 
-def as_sarif(error: MeldError | None) -> str:
-    """A log with the error, or with no result if there is none."""
-    kind = type(error).__name__ if error is not None else None
-    driver: dict[str, Any] = {"name": "meld", "version": __version__, "rules": [{"id": kind}] if kind else []}
-    run = {"tool": {"driver": driver}, "results": [] if error is None else [_result(error)]}
+def as_sarif(errors: Sequence[MeldError]) -> str:
+    """A log with these errors, in their order."""
+    rules = [{"id": kind} for kind in dict.fromkeys(type(error).__name__ for error in errors)]
+    driver: dict[str, Any] = {"name": "meld", "version": __version__, "rules": rules}
+    run = {"tool": {"driver": driver}, "results": list(map(_result, errors))}
     return json.dumps({"$schema": _SARIF, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
 
 

@@ -8,7 +8,6 @@ from typing import TypeVar
 
 import click
 
-from meldpy.cli import terminal
 from meldpy.cli.settings import Settings, verbosity
 from meldpy.errors import MeldError, UsageError
 from meldpy.fixture import Fixture, Form, Stage, load, load_all
@@ -144,7 +143,7 @@ def _each(settings: Settings, directory: Path, names: Sequence[str], action: Cal
             action(fixture)
         except MeldError as error:
             failed += 1
-            terminal.error(f"{fixture.name}: {error.render()}")
+            settings.fail(error, whose=f"{fixture.name}: ")
     plural = "s" * (len(fixtures) != 1)
     settings.say(
         f"{len(fixtures)} fixture{plural}, {failed} failed" if failed else f"{len(fixtures)} fixture{plural}: ok"

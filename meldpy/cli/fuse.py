@@ -73,6 +73,8 @@ def fuse(
     build = Build(inputs, output, options, self_check, core_manifest, wat, deps)
     refuse_what_cannot_be(build, check=check)
     if print_manifest:
+        if output in (None, "-"):
+            raise UsageError("a manifest names the file that is written", remedy="name it with -o")
         from meldpy.manifest.write import written
 
         click.echo(written([build]), nl=False)

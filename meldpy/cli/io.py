@@ -49,11 +49,13 @@ def read_input(argument: str) -> FuseInput:
 
 def _read_stdin() -> bytes:
     if sys.stdin is None:
-        raise FileError("cannot read stdin: it is closed")
+        raise FileError("cannot read stdin: it is closed", remedy="name a file, or redirect stdin")
     try:
         return sys.stdin.buffer.read()
     except (OSError, ValueError) as error:
-        raise FileError(f"cannot read stdin: {_words(error)}") from error
+        raise FileError(
+            f"cannot read stdin: {_words(error)}", remedy="see what it is redirected from, or name a file"
+        ) from error
 
 
 def _split(argument: str) -> tuple[str, str]:
@@ -92,7 +94,7 @@ def refuse_terminal(output: str | None) -> None:
 def refuse_closed_stdout() -> None:
     """For commands whose answer goes to stdout: without one it would be lost, and nobody told. FileError."""
     if sys.stdout is None:
-        raise FileError("cannot write to stdout: it is closed")
+        raise FileError("cannot write to stdout: it is closed", remedy="redirect stdout, or write to a file")
 
 
 def write_output(output: str | None, data: bytes) -> None:

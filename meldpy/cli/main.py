@@ -10,7 +10,7 @@ import click
 from meldpy import __version__
 from meldpy.cli import start, terminal
 from meldpy.cli.settings import Settings, verbosity
-from meldpy.errors import FileError, InternalError, LimitError, MeldError, UsageError, escape
+from meldpy.errors import FileError, MeldError, UsageError, as_meld_error, escape
 
 _COMMANDS = ("batch", "explain", "fixture", "fuse", "graph", "host", "inspect", "run", "symbolize", "validate", "watch")
 """Commands, each a function of its name in the module of its name; loaded when they are used."""
@@ -71,39 +71,46 @@ def run(arguments: list[str]) -> int:
     terminal.choose_color("auto")
     try:
         code = cli.main(args=arguments, prog_name="meld", standalone_mode=False, obj=settings)
-        _write_sarif(settings, None)
+        _write_sarif(settings)
         return code if isinstance(code, int) else 0
     except (click.exceptions.Abort, KeyboardInterrupt):
         terminal.error("interrupted")
         return _INTERRUPTED
     except click.ClickException as error:
         return _fail_usage(error, settings)
-    except MeldError as error:
-        return _fail(error, settings)
     except BrokenPipeError:
         terminal.silence()
         return 1
     except OSError as error:
-        # Files that the user named are FileErrors already; what is left is stdout (a full disk behind a redirection).
-        code = _fail(FileError(f"cannot write: {error.strerror or error}"), settings)
+        code = _fail(_of_the_system(error), settings)
         terminal.silence()
         return code
-    except (MemoryError, RecursionError) as error:
-        cause = type(error).__name__
-        return _fail(LimitError("the input is too large or too deep for this machine", causes=(cause,)), settings)
-    except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
-        remedy = "please report this with the inputs; -v shows where it happened"
-        return _fail(InternalError("meldpy failed", causes=(reason,), remedy=remedy), settings)
+    except Exception as error:  # the last one to see it: what is no error for users is told as a defect of ours
+        return _fail(as_meld_error(error), settings)
+
+
+def _of_the_system(error: OSError) -> MeldError:
+    """Files that the user named are FileErrors already. What is left without a file is stdout (a full disk behind a
+    redirection); with one it is a file of ours, in a temporary folder for instance."""
+    if error.errno is None:
+        return as_meld_error(error)  # not of the system: a library says that it cannot be loaded
+    if error.filename is not None:
+        found = FileError(f"cannot use {error.filename}: {error.strerror}")
+    else:
+        found = FileError(
+            f"cannot write: {error.strerror}", remedy="make room where stdout goes, or write to a file with -o"
+        )
+    found.__cause__ = error
+    return found
 
 
 def _fail(error: MeldError, settings: Settings) -> int:
-    _write_sarif(settings, error)
-    settings.tell(error)
+    settings.fail(error)
+    _write_sarif(settings)
     return error.exit_code
 
 
-def _write_sarif(settings: Settings, error: MeldError | None) -> None:
+def _write_sarif(settings: Settings) -> None:
     """The log that `--sarif` asks for; an error that keeps it from being written is told, and hides no other."""
     if settings.sarif is None:
         return
@@ -112,11 +119,11 @@ def _write_sarif(settings: Settings, error: MeldError | None) -> None:
 
     path, settings.sarif = settings.sarif, None
     try:
-        write_output(path, as_sarif(error).encode())
+        write_output(path, as_sarif(settings.failures).encode())
     except FileError as failure:
-        if error is None:
+        if not settings.failures:
             raise
-        terminal.error(failure.render())
+        settings.fail(failure)
 
 
 def _fail_usage(error: click.ClickException, settings: Settings) -> int:

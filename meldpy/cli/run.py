@@ -37,7 +37,7 @@ from meldpy.records import dataclass
 @click.option("--stub", is_flag=True, help="With --compare: imports that nothing provides return the smallest value.")
 @click.option("--repeat", default=1, type=click.IntRange(min=1), help="With --compare: so often, for steadier times.")
 @click.option("--fuzz", "seconds", type=click.FloatRange(0), metavar="SECONDS", help="With --compare: random calls.")
-@click.option("--seed", default=0, show_default=True, help="With --fuzz: other random calls.")
+@click.option("--seed", type=int, help="With --fuzz: other random calls; 0 without it.")
 @click.option("--json", "as_json", is_flag=True, help="With --compare: what was found, as JSON.")
 @verbosity
 @click.pass_obj
@@ -53,7 +53,7 @@ def run(
     stub: bool,
     repeat: int,
     seconds: float | None,
-    seed: int,
+    seed: int | None,
     as_json: bool,
 ) -> int:
     """Run a component with WASI 0.2 and wasi:http: a command, or with --invoke one exported function.
@@ -65,19 +65,27 @@ def run(
 
     With --compare two components are run, and the exit code is 0 if they do the same, else 1.
     """
+    given = Comparing(calls, scenario, arguments, variables, stub, repeat, seconds, seed, as_json)
     if original is not None:
         refuse_closed_stdout()
-        if directories:
-            raise UsageError(
-                "what one side writes to a directory, the other would find there", remedy="leave out --dir"
-            )
-        given = Comparing(calls, scenario, arguments, variables, stub, repeat, seconds, seed, as_json)
+        given.refuse_what_cannot_be(directories)
         return run_comparison(settings, original, file, given)
-    if scenario is not None or stub or repeat != 1 or seconds is not None or seed or as_json:
+    if given.wants_another:
         raise UsageError(
             "--scenario, --stub, --repeat, --fuzz, --seed and --json go with --compare",
             remedy="give --compare ORIGINAL",
         )
+    return _run_alone(file, arguments, calls, directories, variables)
+
+
+def _run_alone(
+    file: str,
+    arguments: tuple[str, ...],
+    calls: tuple[str, ...],
+    directories: tuple[str, ...],
+    variables: tuple[str, ...],
+) -> int:
+    """One component: print what its function returns, or pass its output, its trap and its exit code on."""
     from meldpy.engine.run import Environment, invoke, run_command
 
     if len(calls) > 1:
@@ -118,8 +126,33 @@ class Comparing:
     stub: bool
     repeat: int
     seconds: float | None
-    seed: int
+    seed: int | None
     as_json: bool
+
+    @property
+    def wants_another(self) -> bool:
+        """Whether any of it makes sense only with a component to compare with."""
+        alone = self.scenario is None and self.seconds is None and self.seed is None
+        return not alone or self.stub or self.repeat != 1 or self.as_json
+
+    def refuse_what_cannot_be(self, directories: tuple[str, ...]) -> None:
+        """UsageError for what would be lost in silence."""
+        if directories:
+            raise UsageError(
+                "what one side writes to a directory, the other would find there", remedy="leave out --dir"
+            )
+        if self.calls and self.scenario is not None:
+            raise UsageError("the calls come from --invoke or from a scenario", remedy="leave one out")
+        if self.seconds is None and self.seed is not None:
+            raise UsageError("--seed chooses among random calls", remedy="use it with --fuzz")
+        if self.seconds is not None and (self.calls or self.repeat != 1):
+            raise UsageError("--fuzz makes up the calls, each once", remedy="leave out --invoke and --repeat")
+        by_calls = self.calls or self.scenario is not None or self.seconds is not None
+        if by_calls and (self.arguments or self.variables):
+            raise UsageError(
+                "arguments and --env are for the run of a command, and calls are compared here",
+                remedy="say `argv` and `env` in a [[call]] of a --scenario",
+            )
 
 
 def run_comparison(settings: Settings, original: str, file: str, given: Comparing) -> int:
@@ -127,26 +160,14 @@ def run_comparison(settings: Settings, original: str, file: str, given: Comparin
     from meldpy.cli.compare import compared, fuzzed, side
     from meldpy.comparison import command, invocations, load
 
-    if given.calls and given.scenario is not None:
-        raise UsageError("the calls come from --invoke or from a scenario", remedy="leave one out")
-    as_command = not given.calls and given.scenario is None and given.seconds is None
-    if (given.arguments or given.variables) and not as_command:
-        raise UsageError(
-            "arguments and --env are for two commands that are compared by running them",
-            remedy="leave them out, or leave out --invoke, --scenario and --fuzz",
-        )
     left, left_data = side(original)
     _, right_data = side(file)
     played = load(Path(given.scenario)) if given.scenario is not None else None
     if given.seconds is not None:
-        if given.calls or given.repeat != 1:
-            raise UsageError("--fuzz makes up the calls", remedy="leave out --invoke and --repeat")
-        around = played if played is not None or not given.stub else invocations(())
-        around = around.with_stubs() if around is not None and given.stub else around
+        around = invocations(()) if played is None else played
+        around = around.with_stubs() if given.stub else around
         sides = (original, left_data), (file, right_data)
-        return fuzzed(settings, *sides, around, given.seconds, given.seed, as_json=given.as_json)
-    if given.seed:
-        raise UsageError("--seed is for the random calls of --fuzz", remedy="use it with --fuzz SECONDS")
+        return fuzzed(settings, *sides, around, given.scenario, given.seconds, given.seed or 0, as_json=given.as_json)
     exports = list(_functions(left))
     if played is None and given.calls:
         played = invocations([_full_call(exports, call) for call in given.calls])

@@ -15,7 +15,7 @@ import click
 from meldpy import __version__
 from meldpy.cli import terminal
 from meldpy.errors import InternalError, MeldError, escape, shorten
-from meldpy.records import dataclass
+from meldpy.records import dataclass, field
 
 _F = TypeVar("_F", bound=Callable[..., object])
 
@@ -23,12 +23,13 @@ _F = TypeVar("_F", bound=Callable[..., object])
 @final
 @dataclass(slots=True)
 class Settings:
-    """Mutable: options fill it in while the command line is parsed."""
+    """Mutable: options fill it in while the command line is parsed. failures: the errors that were told, for SARIF."""
 
     verbose: bool = False
     quiet: bool = False
     error_format: str = "text"
     sarif: str | None = None
+    failures: list[MeldError] = field(default_factory=list)
 
     def say(self, message: str) -> None:
         """A line on stderr, unless quiet."""
@@ -40,17 +41,19 @@ class Settings:
         if self.verbose and not self.quiet:
             terminal.message(f"note: {escape(shorten(message))}")
 
-    def tell(self, error: MeldError) -> None:
-        """An error on stderr, in the form that was asked for."""
+    def fail(self, error: MeldError, *, whose: str = "") -> None:
+        """An error on stderr, in the form that was asked for. whose: of what it is, in front of a text."""
+        self.failures.append(error)
         if self.error_format == "json":
             from meldpy.cli.failures import as_json
 
             terminal.message(as_json(error))
             return
-        terminal.error(error.render())
+        terminal.error(f"{escape(whose)}{error.render()}")
         if self.verbose:
             if isinstance(error, InternalError):
-                terminal.message("\n".join(escape(line) for line in traceback.format_exc().splitlines()))
+                lines = "".join(traceback.format_exception(error.__cause__ or error)).splitlines()
+                terminal.message("\n".join(map(escape, lines)))
             terminal.message(f"  meldpy {__version__}")
 
 

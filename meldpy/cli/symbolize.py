@@ -56,5 +56,5 @@ def _stdin(file: str) -> list[str]:
     if file == "-":
         raise UsageError("stdin cannot be both the file and the backtrace", remedy="name the file, or give offsets")
     if sys.stdin is None:
-        raise FileError("cannot read stdin: it is closed")
+        raise FileError("cannot read stdin: it is closed", remedy="redirect stdin: the backtrace is read from there")
     return sys.stdin.read().splitlines()

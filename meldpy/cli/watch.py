@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -11,23 +12,29 @@ from typing import Final, TypeAlias
 import click
 
 from meldpy.cli.build import perform, refuse_what_cannot_be
+from meldpy.cli.io import STDIN
 from meldpy.cli.settings import Settings, verbosity
 from meldpy.errors import MeldError
+from meldpy.manifest import Build
 from meldpy.manifest.read import load
 
 _PERIOD: Final = 0.25
 """Seconds between two looks at the files, where no watcher is installed."""
 
 _Seen: TypeAlias = "dict[str, tuple[int, int] | None]"
-"""Modification time in nanoseconds and size of each file; None if it is not there."""
+"""When each file was changed last, and its size; None if it is not there."""
 
 
 @click.command()
 @click.argument("manifest", default="meld.toml", metavar="[MANIFEST]")
-@click.option("--times", type=click.IntRange(min=1), help="End after so many rounds (for scripts).")
+@click.option(
+    "--times",
+    type=click.IntRange(min=1),
+    help="End after so many rounds (for scripts), with the exit code of the last.",
+)
 @verbosity
 @click.pass_obj
-def watch(settings: Settings, manifest: str, times: int | None) -> None:
+def watch(settings: Settings, manifest: str, times: int | None) -> int:
     """Build what MANIFEST says (meld.toml), and again whenever one of the files changes that it names.
 
     An error is shown and waited out: the next change builds again. Changes come from the system if `meldpy[watch]` is
@@ -38,29 +45,45 @@ def watch(settings: Settings, manifest: str, times: int | None) -> None:
         seen = _round(settings, Path(manifest))
         rounds += 1
         if rounds == times:
-            return
+            return max((error.exit_code for error in settings.failures), default=0)
         settings.say(f"watching {len(seen)} files; Ctrl-C ends")
         _wait(seen)
 
 
 def _round(settings: Settings, manifest: Path) -> _Seen:
-    """Build all. What the files were of which a change builds again, before they were read."""
-    seen = _look([str(manifest)])
+    """Build all. The files that a change of which builds again, as they were before they were read: what happens to
+    them meanwhile is a change. What failed in the round before is past."""
+    settings.failures.clear()
+    seen: _Seen = {}
+    builds: Sequence[Build] = ()
+    _look(seen, [str(manifest)])
     try:
         builds = load(manifest)
-        seen |= _look([file for build in builds for file in build.files if file != "-"])
         for build in builds:
+            _look(seen, build.files)
             refuse_what_cannot_be(build, check=False)
-            perform(settings, build)
+            perform(settings, build, reads=lambda files: _look(seen, files))
     except MeldError as error:
-        settings.tell(error)
+        settings.fail(error)
+    for build in builds:
+        _look(seen, build.files)
+    # What one build writes another may read; that it was written just now is no change.
+    for file in {os.path.realpath(build.path(build.output)) for build in builds if build.output is not None}:
+        seen.update((known, _stamp(known)) for known in seen if os.path.realpath(known) == file)
     return seen
 
 
+def _look(seen: _Seen, files: Sequence[str]) -> None:
+    """How the files are now, unless somebody has looked before."""
+    for file in files:
+        if file not in ("-", STDIN) and file not in seen:
+            seen[file] = _stamp(file)
+
+
 def _wait(seen: _Seen) -> None:
-    """Until one of the files is not as it was: at once, if that happened while it was read."""
+    """Until one of the files is not as it was seen."""
     with closing(_chances(list(seen))) as chances:
-        while _look(seen) == seen:
+        while all(_stamp(file) == before for file, before in seen.items()):
             next(chances)
 
 
@@ -79,12 +102,9 @@ def _chances(files: Sequence[str]) -> Generator[None]:
         yield
 
 
-def _look(files: Iterable[str]) -> _Seen:
-    found: _Seen = {}
-    for file in files:
-        try:
-            stat = Path(file).stat()
-            found[file] = stat.st_mtime_ns, stat.st_size
-        except OSError:
-            found[file] = None
-    return found
+def _stamp(file: str) -> tuple[int, int] | None:
+    try:
+        stat = Path(file).stat()
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_size

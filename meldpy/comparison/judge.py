@@ -8,7 +8,7 @@ from statistics import median
 from typing import final
 
 from meldpy.comparison.scenario import Scenario, invocations, load
-from meldpy.engine.observe import Observed, Trap, play
+from meldpy.engine.observe import INSTANTIATE, Observed, Step, Trap, play
 from meldpy.engine.prepare import Prepared, prepare
 from meldpy.engine.text import assemble, is_text
 from meldpy.engine.wavecodec import WaveCodec
@@ -35,11 +35,13 @@ class StepTime:
 @final
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """differences: none if the two are equal. inconclusive: steps that ran out of stack or time on either side, and of
-    which nothing follows."""
+    """differences: none if the two are equal. calls: how many were made; compared: how many of them show something.
+    inconclusive: steps that ran out of stack or time on either side, and of which nothing follows, nor of later."""
 
     differences: tuple[Difference, ...]
     steps: tuple[StepTime, ...]
+    calls: int
+    compared: int
     inconclusive: tuple[str, ...] = ()
 
     @property
@@ -58,21 +60,39 @@ def compare(
 
     original, fused: paths or bytes, binary or text. scenario: a Scenario, calls in WAVE (`["greet(\\"world\\")"]`), or
     the path of a file with them. repeat: how often, for steadier times; each time counts for differences. Raises
-    EngineError if either cannot be run at all, and UsageError for calls that the original does not have.
+    EngineError if either cannot be run at all, or if the first call ran out of stack or time so that nothing was
+    compared; and UsageError for calls that the original does not have.
     """
     played = load(scenario) if isinstance(scenario, Path) else scenario
     if not isinstance(played, Scenario):
         played = invocations(played)
-    if not played.calls:
-        raise UsageError("there is nothing to compare", remedy="give calls, or a scenario")
+    if not played.calls or repeat < 1:
+        raise UsageError("there is nothing to compare", remedy="give calls, or a scenario, and play it at least once")
     left, right = prepare(_binary(original)), prepare(_binary(fused))
     rounds = [(observed(left, played, "the original"), observed(right, played, "the other")) for _ in range(repeat)]
-    differences, unsure = [], []
+    differences, unsure, compared = [], [], []
     for composed, other in rounds:
         found, doubtful = judge(composed, other)
         differences += [difference for difference in found if difference not in differences]
         unsure += doubtful
-    return Comparison(tuple(differences), tuple(_times(rounds)), tuple(dict.fromkeys(unsure)))
+        compared.append(_calls(composed.steps[: _first(composed, doubtful)]))
+    if unsure and not differences and not min(compared):
+        raise EngineError(
+            f"nothing was compared: {unsure[0]} ran out of stack or time",
+            remedy="begin with calls that end in either form, or give them less to do",
+        )
+    calls = max(_calls(composed.steps) for composed, _ in rounds)
+    return Comparison(tuple(differences), tuple(_times(rounds)), calls, min(compared), tuple(dict.fromkeys(unsure)))
+
+
+def _calls(steps: Sequence[Step]) -> int:
+    """How many of the steps are calls: the others start an instance."""
+    return sum(step.label != INSTANTIATE for step in steps)
+
+
+def _first(seen: Observed, doubtful: Sequence[str]) -> int:
+    """Where the first of the doubtful steps is; behind the last if there is none."""
+    return next((at for at, step in enumerate(seen.steps) if step.label in doubtful), len(seen.steps))
 
 
 def observed(prepared: Prepared, scenario: Scenario, which: str) -> Observed:
@@ -83,7 +103,12 @@ def observed(prepared: Prepared, scenario: Scenario, which: str) -> Observed:
         raise error.at(Location(which)) from None
     match seen.steps[0].outcome:
         case Trap(message=message) if "wasm trap" not in message and "wasm backtrace" not in message:
-            raise EngineError("the component cannot be instantiated", Location(which), causes=(message,))
+            raise EngineError(
+                "the component cannot be instantiated",
+                Location(which),
+                causes=(message,),
+                remedy="`meld inspect` shows what it imports; --stub, or [[host]] of a scenario, stands for it",
+            )
         case _:
             return seen
 
@@ -96,7 +121,7 @@ def judge(original: Observed, other: Observed) -> tuple[list[Difference], list[s
         if any(isinstance(step.outcome, Trap) and step.outcome.kind in EXHAUSTED for step in (left, right))
     ]
     if doubtful:
-        first = next(at for at, step in enumerate(original.steps) if step.label == doubtful[0])
+        first = _first(original, doubtful)
         original, other = Observed(original.steps[:first], original.world), Observed(other.steps[:first], other.world)
     return differences_of(original, other, same), doubtful
 

@@ -22,11 +22,11 @@ from meldpy.comparison.scenario import Scenario
 from meldpy.engine.arbitrary import arbitrary, smaller
 from meldpy.engine.capture import WasiInput
 from meldpy.engine.exports import Exported, exported
-from meldpy.engine.observe import INSTANTIATE, Call, Observed, play, session
+from meldpy.engine.observe import INSTANTIATE, Call, Observed, Returned, play, session
 from meldpy.engine.prepare import Prepared, prepare
 from meldpy.engine.wavecodec import WaveCodec, tree_text
-from meldpy.errors import MeldError, UsageError
-from meldpy.fixture.compare import Difference
+from meldpy.errors import EngineError, Location, MeldError, UsageError
+from meldpy.fixture.compare import Difference, outcome_words
 from meldpy.records import dataclass
 
 if TYPE_CHECKING:
@@ -78,14 +78,18 @@ def fuzz(
     """Look for a difference for `seconds`, or for so many `cases`.
 
     scenario: its host is used, its calls are not. progress: told the number of each case. Raises UsageError if there is
-    no function that can be called, and EngineError if a component cannot be run.
+    no function that can be called, and EngineError if a component cannot be run, or no case has a call.
     """
     left, right = prepare(original, deadline=_DEADLINE), prepare(fused, deadline=_DEADLINE)
     functions = exported(left)
     callable_ = [function for function in functions if function.obstacle is None]
     skipped = tuple(f"{each.name}: {each.obstacle}" for each in functions if each.obstacle is not None)
     if not callable_:
-        raise UsageError("the component exports no function that can be called with random arguments", causes=skipped)
+        raise UsageError(
+            "the component exports no function that can be called with random arguments",
+            causes=skipped,
+            remedy="play a --scenario with calls of your own",
+        )
     sides = _Sides(left, right, Scenario((), {}) if scenario is None else scenario)
     until = monotonic() + seconds
     case = calls = unsure = 0
@@ -103,6 +107,13 @@ def fuzz(
         case += 1
         if case % _TIDY == 0:
             gc.collect()
+    if case and not calls:
+        raise EngineError(
+            "no call could be made in any case, so nothing was compared",
+            Location("the original"),
+            causes=sides.obstacles(),
+            remedy="`meld run` shows how it starts; --scenario and --stub give it a host",
+        )
     return Fuzzed(seed, case, calls, unsure, skipped)
 
 
@@ -131,18 +142,31 @@ class _Sides:
                 steps.append(run.step(f"call {len(tried) - 1}, {call.func}", partial(run.call, call)))
         return tuple(tried), Observed(steps, {})
 
+    def obstacles(self) -> tuple[str, ...]:
+        """Why the original takes no call: how its start ends, else that every function wants a handle."""
+        match self.played(self.left, ()).steps[0].outcome:
+            case Returned():
+                return ("every function wants a handle, and none gives one out",)
+            case other:
+                return (f"its instantiation {outcome_words(other)}",)
+
+    def played(self, side: Prepared, calls: Sequence[Call]) -> Observed:
+        """The steps alone: the types are the same in each case. Without calls the instance is started all the same."""
+        if calls:
+            return Observed(play(side, calls, WaveCodec(), host=self.scenario.whole_host).steps, {})
+        with session(side, WaveCodec(), self.scenario.whole_host) as run:
+            return Observed([run.step(INSTANTIATE, partial(run.start, WasiInput()))], {})
+
     def judged(self, calls: _Calls, original: Observed | None = None) -> tuple[list[Difference], bool]:
         """What differs, and whether the case shows nothing."""
         told = [Call(function.name, trees) for function, trees in calls]
         if original is None:
-            original = Observed(play(self.left, told, WaveCodec(), host=self.scenario.whole_host).steps, {})
+            original = self.played(self.left, told)
         try:
-            other = Observed(play(self.right, told, WaveCodec(), host=self.scenario.whole_host).steps, {})
+            other = self.played(self.right, told)
         except MeldError as error:
             return [Difference("(run)", "what can be called", "all of it", error.reason)], False
-        if not told:
-            return [], False
-        differences, doubtful = judge(original, other)
+        differences, doubtful = judge(original, other)  # without a call too: one may start, and the other not
         return differences, bool(doubtful)
 
 

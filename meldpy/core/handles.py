@@ -40,13 +40,15 @@ class Handle:
         """The rep; the host owns the resource no longer."""
         rep = self.lend()
         if not self.owned:
-            raise UsageError("the handle was only lent")
+            raise UsageError("the handle was only lent", remedy="keep a handle only as long as it is yours")
         self.live = False
         return rep
 
     def lend(self) -> int:
         if not self.live:
-            raise UsageError("the handle was dropped, or given away")
+            raise UsageError(
+                "the handle was dropped, or given away", remedy="keep a handle only as long as it is yours"
+            )
         return self.rep
 
 

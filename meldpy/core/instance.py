@@ -72,7 +72,10 @@ class Instance:
             raise GuestTrap("cannot enter component instance")
         function = self._exports[name]
         if len(args) != len(function.type.params):
-            raise UsageError(f"{name} takes {len(function.type.params)} arguments, not {len(args)}")
+            raise UsageError(
+                f"{name} takes {len(function.type.params)} arguments, not {len(args)}",
+                remedy="give as many as its type has: `meld inspect` shows it",
+            )
         with _trapping(self):
             return self._call(function, args)
 
@@ -117,7 +120,11 @@ class Instance:
         functions = {(each.module, each.field): each for each in self.surface.imports}
         for function in (*self.surface.imports, *self.surface.exports):
             if function.type.async_:
-                raise UnsupportedError("async", f"{function.label} is an async function")
+                raise UnsupportedError(
+                    "async",
+                    f"{function.label} is an async function",
+                    remedy="fuse it without --core, and run that: engines of components call it",
+                )
         builtins = {}
         for resource in self._resources.values():
             for op in ("new", "rep", "drop"):
@@ -283,5 +290,8 @@ class _Side:
         if self._instance._resources[resource].imported:
             return value
         if not isinstance(value, Handle) or value.resource != resource:
-            raise UsageError(f"a handle of {self._instance._resources[resource].name} is wanted, not {value!r}")
+            raise UsageError(
+                f"a handle of {self._instance._resources[resource].name} is wanted, not {value!r}",
+                remedy="give one that a function of this instance returned",
+            )
         return value.give_away() if own else value.lend()

@@ -80,7 +80,12 @@ def read_surface(data: bytes, source: str = "core module") -> Surface:
             f"the core module has no {_SECTION} section", Location(source), remedy="make it with `meld fuse --core`"
         )
     if len(sections) > 1:
-        raise UnsupportedError("core module", "it has several worlds", Location(source))
+        raise UnsupportedError(
+            "core module",
+            "it has several worlds",
+            Location(source),
+            remedy="make it with `meld fuse --core`, which writes one",
+        )
     item = FuseInput(_SECTION, source, bytes(sections[0].data))
     component = decode(item)
     graph = link([(item, component)], FuseOptions())

@@ -37,6 +37,8 @@ from meldpy.model.valtype import (
 )
 from meldpy.records import dataclass
 
+_REMEDY = "give a value of the type that the function has: `meld docs core`"
+
 _INTEGERS = {
     PrimValType.U8: (1, False),
     PrimValType.S8: (1, True),
@@ -289,7 +291,7 @@ class Values:
 
     def _lower_string(self, value: Any) -> tuple[int, int]:
         if not isinstance(value, str):
-            raise UsageError(f"a string is wanted, not {value!r}")
+            raise UsageError(f"a string is wanted, not {value!r}", remedy=_REMEDY)
         match self._side.encoding:
             case StringEncoding.UTF8:
                 data, alignment, tag, unit = value.encode("utf-8"), 1, 0, 1
@@ -346,7 +348,7 @@ def _fields(type: DefinedType, value: Any) -> Iterable[Any]:
     assert isinstance(type.definition, RecordType)
     labels = [f.label for f in type.definition.fields]
     if not isinstance(value, Mapping) or set(value) != set(labels):
-        raise UsageError(f"a record with {', '.join(labels)} is wanted, not {value!r}")
+        raise UsageError(f"a record with {', '.join(labels)} is wanted, not {value!r}", remedy=_REMEDY)
     return [value[label] for label in labels]
 
 
@@ -369,9 +371,9 @@ def _choice(type: DefinedType, value: Any, labels: list[str]) -> tuple[int, Any]
         case OptionType(inner), _ if not _is_option(inner):
             label, payload = ("none", None) if value is None else ("some", value)
         case _:
-            raise UsageError(f"one of the cases {', '.join(labels)} is wanted, not {value!r}")
+            raise UsageError(f"one of the cases {', '.join(labels)} is wanted, not {value!r}", remedy=_REMEDY)
     if label not in labels:
-        raise UsageError(f"one of the cases {', '.join(labels)} is wanted, not {label!r}")
+        raise UsageError(f"one of the cases {', '.join(labels)} is wanted, not {label!r}", remedy=_REMEDY)
     return labels.index(label), payload
 
 
@@ -382,7 +384,7 @@ def _is_option(type: ValType) -> bool:
 def _sized(value: Any, length: int) -> Sequence[Any]:
     values = list(value)
     if len(values) != length:
-        raise UsageError(f"{length} values are wanted, not {len(values)}")
+        raise UsageError(f"{length} values are wanted, not {len(values)}", remedy=_REMEDY)
     return values
 
 
@@ -393,7 +395,7 @@ def _bits(type: PrimValType, value: Any) -> int:
         try:
             return int.from_bytes(int(value).to_bytes(size, "little", signed=signed), "little")
         except OverflowError as error:
-            raise UsageError(f"{value} is no {type.name.lower()}") from error
+            raise UsageError(f"{value} is no {type.name.lower()}", remedy=_REMEDY) from error
     match type:
         case PrimValType.BOOL:
             return int(bool(value))
@@ -418,9 +420,13 @@ def _extended(type: PrimValType, value: Any) -> int:
 def _flag_bits(labels: Sequence[str], value: Any) -> int:
     unknown = set(value) - set(labels)
     if unknown:
-        raise UsageError(f"there is no flag {', '.join(sorted(unknown))}")
+        raise UsageError(f"there is no flag {', '.join(sorted(unknown))}", remedy=_REMEDY)
     return sum(1 << i for i, label in enumerate(labels) if label in value)
 
 
 def _async() -> UnsupportedError:
-    return UnsupportedError("async", "streams, futures and error contexts have no form in Python yet")
+    return UnsupportedError(
+        "async",
+        "streams, futures and error contexts have no form in Python yet",
+        remedy="fuse the component that uses it without --core, and run that",
+    )

@@ -109,7 +109,10 @@ def _draft(index: int, memory: MemoryType, name: str, uses: MemoryUses, limits: 
     most = min(MOST_PAGES * PAGE, MOST_PAGES * PAGE if bounds.max is None else bounds.max << page_log2)
     if name in limits:
         if limits[name] << page_log2 < size:
-            raise UsageError(f"--memory-max {name}={limits[name]} is less than the {bounds.min} pages it starts with")
+            raise UsageError(
+                f"--memory-max {name}={limits[name]} is less than the {bounds.min} pages it starts with",
+                remedy=f"give at least {bounds.min}",
+            )
         most = min(most, limits[name] << page_log2)
     grows = index in uses.grown
     known = name in limits or (bounds.max is not None and most - size <= _SMALL * PAGE)

@@ -77,12 +77,19 @@ class _Wasmtime:
         try:
             module = wasmtime.Module(engine, data)
         except wasmtime.WasmtimeError as error:
-            raise EngineError("the core module does not compile", causes=causes_of(error)) from error
+            raise EngineError(
+                "the core module does not compile",
+                causes=causes_of(error),
+                remedy="`meld validate` says what is wrong with it; make it again with `meld fuse --core`",
+            ) from error
         given = []
         for import_ in module.imports:
             key = (import_.module, import_.name or "")
             if key not in imports:
-                raise EngineError(f"nothing provides the import {' '.join(key)}")
+                raise EngineError(
+                    f"nothing provides the import {' '.join(key)}",
+                    remedy="give it a function under that name: `meld docs core`",
+                )
             given.append(self._host(*imports[key]))
         try:
             self._instance = wasmtime.Instance(self._store, module, given)

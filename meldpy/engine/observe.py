@@ -86,7 +86,10 @@ class Guest:
         target = self._find(func)
         ty = target.type(self._store)
         if len(args) != len(ty.params):
-            raise UsageError(f"{func} takes {len(ty.params)} arguments, not {len(args)}")
+            raise UsageError(
+                f"{func} takes {len(ty.params)} arguments, not {len(args)}",
+                remedy="`meld inspect` shows its parameters",
+            )
         given = [self._codec.to_host(param, arg) for (_, param), arg in zip(ty.params, args, strict=True)]
         result = calls.call(target, self._store, given)
         return None if ty.result is None else self._codec.from_host(ty.result, result)
@@ -102,7 +105,10 @@ class Guest:
         index = self._instance.get_export_index(self._store, name, parent) if parent or not interface else None
         target = None if index is None else self._instance.get_func(self._store, index)
         if target is None:
-            raise UsageError(f"the component exports no function {func}")
+            raise UsageError(
+                f"the component exports no function {func}",
+                remedy="`meld inspect` shows what it exports; in an interface it is INTERFACE#FUNCTION",
+            )
         return target
 
 

@@ -72,7 +72,10 @@ def invoke(data: bytes, path: Sequence[str], call: str, environment: Environment
     if all(isinstance(of, component.OptionType) for of in left_out):
         trees += tuple(Name("none") for _ in left_out)  # WAVE lets them be left out at the end
     if len(trees) != len(params):
-        raise UsageError(f"{path[-1]} takes {len(params)} arguments, {len(trees)} were given")
+        raise UsageError(
+            f"{path[-1]} takes {len(params)} arguments, {len(trees)} were given",
+            remedy='`meld inspect` shows its parameters; with --invoke they stand in parentheses: f(1, "x")',
+        )
     arguments = [to_value(tree, of) for tree, (_, of) in zip(trees, params, strict=True)]
     return _call(store, func, arguments, lambda v: Outcome(0, None if result is None else to_text(v, result)))
 
@@ -115,7 +118,11 @@ def _not_instantiated(engine: wasmtime.Engine, compiled: component.Component, ca
         )
     other = next((name for name in imports if any(f"`{name}`" in cause for cause in causes)), None)
     if other is None:
-        return EngineError("the component cannot be instantiated", causes=causes)
+        return EngineError(
+            "the component cannot be instantiated",
+            causes=causes,
+            remedy="`meld inspect` shows what it imports and exports",
+        )
     return EngineError(
         f"the component imports `{other}`, which the embedded engine does not have",
         causes=causes,
@@ -157,7 +164,9 @@ def _wasi(environment: Environment) -> wasmtime.WasiConfig:
         try:
             wasi.preopen_dir(host, guest)
         except wasmtime.WasmtimeError as error:
-            raise UsageError(f"cannot give the guest the directory {host}") from error
+            raise UsageError(
+                f"cannot give the guest the directory {host}", remedy="check that it is a directory that you may read"
+            ) from error
     return wasi
 
 
@@ -166,10 +175,14 @@ def _lookup(store: wasmtime.Store, instance: component.Instance, path: Sequence[
     for name in path:
         index = instance.get_export_index(store, name, index)
         if index is None:
-            raise UsageError(f"the component has no export {name!r}")
+            raise UsageError(
+                f"the component has no export {name!r}", remedy="`meld inspect` shows what it imports and exports"
+            )
     func = None if index is None else instance.get_func(store, index)
     if func is None:
-        raise UsageError(f"{'.'.join(path)} is not a function")
+        raise UsageError(
+            f"{'.'.join(path)} is not a function", remedy="`meld inspect` shows what it imports and exports"
+        )
     return func
 
 
@@ -183,7 +196,9 @@ def _type(
     except TypeError as error:
         # The binding lags behind the engine: it has no values for, say, fixed-length lists and maps.
         reason = f"the embedded engine's binding cannot pass the parameters or results of {name}"
-        raise EngineError(reason, causes=(str(error),)) from error
+        raise EngineError(
+            reason, causes=(str(error),), remedy="run it in another host; fused it does the same"
+        ) from error
 
 
 def _call(store: wasmtime.Store, func: component.Func, arguments: Sequence[object], finish: _Finish) -> Outcome:
@@ -196,7 +211,9 @@ def _call(store: wasmtime.Store, func: component.Func, arguments: Sequence[objec
     except wasmtime.WasmtimeError as error:
         return Outcome(TRAP_CODE, trap=str(error))
     except StillRunning as error:
-        raise EngineError(str(error)) from error
+        raise EngineError(
+            str(error), remedy="see what its tasks wait for: they end as little when they are not fused"
+        ) from error
     return outcome
 
 

@@ -71,9 +71,17 @@ def print_text(data: bytes) -> str:
     try:
         done = _run(["print", "-"], data)
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise EngineError("wasm-tools print could not be run", causes=(str(error),)) from error
+        raise EngineError(
+            "wasm-tools print could not be run",
+            causes=(str(error),),
+            remedy="see that `wasm-tools print` works by itself, or leave out --wat",
+        ) from error
     if done.returncode != 0:
-        raise EngineError("wasm-tools print failed", causes=causes_in(done.stderr.decode("utf-8", "replace")))
+        raise EngineError(
+            "wasm-tools print failed",
+            causes=causes_in(done.stderr.decode("utf-8", "replace")),
+            remedy="see that `wasm-tools print` works by itself, or leave out --wat",
+        )
     text = done.stdout.decode("utf-8", "replace")
     if not text.startswith(("(component", "(module")) or not text.rstrip().endswith(")"):
         raise EngineError(

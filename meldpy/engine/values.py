@@ -17,6 +17,8 @@ from wasmtime import component as wt
 from meldpy.engine.wave import CLOSERS, KEYWORDS, Braces, Char, Name, Number, Sequence, Text, Tree
 from meldpy.errors import UsageError
 
+_REMEDY = "give a value of that type: `meld inspect` shows the function's, and WAVE writes {a: 1}, [1], some(1), ok(1)"
+
 # --- to engine values ------------------------------------------------------------------------------
 _INTEGERS: dict[type, tuple[int, int, str]] = {
     wt.S8: (-(1 << 7), (1 << 7) - 1, "s8"),
@@ -58,16 +60,18 @@ def to_value(tree: Tree, type_: wt.ValType) -> Any:
             return _integer(tree, *_INTEGERS[type(type_)])
         case _:
             cases = type_.names if isinstance(type_, wt.EnumType) else ()
-            raise UsageError(f"{_show(tree)} does not fit the type {type_name(type_)}{_hint(tree, cases)}")
+            raise UsageError(
+                f"{_show(tree)} does not fit the type {type_name(type_)}{_hint(tree, cases)}", remedy=_REMEDY
+            )
 
 
 def _integer(tree: Number, low: int, high: int, name: str) -> int:
     try:
         value = int(tree.text)
     except ValueError:
-        raise UsageError(f"{tree.text} is not a whole number, as {name} wants") from None
+        raise UsageError(f"{tree.text} is not a whole number, as {name} wants", remedy=_REMEDY) from None
     if not low <= value <= high:
-        raise UsageError(f"{value} is out of range for {name} ({low} to {high})")
+        raise UsageError(f"{value} is out of range for {name} ({low} to {high})", remedy=_REMEDY)
     return value
 
 
@@ -76,13 +80,13 @@ def _record(tree: Braces, type_: wt.RecordType) -> wt.Record:
     fields = dict(type_.fields)
     for label in given:
         if label not in fields:
-            raise UsageError(f"the record has no field {label!r}; it has {', '.join(fields)}")
+            raise UsageError(f"the record has no field {label!r}; it has {', '.join(fields)}", remedy=_REMEDY)
     record = wt.Record()
     for label, of in fields.items():
         value = given.get(label)
         if value is None:
             if not isinstance(of, wt.OptionType):
-                raise UsageError(f"the field {label!r} of the record is missing")
+                raise UsageError(f"the field {label!r} of the record is missing", remedy=_REMEDY)
             value = Name("none")  # WAVE lets fields of option type be left out
         setattr(record, label, to_value(value, of))
     return record
@@ -91,7 +95,7 @@ def _record(tree: Braces, type_: wt.RecordType) -> wt.Record:
 def _flags(tree: Braces, type_: wt.FlagsType) -> set[str]:
     for label, value in tree.entries:
         if label not in type_.names or value is not None:
-            raise UsageError(f"{label!r} is not one of the flags {', '.join(type_.names)}")
+            raise UsageError(f"{label!r} is not one of the flags {', '.join(type_.names)}", remedy=_REMEDY)
     return {label for label, _ in tree.entries}
 
 
@@ -106,7 +110,7 @@ def _variant(tree: Tree, type_: wt.VariantType | wt.OptionType | wt.ResultType) 
     implied = {wt.OptionType: "some", wt.ResultType: "ok"}.get(type(type_))
     of = None if implied is None else cases[implied]
     if implied is None or of is None or isinstance(of, wt.OptionType | wt.ResultType):
-        raise UsageError(f"{_show(tree)} is not a case of {type_name(type_)}{_hint(tree, cases)}")
+        raise UsageError(f"{_show(tree)} is not a case of {type_name(type_)}{_hint(tree, cases)}", remedy=_REMEDY)
     payload = to_value(tree, of)
     return wt.Variant(implied, payload) if type_._tagged() else payload
 
@@ -184,7 +188,7 @@ def to_text(value: Any, type_: wt.ValType) -> str:
         case _ if type(type_) in _INTEGERS:
             return str(value)
         case _:
-            raise UsageError(f"a {type_name(type_)} has no text form")
+            raise UsageError(f"a {type_name(type_)} has no text form", remedy="call it from a host: text cannot say it")
 
 
 def _variant_text(value: Any, type_: wt.VariantType | wt.OptionType | wt.ResultType) -> str:

@@ -15,6 +15,8 @@ from typing import TypeAlias, final
 from meldpy.errors import UsageError
 from meldpy.records import dataclass, field
 
+_REMEDY = 'write it in WAVE: 1, "text", [1, 2], {a: 1}, some(1), ok(1)'
+
 
 # --- what was written ------------------------------------------------------------------------------
 @final
@@ -113,7 +115,7 @@ class _Parser:
             if looks is not None and (match is None or match.end() < looks.end()):
                 raise UsageError(f"{looks[0]!r} is not a number as WAVE writes it", remedy=_NUMBERS)
             if match is None:
-                raise UsageError(f"cannot read this value at {text[at : at + 20].strip()!r}")
+                raise UsageError(f"cannot read this value at {text[at : at + 20].strip()!r}", remedy=_REMEDY)
             assert match.lastgroup is not None
             self.tokens.append((match.lastgroup, match[match.lastgroup]))
             at = _skip(text, match.end())
@@ -129,11 +131,11 @@ class _Parser:
 
     def expect_end(self) -> None:
         if self.at < len(self.tokens):
-            raise UsageError(f"there is more behind the value: {self.peek()[1]!r}")
+            raise UsageError(f"there is more behind the value: {self.peek()[1]!r}", remedy=_REMEDY)
 
     def value(self, depth: int) -> Tree:
         if depth > _MAX_DEPTH:
-            raise UsageError("the value is nested too deeply")
+            raise UsageError("the value is nested too deeply", remedy=_REMEDY)
         kind, text = self.next()
         match kind, text:
             case "number", _:
@@ -151,12 +153,12 @@ class _Parser:
             case "punct", "(":
                 items = tuple(self.items(")", depth))
                 if not items:
-                    raise UsageError("`()` is no value: a tuple has at least one")
+                    raise UsageError("`()` is no value: a tuple has at least one", remedy=_REMEDY)
                 return Sequence(text, items)
             case "punct", "{":
                 return self.braces(depth)
             case _:
-                raise UsageError(f"a value was expected, not {text!r}")
+                raise UsageError(f"a value was expected, not {text!r}", remedy=_REMEDY)
 
     def name(self, text: str, depth: int) -> Name:
         label, escaped = text.removeprefix("%"), text.startswith("%")
@@ -173,7 +175,7 @@ class _Parser:
     def expect(self, punct: str) -> None:
         _, text = self.next()
         if text != punct:
-            raise UsageError(f"{punct!r} was expected, not {text!r}")
+            raise UsageError(f"{punct!r} was expected, not {text!r}", remedy=_REMEDY)
 
     def items(self, closer: str, depth: int) -> list[Tree]:
         found: list[Tree] = []
@@ -191,7 +193,7 @@ class _Parser:
             if (kind, label) == ("punct", ":") and not entries and self.peek() == ("punct", "}"):
                 break  # `{:}` is the record of which every field is left out
             if kind != "label":
-                raise UsageError(f"a label was expected, not {label!r}")
+                raise UsageError(f"a label was expected, not {label!r}", remedy=_REMEDY)
             value = None
             if self.peek() == ("punct", ":"):
                 self.next()
@@ -205,9 +207,9 @@ class _Parser:
     def _add(self, entries: list[tuple[str, Tree | None]], label: str, value: Tree | None) -> None:
         """Either all entries have values, or none; no label is there twice."""
         if any(label == other for other, _ in entries):
-            raise UsageError(f"{label!r} is there twice")
+            raise UsageError(f"{label!r} is there twice", remedy=_REMEDY)
         if entries and (entries[0][1] is None) != (value is None):
-            raise UsageError(f"{label!r} is a field among flags, or a flag among fields")
+            raise UsageError(f"{label!r} is a field among flags, or a flag among fields", remedy=_REMEDY)
         entries.append((label, value))
 
 
@@ -225,13 +227,13 @@ def _dedented(body: str) -> str:
     """The lines of a multi-line string: the spaces in front of the closing quotes are taken from each."""
     first, *lines = body.removeprefix("\r").split("\n")
     if first or not lines:
-        raise UsageError('`"""` must be followed by a line break')
+        raise UsageError('`"""` must be followed by a line break', remedy=_REMEDY)
     indent = lines.pop()
     if indent.strip(" "):
-        raise UsageError('the closing `"""` must be on a line of its own, after nothing but spaces')
+        raise UsageError('the closing `"""` must be on a line of its own, after nothing but spaces', remedy=_REMEDY)
     for line in lines:
         if not line.startswith(indent):
-            raise UsageError('lines must be indented at least as far as the closing `"""`')
+            raise UsageError('lines must be indented at least as far as the closing `"""`', remedy=_REMEDY)
     return "\n".join(line[len(indent) :].removesuffix("\r") for line in lines)
 
 
@@ -240,10 +242,10 @@ def _unescape(body: str) -> str:
         if match[1] is not None:
             code = int(match[1], 16)
             if code >= 0x110000 or 0xD800 <= code <= 0xDFFF:
-                raise UsageError(f"\\u{{{match[1]}}} is not a character")
+                raise UsageError(f"\\u{{{match[1]}}} is not a character", remedy=_REMEDY)
             return chr(code)
         if match[2] not in _ESCAPES:
-            raise UsageError(f"unknown escape \\{match[2]}")
+            raise UsageError(f"unknown escape \\{match[2]}", remedy=_REMEDY)
         return _ESCAPES[match[2]]
 
     return _ESCAPE.sub(replace, body)

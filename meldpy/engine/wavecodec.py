@@ -19,6 +19,8 @@ from meldpy.engine.worldtext import cases, show
 from meldpy.errors import UsageError
 from meldpy.records import dataclass, field
 
+_REMEDY = "give a value of that type: `meld inspect` shows the function's"
+
 SMALLEST: Final = object()
 """Given to the engine, it stands for the smallest value of whatever type is wanted."""
 
@@ -60,7 +62,10 @@ class WaveCodec:
             case wc.BorrowType(), Name(label=label, payload=None) if label in self.handles:
                 return self.handles[label]
             case ((wc.OwnType() | wc.BorrowType()), _):
-                raise UsageError("a handle is written as the name it was given out under")
+                raise UsageError(
+                    "a handle is written as the name it was given out under",
+                    remedy="write the name that a call before it returned",
+                )
             case wc.ListType(), Sequence(open="[") if isinstance(ty.element, wc.OwnType | wc.BorrowType):
                 return [self.to_host(ty.element, item) for item in tree.items]
             case _:
@@ -84,7 +89,10 @@ class WaveCodec:
                 payload = cases(ty)[value.tag]
                 return value.tag if payload is None else f"{value.tag}({self.from_host(payload, value.payload)})"
             case _:
-                raise UsageError(f"a handle in a {show(ty)} has no text form")
+                raise UsageError(
+                    f"a handle in a {show(ty)} has no text form",
+                    remedy="call another function: no scenario can write it",
+                )
 
 
 def _holds_handles(ty: wc.ValType) -> bool:
@@ -130,7 +138,7 @@ def parse_value(text: str) -> Tree:
     _, trees = parse_call(f"({text})")
     assert trees is not None
     if len(trees) != 1:
-        raise UsageError(f"one value was expected, not {text!r}")
+        raise UsageError(f"one value was expected, not {text!r}", remedy=_REMEDY)
     return trees[0]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +31,15 @@ def load(file: Path) -> tuple[Build, ...]:
     for row in table.rows("build"):
         row.only(*KEYS, *_OWN)
         builds.append(_build(row, common))
-    outputs = [build.output for build in builds]
-    for row, output in zip(table.rows("build"), outputs, strict=True):
-        if outputs.count(output) > 1:
-            raise row.fault(f"two builds write {output}", "output")
+    seen: set[str] = set()
+    for row, build in zip(table.rows("build"), builds, strict=True):
+        for key, given in (("output", build.output), ("core-manifest", build.core_manifest)):
+            if given is None:
+                continue
+            path = os.path.normpath(build.path(given))
+            if path in seen:
+                raise row.fault(f"two builds write {given}", key)
+            seen.add(path)
     return tuple(builds)
 
 

@@ -8,13 +8,16 @@ from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any, Final, final
 
+from meldpy.binary.decode import decode_component, decode_module
 from meldpy.binary.encode import encode_module
+from meldpy.binary.sections import MODULE_VERSION
 from meldpy.debug.cursor import Malformed
-from meldpy.debugging import modules_in
+from meldpy.debugging import modules_of
 from meldpy.errors import DecodeError, Location, UsageError
+from meldpy.model.component import Component, CustomSection
 from meldpy.model.core import CoreModule, FuncImportType, NameKind, NameSection, RawCustom
-from meldpy.provenance.section import SECTION, InputOrigin, Origin, read
-from meldpy.records import dataclass
+from meldpy.provenance.section import ROOT, SECTION, InputOrigin, Origin, read
+from meldpy.records import dataclass, replace
 
 SCHEMA: Final = "meld.provenance/1"
 
@@ -38,7 +41,8 @@ class FunctionOrigin:
 @final
 @dataclass(frozen=True, slots=True)
 class ModuleOrigin:
-    """A core module of the file. origin: None if it says nothing: it is a carrier, or stayed as it was in an input."""
+    """A core module of the file. origin: None if it says nothing of the file's fuse: it is a carrier, or stayed as it
+    was in an input."""
 
     number: int
     sha256: str
@@ -70,13 +74,35 @@ class Trace:
 
 
 def trace(data: bytes, source: str) -> Trace:
-    """Raises UsageError for a file that does not say where it came from, and DecodeError for one that says nonsense."""
-    modules = tuple(_module(number, module, source) for number, module in enumerate(modules_in(data, source)))
-    origin = next((module.origin for module in modules if module.origin is not None), None)
-    if origin is None:
-        raise UsageError(f"{source} does not say where it came from", remedy="fuse it with --provenance")
-    sum_ = sha256(data).hexdigest()
+    """Raises UsageError for a file that does not say where it came from, and DecodeError for one that says nonsense.
+
+    What a part says that was kept in the fuse is of an earlier one, and no part of this file's provenance.
+    """
+    if data[4:8] == MODULE_VERSION:
+        found = [_module(0, decode_module(data, source), source)]
+        fuse = None if found[0].origin is None else found[0].origin.fuse
+    else:
+        component = decode_component(data, source)
+        found = [_module(number, module, source) for number, module in enumerate(modules_of(component))]
+        fuse = _root(component)
+    ours = [module.origin for module in found if module.origin is not None and module.origin.fuse == fuse]
+    if not ours:
+        causes = ("parts of it do, of an earlier fuse",) if any(module.origin for module in found) else ()
+        raise UsageError(f"{source} does not say where it came from", causes=causes, remedy="fuse it with --provenance")
+    modules = tuple(
+        module if module.origin is None or module.origin.fuse == fuse else replace(module, origin=None, traced=())
+        for module in found
+    )
+    origin, sum_ = ours[0], sha256(data).hexdigest()
     return Trace(source, sum_, len(data), origin.tool, origin.options, origin.inputs, modules)
+
+
+def _root(component: Component) -> bytes | None:
+    """Which fuse the component came from, if it says so."""
+    for section in component.sections:
+        if isinstance(section, CustomSection) and section.section.name == ROOT:
+            return bytes(section.section.data)
+    return None
 
 
 def _module(number: int, module: CoreModule, source: str) -> ModuleOrigin:

@@ -26,7 +26,7 @@ def linked_by_hand(surfaces: Sequence[Surface], links: Iterable[str]) -> dict[Ke
     for text in links:
         key, provision = _link(surfaces, text)
         if key in decided:
-            raise LinkError(f"two links decide {_import(surfaces, key)}")
+            raise LinkError(f"two links decide {_import(surfaces, key)}", remedy="leave out one --link")
         decided[key] = provision
         _refuse_no_resource(surfaces, key, provision)
     return decided
@@ -58,7 +58,10 @@ def refuse_both(surfaces: Sequence[Surface], linked: Iterable[Key], opened: froz
     """LinkError if an import is linked and left open."""
     for key in linked:
         if key in opened:
-            raise LinkError(f"a link decides {_import(surfaces, key)}, and it is to be left open")
+            raise LinkError(
+                f"a link decides {_import(surfaces, key)}, and it is to be left open",
+                remedy="leave out the --link, or the --open",
+            )
 
 
 def _import(surfaces: Sequence[Surface], key: Key) -> str:

@@ -19,6 +19,8 @@ from meldpy.resolver.coretypes import sort_of
 from meldpy.resolver.scope import ComponentScope
 from meldpy.resolver.values import CoreInlineInstance, CoreInstanceValue
 
+_REMEDY = "the component is invalid: `meld validate` says where; mend what made it"
+
 
 def evaluate_core_instance(definition: CoreInstanceDef, scope: ComponentScope, builder: Builder) -> None:
     """Adds the core instance that `definition` makes."""
@@ -85,12 +87,15 @@ def _bind(module: CoreModule, args: dict[str, CoreInstanceValue]) -> tuple[CoreI
         instance = args.get(import_.module)
         item = None if instance is None else instance.export(import_.name)
         if item is None:
-            raise LinkError(f"a core module imports `{import_.module}` `{import_.name}`, which no argument provides")
+            raise LinkError(
+                f"a core module imports `{import_.module}` `{import_.name}`, which no argument provides", remedy=_REMEDY
+            )
         wanted = _SORTS[sort_of(import_.type)]
         if component_sort(item) is not wanted:
             raise LinkError(
                 f"a core module imports `{import_.module}` `{import_.name}` as {_words(wanted)},"
-                f" but it is a {_words(component_sort(item))}"
+                f" but it is a {_words(component_sort(item))}",
+                remedy=_REMEDY,
             )
         bound.append(item)
     return tuple(bound)

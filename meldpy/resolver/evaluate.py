@@ -22,6 +22,8 @@ from meldpy.resolver.scope import ComponentScope
 from meldpy.resolver.types import TypeEvaluator
 from meldpy.resolver.values import ComponentValue, InstanceValue, Item, TypeValue
 
+_REMEDY = "the component is invalid: `meld validate` says where; mend what made it"
+
 
 @final
 class Evaluator:
@@ -68,11 +70,13 @@ class Evaluator:
         name = import_.name.name
         item = args.get(name)
         if item is None:
-            raise LinkError(f"a component imports `{name}`, which no argument provides")
+            raise LinkError(f"a component imports `{name}`, which no argument provides", remedy=_REMEDY)
         if isinstance(import_.desc, TypeDesc) and import_.desc.eq is None:
             # The argument *is* the resource type from here on; an abstract one is not even made.
             if not isinstance(item, TypeValue) or not isinstance(item.type, ResourceType):
-                raise LinkError(f"a component imports `{name}` as a resource type, but the argument is none")
+                raise LinkError(
+                    f"a component imports `{name}` as a resource type, but the argument is none", remedy=_REMEDY
+                )
             return item
         declared = self.types.extern(import_.desc, scope, name)
         return self.types.substitution().bind(declared, item, f"argument `{name}`")
@@ -83,7 +87,7 @@ class Evaluator:
         for import_ in view.imports:
             name = import_.name.name
             if name not in args:
-                raise LinkError(f"a component of a type that imports `{name}` gets no such argument")
+                raise LinkError(f"a component of a type that imports `{name}` gets no such argument", remedy=_REMEDY)
             substitution.bind(import_.type, args[name], f"argument `{name}`")
         seen = substitution.bind(self.types.nodes.instance(view.exports), value, "the instance")
         assert isinstance(seen, InstanceValue)

@@ -28,7 +28,7 @@ def resolve(inputs: Sequence[ResolverInput], options: ResolveOptions) -> LinkedG
     (an index or a name that means nothing).
     """
     if not inputs:
-        raise UsageError("no input is given")
+        raise UsageError("no input is given", remedy="give at least one component")
     builder = Builder(tuple(Input(i.name, i.source, i.size, i.given, i.sha256) for i in inputs), options.caps)
     evaluator = Evaluator(builder, Nodes())
     if len(inputs) == 1:
@@ -41,7 +41,10 @@ def resolve(inputs: Sequence[ResolverInput], options: ResolveOptions) -> LinkedG
 def _evaluate_one(input_: ResolverInput, options: ResolveOptions, evaluator: Evaluator) -> None:
     """A single input is the root itself; only what the options leave out of its exports changes its world."""
     if options.links:
-        raise LinkError(f"there is nothing to link with: `{input_.name}` is the only input")
+        raise LinkError(
+            f"there is nothing to link with: `{input_.name}` is the only input",
+            remedy="leave out --link, or give the input that exports it too",
+        )
     builder = evaluator.builder
     frame = evaluator.run(root_frame(input_, evaluator))
     opened = {only_importer(input_.name, [i.name.name for i in builder.imports], text) for text in options.opens}

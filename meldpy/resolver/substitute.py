@@ -214,7 +214,11 @@ class Substitution:
             case CoreModuleType(), ModuleValue():
                 return ModuleValue(actual.module, declared)
             case ValueExtern(), _:
-                raise UnsupportedError("component-level values", f"{what} is a value")
+                raise UnsupportedError(
+                    "component-level values",
+                    f"{what} is a value",
+                    remedy="make it without component-level values: no engine runs them yet",
+                )
             case _:
                 raise LinkError(f"{what} is a {kind_of(actual)}, which is not what the importer declares")
 

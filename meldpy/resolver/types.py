@@ -196,7 +196,11 @@ class TypeEvaluator:
                 return self.func(desc.type, scope)
             case ValueDesc():
                 if desc.type is None:
-                    raise UnsupportedError("component-level values", f"`{name}` equals another value")
+                    raise UnsupportedError(
+                        "component-level values",
+                        f"`{name}` equals another value",
+                        remedy="make it without component-level values: no engine runs them yet",
+                    )
                 return ValueExtern(self.value(desc.type, scope))
             case TypeDesc():
                 if desc.eq is None:

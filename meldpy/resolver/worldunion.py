@@ -94,7 +94,10 @@ class _Merger:
             # Tracks that need each other cannot merge as a whole; names can only be imported once in any case.
             groups = self._ordered(self._grouped(keys, lambda key: self._import(key).name.name))
         if groups is None:
-            raise LinkError("imports that are left open use each other's types in a circle")
+            raise LinkError(
+                "imports that are left open use each other's types in a circle",
+                remedy="give an input that exports one of them",
+            )
         asked = [key for key in keys if (self._is_named(key) and key not in self.reduced) or key in fixed]
         self.taken = {strong(self._import(key).name.name) for key in asked}
         for group in groups:

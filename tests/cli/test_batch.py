@@ -9,11 +9,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from meldpy.batch import Failed, Job, Result
 from meldpy.cli.main import run
+from meldpy.errors import InternalError
 
 ROOT = Path(__file__).resolve().parents[2]
 HELLO = ROOT / "fixtures" / "hello"
@@ -81,12 +84,68 @@ def test_one_failure_does_not_stop_the_others(tmp_path: Path, capsys: pytest.Cap
     assert report.read_text().count("<failure") == 4
 
 
+def test_failures_are_told_to_machines_in_the_forms_they_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad, log = tmp_path / "bad.toml", tmp_path / "log.sarif"
+    rows = [f'[[build]]\ninputs = ["missing.wasm"]\noutput = "{number}.wasm"\n' for number in (1, 2)]
+    bad.write_text("".join(rows))
+    forms = ["--error-format", "json", "--sarif", str(log)]
+    assert run([*forms, "-q", "batch", str(bad), "--no-cache", "-j", "1"]) == 1
+    told = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [(each["kind"], each["location"]["line"]) for each in told] == [("FileError", 1), ("FileError", 4)]
+    results = json.loads(log.read_text())["runs"][0]["results"]
+    assert [each["ruleId"] for each in results] == ["FileError", "FileError"]
+
+
+def test_a_defect_of_ours_ends_a_batch_as_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(job: Job) -> Result:
+        return Failed(job.key, InternalError("meldpy failed"))
+
+    monkeypatch.setattr("meldpy.batch.local.from_files", broken)
+    monkeypatch.setattr("meldpy.batch.local._pool", lambda workers: ThreadPoolExecutor(workers))
+    assert run(["batch", str(manifest(tmp_path, 2)), "--no-cache"]) == 70
+    assert capsys.readouterr().err.count("error: out/") == 2
+
+
 def test_two_builds_may_not_write_one_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = manifest(tmp_path, 1)
     other = tmp_path / "other.toml"
     other.write_text(file.read_text())
     assert run(["batch", str(file), str(other)]) == 2
     assert "let them write two files" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        'inputs = ["a.wasm"]\noutput = "./a.wasm"\n',
+        '[[build]]\ninputs = ["b.wasm"]\noutput = "c.wasm"\n[[build]]\ninputs = ["a.wasm"]\noutput = "b.wasm"\n',
+        'inputs = ["a.wasm"]\noutput = "b.wasm"\ncore = true\ncore-manifest = "meld.toml"\n',
+        'inputs = ["x.wac"]\noutput = "deps/x/a.wasm"\n',
+    ],
+    ids=["itself", "another", "its manifest", "a package"],
+)
+def test_no_build_may_write_what_a_batch_reads(rows: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, package = tmp_path / "meld.toml", tmp_path / "deps" / "x" / "a.wasm"
+    file.write_text(rows)
+    package.parent.mkdir(parents=True)
+    (tmp_path / "x.wac").write_text("let a = new x:a {}; export a...;")
+    for path in (package, tmp_path / "a.wasm", tmp_path / "b.wasm"):
+        path.write_bytes((HELLO / "greeter.wasm").read_bytes())
+    assert run(["batch", str(file), "--no-cache"]) == 2
+    assert f"{file} reads" in capsys.readouterr().err
+    assert package.read_bytes() == (HELLO / "greeter.wasm").read_bytes()
+
+
+def test_what_is_not_fused_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "meld.toml"
+    names = ", ".join(f'"{HELLO / name}.wasm"' for name in ("greeter", "app"))
+    file.write_text(f'inputs = [{names}]\noutput = "o.wasm"\nkeep = ["greeter"]\n')
+    assert run(["batch", str(file), "--no-cache", "-j", "1"]) == 0
+    assert "; 1 instance not fused (meld fuse -v says why)" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -111,6 +170,19 @@ def test_without_the_extra_the_error_names_it(
     arguments = ["batch", str(manifest(tmp_path, 1)), "--no-cache", "--scheduler", "tcp://127.0.0.1:1"]
     assert run(arguments) == 2
     assert "pip install 'meldpy[dask]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_no_worker_outlives_a_batch_that_is_ended(how: signal.Signals, tmp_path: Path) -> None:
+    """Their standard streams are those of the batch: who reads them to their end has waited for all."""
+    command = [sys.executable, "-m", "meldpy", "batch", str(manifest(tmp_path, 400)), "--no-cache", "-j", "2"]
+    with subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as batch:
+        assert batch.stdout is not None
+        assert batch.stdout.readline().startswith("ok  ")
+        batch.send_signal(how)
+        _, err = batch.communicate(timeout=30)
+        assert batch.returncode == (130 if how is signal.SIGINT else -how)
+    assert "Traceback" not in err
 
 
 # --- a cluster -------------------------------------------------------------------------------------------------------

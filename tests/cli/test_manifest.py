@@ -15,8 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meldpy.cli import watch as watch_command
+from meldpy.cli.build import perform
 from meldpy.cli.fuse import fuse as fuse_command
 from meldpy.cli.main import run
+from meldpy.cli.watch import _stamp
+from meldpy.errors import FileError
 from meldpy.manifest import Build, ManifestError
 from meldpy.manifest.keys import CHOICES, KEYS
 from meldpy.manifest.read import load
@@ -91,6 +94,24 @@ def test_the_manifest_of_a_command_line_does_the_same(
     assert run(["run", "out.wasm", "--invoke", 'welcome("x")']) == 0
 
 
+def test_a_manifest_that_could_not_be_read_back_is_not_written(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["fuse", *INPUTS, "--print-manifest"]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "help: name it with -o" in said.err
+
+
+def test_a_description_overwrites_neither_input_nor_output(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = tmp_path / "a.wasm"
+    given.write_bytes(Path(INPUTS[0]).read_bytes())
+    output = str(tmp_path / "o.wasm")
+    assert run(["fuse", "--core", str(given), "-o", output, "--core-manifest", str(given)]) == 2
+    assert "is also an input" in capsys.readouterr().err
+    assert given.read_bytes() == Path(INPUTS[0]).read_bytes()
+    assert run(["fuse", "--core", str(given), "-o", output, "--core-manifest", output]) == 2
+    assert "help: name two files" in capsys.readouterr().err
+
+
 TWO = f"""\
 names = "none"
 self-check = "{HELLO / "fixture.toml"}"
@@ -143,7 +164,14 @@ def test_nothing_given_beside_a_manifest_is_lost_in_silence(
         ("inputs = ['a']\noutput = 'x'\nchain = 'yes'\n", 3, "chain must be true or false"),
         ("inputs = ['a']\noutput = 'x'\nmemory = 'single'\n", 1, "a single memory is for core outputs"),
         ("inputs = ['a']\n\n[[build]]\noutput = 'x'\n", 1, "belongs to each of them"),
-        ("[[build]]\ninputs = ['a']\noutput = 'x'\n[[build]]\ninputs = ['b']\noutput = 'x'\n", 3, "two builds write x"),
+        ("[[build]]\ninputs = ['a']\noutput = 'x'\n[[build]]\ninputs = ['b']\noutput = 'x'\n", 6, "two builds write x"),
+        ("[[build]]\ninputs = ['a']\noutput = 'x'\n[[build]]\ninputs = ['b']\noutput = './x'\n", 6, "two builds write"),
+        (
+            "core = true\ncore-manifest = 'x'\n[[build]]\ninputs = ['a']\noutput = 'y'\n"
+            "[[build]]\ninputs = ['b']\noutput = 'z'\n",
+            6,
+            "two builds write x",
+        ),
         ("inputs = [\n", 2, "not TOML"),
     ],
 )
@@ -197,7 +225,7 @@ def test_what_changes_while_it_is_built_is_built_again(tmp_path: Path, monkeypat
     manifest.write_text('inputs = ["greeter.wasm", "app.wasm"]\noutput = "out.wasm"\n')
     rounds = []
 
-    def perform(_: object, build: object) -> None:
+    def perform(_: object, build: object, **options: object) -> None:
         rounds.append(build)
         if len(rounds) == 1:
             manifest.write_text(manifest.read_text() + 'names = "none"\n')
@@ -217,7 +245,7 @@ def test_watching_tells_errors_in_the_form_that_is_asked_for(
 ) -> None:
     manifest = tmp_path / "meld.toml"
     manifest.write_text('inputs = ["nowhere/a.wasm"]\noutput = "out.wasm"\n')
-    assert run(["--error-format", "json", "watch", str(manifest), "--times", "1"]) == 0
+    assert run(["--error-format", "json", "watch", str(manifest), "--times", "1"]) == FileError.exit_code
     assert json.loads(capsys.readouterr().err)["kind"] == "FileError"
 
 
@@ -248,3 +276,43 @@ def test_watching_builds_again_after_a_change(tmp_path: Path) -> None:
         finally:
             watcher.kill()
     assert len((tmp_path / "out.wasm").read_bytes()) < len(first)
+
+
+def test_a_change_during_a_build_and_one_of_a_package_build_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "deps" / "demo" / "greeter.wasm"
+    package.parent.mkdir(parents=True)
+    package.write_bytes(Path(INPUTS[0]).read_bytes())
+    (tmp_path / "x.wac").write_text("let g = new demo:greeter {}; export g...;")
+    manifest = tmp_path / "meld.toml"
+    manifest.write_text('inputs = ["x.wac"]\noutput = "out.wasm"\n')
+    rounds = []
+
+    def changing(*arguments: object, **options: object) -> None:
+        perform(*arguments, **options)  # type: ignore[arg-type]
+        rounds.append((tmp_path / "out.wasm").read_bytes())
+        if len(rounds) < 3:
+            time.sleep(0.02)
+            file, content = [(package, Path(INPUTS[0]).read_bytes()), (manifest, manifest.read_bytes())][
+                len(rounds) - 1
+            ]
+            file.write_bytes(content)
+
+    monkeypatch.setattr("meldpy.cli.watch.perform", changing)
+    assert run(["-q", "watch", str(manifest), "--times", "3"]) == 0
+    assert len(rounds) == 3
+
+
+def test_what_one_build_writes_and_an_earlier_one_reads_does_not_build_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mid.wasm").write_bytes(Path(INPUTS[0]).read_bytes())
+    file = tmp_path / "meld.toml"
+    rows = [("mid.wasm", "out.wasm"), (INPUTS[0], "mid.wasm")]
+    file.write_text("".join(f'[[build]]\ninputs = ["{given}"]\noutput = "{output}"\n' for given, output in rows))
+    waited: list[dict[str, object]] = []
+    monkeypatch.setattr("meldpy.cli.watch._wait", lambda seen: waited.append({f: (_stamp(f), seen[f]) for f in seen}))
+    assert run(["-q", "watch", str(file), "--times", "2"]) == 0
+    assert all(now == before for seen in waited for now, before in seen.values())  # type: ignore[misc]
+    assert any(name.endswith("mid.wasm") for seen in waited for name in seen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pty
@@ -132,6 +133,39 @@ def test_a_log_that_cannot_be_written_hides_no_error(tmp_path: Path, capsys: pyt
     err = capsys.readouterr().err
     assert "missing.wasm" in err
     assert "cannot write" in err
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "message"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), 1, "cannot write: No space left on device"),
+        (PermissionError(errno.EACCES, "Permission denied", "/tmp/x"), 1, "cannot use /tmp/x: Permission denied"),
+        (OSError("libwasmtime.so: cannot open shared object file"), 70, "meldpy failed"),
+        (RecursionError(), 1, "the input is too large or too deep"),
+        (KeyError("x"), 70, "meldpy failed"),
+    ],
+    ids=lambda each: type(each).__name__ if isinstance(each, Exception) else "",
+)
+def test_what_nobody_foresaw_is_told_as_what_it_is(
+    raised: Exception, code: int, message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> None:
+        raise raised
+
+    monkeypatch.setattr("meldpy.cli.validate.read_inputs_or_stdin", broken)
+    assert run(["-v", "validate", HELLO[0]]) == code
+    err = capsys.readouterr().err
+    assert f"error: {message}" in err
+    assert ("Traceback" in err) == (code == 70)
+
+
+def test_watching_tells_errors_in_their_form_and_ends_as_its_last_round(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "log.sarif"
+    assert run(["--error-format", "json", "watch", str(tmp_path / "x.toml"), "--times", "1", "--sarif", str(log)]) == 1
+    assert json.loads(capsys.readouterr().err)["kind"] == "ManifestError"
+    assert [each["ruleId"] for each in json.loads(log.read_text())["runs"][0]["results"]] == ["ManifestError"]
 
 
 # --- completion and documentation ------------------------------------------------------------------------------------

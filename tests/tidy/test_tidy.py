@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,32 @@ def test_layers_are_documented_where_they_are_enforced() -> None:
     packages = [path for path in (ROOT / "meldpy").iterdir() if path.is_dir() and (path / "__init__.py").exists()]
     for package in packages:
         assert ast.get_docstring(ast.parse((package / "__init__.py").read_text())), package.name
+
+
+MAY = {"click": {"cli"}, "networkx": {"resolver"}, "wasmtime": {"kernel", "engine"}}
+"""Which parts may import what; `__main__` only starts the command line."""
+
+
+def test_what_a_part_may_not_import_is_forbidden_to_every_other() -> None:
+    told = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    found = {
+        contract["forbidden_modules"][0]: set(contract["source_modules"])
+        for contract in told
+        if contract["type"] == "forbidden"
+    }
+    parts = {
+        path.stem for path in (ROOT / "meldpy").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    parts -= {"__init__", "__main__"}
+    assert found == {module: {f"meldpy.{part}" for part in parts - may} for module, may in MAY.items()}
+
+
+BELOW = ("batch", "comparison", "core", "core_output", "engine", "provenance", "wac")
+"""Parts whose callers need not be commands: what a command's `--help` says helps nobody there."""
+
+
+@pytest.mark.parametrize("path", [p for p in SOURCES if p.relative_to(ROOT).parts[1] in BELOW], ids=identify)
+def test_a_wrong_use_says_what_would_be_right_where_no_command_does(path: Path) -> None:
+    calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    raised = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "UsageError"]
+    assert not [ast.unparse(call) for call in raised if "remedy" not in {word.arg for word in call.keywords}]

@@ -99,7 +99,10 @@ def _imports(
             functions = item.ty.exports(engine).items()
             found[name] = {inner: Signature(each.ty) for inner, each in functions if isinstance(each.ty, wc.FuncType)}
         elif isinstance(item.ty, wc.FuncType):
-            raise EngineError(f"the component imports a function `{name}` by itself, which a host does not provide")
+            raise EngineError(
+                f"the component imports a function `{name}` by itself, which a host does not provide",
+                remedy="import it from an interface, as host functions are",
+            )
     return {name: functions for name, functions in found.items() if functions}, tuple(wasi)
 
 

@@ -39,13 +39,19 @@ def configure(store: wasmtime.Store, linker: wc.Linker, imports: tuple[str, ...]
         try:
             config.preopen_dir(host, guest, write)
         except wasmtime.WasmtimeError as error:
-            raise EngineError(f"cannot give the guest the directory {host}") from error
+            raise EngineError(
+                f"cannot give the guest the directory {host}",
+                remedy="check that it is a directory that this process may read",
+            ) from error
     store.set_wasi(config)
     if not imports:
         return
     linker.add_wasip2()
     if any(name.startswith("wasi:http/") for name in imports):
         if not given.network:
-            raise EngineError("the component imports wasi:http, and the network was not granted")
+            raise EngineError(
+                "the component imports wasi:http, and the network was not granted",
+                remedy="grant it the network, or leave out what imports wasi:http",
+            )
         linker.add_wasi_http()
         store.set_wasi_http()

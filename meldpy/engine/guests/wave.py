@@ -25,7 +25,10 @@ def call_text(guest: Guest, path: tuple[str, ...], call: str, deadline: float) -
     def run(func: wc.Func, store: wasmtime.Store) -> str | None:
         type_ = func.type(store)
         if len(given) != len(type_.params):
-            raise UsageError(f"{path[-1]} takes {len(type_.params)} arguments, {len(given)} were given")
+            raise UsageError(
+                f"{path[-1]} takes {len(type_.params)} arguments, {len(given)} were given",
+                remedy="give as many as its type has",
+            )
         values = [to_value(tree, of) for tree, (_, of) in zip(given, type_.params, strict=True)]
         arguments = (ffi.wasmtime_component_val_t * len(values))()
         result = ffi.wasmtime_component_val_t()

@@ -145,6 +145,31 @@ def test_a_call_that_never_ends_is_given_up_and_shows_nothing(monkeypatch: pytes
     assert found.inconclusive == 2
 
 
+def test_fuzzing_compares_how_two_components_start_and_says_if_neither_takes_a_call() -> None:
+    bad = assemble(
+        b"""(component
+          (core module $m (func $s unreachable) (start $s) (func (export "f") (param i32) (result i32) local.get 0))
+          (core instance $i (instantiate $m))
+          (func (export "f") (param "x" u32) (result u32) (canon lift (core func $i "f"))))""",
+        "test",
+    )
+    for pair in ((bad, SAME), (SAME, bad)):
+        assert fuzz(*pair, 0, cases=1).differences[0].where == "(instantiate)"
+    with pytest.raises(EngineError, match="nothing was compared") as error:
+        fuzz(bad, bad, 0, cases=1)
+    assert error.value.causes == ("its instantiation trapped: wasm `unreachable` instruction executed",)
+
+
+def test_calls_behind_one_that_ran_out_of_stack_are_not_counted_and_without_any_it_is_an_error() -> None:
+    deep = component("(if (result i32) (local.get 0) (then (call 0 (local.get 0))) (else (i32.const 0)))")
+    found = meldpy.compare(deep, deep, ["f(0)", "f(1)", "f(0)"])
+    assert found.equal
+    assert (found.calls, found.compared, found.inconclusive) == (3, 1, ("call 1, f",))
+    with pytest.raises(EngineError, match="nothing was compared: call 0, f ran out of stack") as error:
+        meldpy.compare(deep, SAME, ["f(1)", "f(0)"])
+    assert error.value.remedy is not None
+
+
 COUNTER = """(component
   (core module $m
     (global $next (mut i32) (i32.const 1))

@@ -10,6 +10,7 @@ import pytest
 
 import meldpy
 from meldpy import FuseInput, FuseOptions
+from meldpy.asm.leb import unsigned
 from meldpy.cli.main import run
 from meldpy.debug.cursor import Malformed
 from meldpy.debugging import modules_in, with_custom
@@ -106,16 +107,54 @@ def test_what_is_kept_is_listed_as_not_fused() -> None:
     assert {module.origin is None for module in found.modules} == {True, False}
 
 
+def test_what_a_kept_part_says_of_an_earlier_fuse_is_not_said_of_the_file() -> None:
+    earlier = meldpy.fuse([HELLO[0]], ASKED).bytes
+    again = [FuseInput("earlier", "earlier", earlier), HELLO[1]]
+    found = trace(meldpy.fuse(again, replace(ASKED, keeps=("earlier",))).bytes, "x")
+    assert [each.name for each in found.inputs] == ["earlier", "input2"]
+    assert found.inputs[0].sha256 == sha256(earlier).hexdigest()
+    assert found.options == {"keeps": ["earlier"]}
+    assert {each.input for module in found.modules for each in module.traced} == {1}
+    assert sum(module.origin is not None for module in found.modules) == 1
+
+
+@pytest.mark.parametrize(("options", "causes"), [(FuseOptions(keeps=("e",)), 1), (FuseOptions(), 0)])
+def test_a_file_of_parts_that_say_something_says_nothing(options: FuseOptions, causes: int) -> None:
+    earlier = FuseInput("e", "e", meldpy.fuse([HELLO[0]], ASKED).bytes)
+    with pytest.raises(UsageError, match="does not say where it came from") as error:
+        trace(meldpy.fuse([earlier, HELLO[1]], options).bytes, "x")
+    assert len(error.value.causes) == causes
+
+
 def test_a_single_memory_and_provenance_exclude_each_other() -> None:
     with pytest.raises(UsageError, match="provenance does not follow") as error:
         meldpy.fuse(HELLO, FuseOptions(provenance=True, core=True, memory="single"))
     assert error.value.remedy == "leave out --provenance, or --memory single"
 
 
-@pytest.mark.parametrize("content", [b"", b"\x02{}", b"\x05hello", b'\x0d{"version":9}', b'\x0d{"version":1}'])
+UNIT = b'{"code":0,"component":"","first":0,"funcs":0,"input":-1,"module":""}'
+HEAD = b'{"inputs":[],"options":{},"tool":"x","units":[' + UNIT + b'],"version":1}'
+NEGATIVE = unsigned(len(HEAD)) + HEAD
+"""A unit of the input -1."""
+MANY = HEAD.replace(b'"funcs":0,"input":-1', b'"funcs":9,"input":0').replace(
+    b"[]", b'[{"name":"","sha256":"","size":0}]'
+)
+RUNS = (b"\0\0", b"\0\x0a", b"\0\x08", b"\0\x08\0")
+"""For nine functions: none, too many, too few, and a run without its length."""
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\x02{}", b"\x05hello", b'\x0d{"version":9}', b'\x0d{"version":1}', NEGATIVE]
+)
 def test_a_section_that_says_nonsense_is_malformed(content: bytes) -> None:
     with pytest.raises(Malformed):
         read(content)
+
+
+def test_runs_of_functions_are_read_back() -> None:
+    runs = b"\0\x03" + b"\x80\x80\x80\x80\x78\x02" + b"\x05\x01" + b"\x7e\x01" + b"\0\x02"
+    (unit,) = read(unsigned(len(MANY)) + MANY + runs).units
+    assert unit.funcs == (0, 1, 2, None, None, 8, 7, 8, 9)
 
 
 def test_a_broken_section_is_an_error_with_its_place() -> None:
