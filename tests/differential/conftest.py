@@ -21,7 +21,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def divergences(request: pytest.FixtureRequest) -> Divergences:
     """The table; an entry that explains a difference is marked as fired."""
     table = request.config.stash[_TABLE]
-    request.config.stash[_RAN].add(f"{request.path.name}::{getattr(request.function, '__name__', '')}")
+    for name in (request.node.name, request.node.name.partition("[")[0]):
+        request.config.stash[_RAN].add(f"{request.path.name}::{name}")
     return table
 
 

@@ -152,6 +152,9 @@ def test_a_bad_table_is_refused(tmp_path: Path) -> None:
     path.write_text(row % ("spec", "no_such_function"))
     with pytest.raises(ValueError, match="no predicate"):
         load(path)
+    path.write_text(row % ("neither", "leave_trapped_in_fused_only"))
+    with pytest.raises(ValueError, match="an ADR accepts"):
+        load(path)
 
 
 TRAP_FUNCTION = """
