@@ -1,36 +1,33 @@
 """The narrated driver: from input bytes to the bytes of one fused component, one call and one comment per stage.
 
 Stages know the model and nothing of each other; what one needs of another (the kernel's loops, the runtime
-library) is handed in here. `fuse` is the whole Python API of the job; the command line adds only files and words.
+library) is in `handed`, and is handed in here; what callers give becomes inputs in `inputs`. `fuse` is the whole
+Python API of the job; the command line adds only files and words.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, final
 
-from meldpy.errors import FileError, InternalError, MeldError, UnsupportedError, UsageError
+from meldpy.errors import InternalError, MeldError, UnsupportedError, UsageError
+from meldpy.handed import RuntimeLibrary, counts, lowering_tools, opcodes, rebasing_tools, returns_zero, scan
+from meldpy.inputs import decode, named_input, sum_of, utf8_name
 from meldpy.model.code import Target
 from meldpy.model.component import Component
-from meldpy.model.core import CoreModule, FuncImportType, GlobalType, MemoryType, TableType, TagType
+from meldpy.model.core import CoreModule
 from meldpy.model.debug import NameStyle
-from meldpy.model.facts import CodeFacts
 from meldpy.model.fused import FusedModule
 from meldpy.model.linked import InstanceItem, LinkedGraph, ModuleItem, OuterItem
 from meldpy.model.record import Stages
-from meldpy.model.regions import Seen
-from meldpy.model.reindexed import IndexCounts
 from meldpy.options import FuseInput, FuseOptions
 from meldpy.outcome import FuseReport, FuseResult, KeptInstance, kept_by_hand, result_of, untouched
 from meldpy.records import dataclass, replace
 from meldpy.timing import stage
 
 if TYPE_CHECKING:
-    from meldpy.core_output import LoweringTools, Tools
     from meldpy.debugging import DebugOptions
 
 __all__ = [
@@ -39,6 +36,7 @@ __all__ = [
     "FuseReport",
     "FuseResult",
     "KeptInstance",
+    "RuntimeLibrary",
     "blaming_invalid_input",
     "build",
     "build_core",
@@ -114,7 +112,9 @@ def _fuse_decoded(
 
     def check(output: Component | CoreModule) -> None:
         if options.provenance and isinstance(output, Component):
-            output = _with_root(output, graph, options)
+            from meldpy.provenance.attach import with_root
+
+            output = with_root(output, graph, options.shaping())
         outputs.append(_encoded(output, options))
 
     # Build: one fused group if that is possible, else several parts. Each candidate is encoded, and validated.
@@ -168,7 +168,9 @@ def build(
     # Finish: what can be said only of a module that does not change any more.
     main, more = finish(fused.main, fused.units, debug_options(options), beside)
     if options.provenance:
-        main = _with_provenance(main, fused, graph, options)
+        from meldpy.provenance.attach import with_provenance
+
+        main = with_provenance(main, fused, graph, options.shaping())
     # Wrap: the outer component, with the world of the composition.
     return wrap(graph, replace(fused, main=main)), [*notes, *more], len(fused.carriers)
 
@@ -201,39 +203,15 @@ def build_core(
     if options.features:
         # Lower: what the target lacks and can be said otherwise; then it must have what the module uses.
         module = lowered(module, allowed, lowering_tools())
-        check_features(module, _opcodes(module), allowed)
+        check_features(module, opcodes(module), allowed)
     if options.memory == "single":
         return module, notes, 0
     module, more = finish(module, fused.units, debug_options(options), beside)
     if options.provenance:
-        module = _with_provenance(module, fused, graph, options)
+        from meldpy.provenance.attach import with_provenance
+
+        module = with_provenance(module, fused, graph, options.shaping())
     return module, [*notes, *more], 0
-
-
-def _with_provenance(module: CoreModule, fused: FusedModule, graph: LinkedGraph, options: FuseOptions) -> CoreModule:
-    """`module` with what its functions came from."""
-    from meldpy import __version__
-    from meldpy.debugging import with_custom
-    from meldpy.provenance.section import SECTION, written
-
-    return with_custom(module, SECTION, written(__version__, options.shaping(), graph.inputs, fused.units))
-
-
-def _with_root(component: Component, graph: LinkedGraph, options: FuseOptions) -> Component:
-    """`component` with which fuse it came from: a part that was kept may say something else of itself."""
-    from meldpy import __version__
-    from meldpy.model.component import CustomSection
-    from meldpy.model.core import RawCustom
-    from meldpy.provenance.section import ROOT, fuse_sum, origins
-
-    content = fuse_sum(__version__, options.shaping(), origins(graph.inputs))
-    return replace(component, sections=(*component.sections, CustomSection(RawCustom(ROOT, content))))
-
-
-def _sum(item: FuseInput) -> str:
-    from hashlib import sha256
-
-    return sha256(item.data).hexdigest()
 
 
 def debug_options(options: FuseOptions) -> DebugOptions:
@@ -250,44 +228,6 @@ def has_module(item: OuterItem) -> bool:
     return isinstance(item, ModuleItem) or (
         isinstance(item, InstanceItem) and any(has_module(inner) for _, inner in item.exports)
     )
-
-
-def rebasing_tools() -> Tools:
-    from meldpy.binary.decode import decode_module
-    from meldpy.core_output import Tools
-    from meldpy.engine.text import assemble
-    from meldpy.kernel.rebase import rebase, survey
-    from meldpy.kernel.reindex import reindex
-
-    return Tools(
-        survey=lambda module: survey(module.code.bodies, module.code.count, counts(module)),
-        rebase=lambda module, params, regions: rebase(
-            module.code.bodies, module.code.count, counts(module), params, regions
-        ),
-        reindex=lambda module, maps: reindex(module.code.bodies, module.code.count, maps).bodies,
-        assemble=lambda text: decode_module(assemble(text.encode(), "helpers of a single memory"), "helpers"),
-    )
-
-
-def lowering_tools() -> LoweringTools:
-    from meldpy.core_output import LoweringTools
-    from meldpy.kernel.lower import lower
-
-    tools = rebasing_tools()
-    return LoweringTools(
-        see=_opcodes,
-        survey=tools.survey,
-        scan=scan,
-        lower=lambda module, given: lower(module.code.bodies, module.code.count, counts(module), given),
-        reindex=tools.reindex,
-        assemble=tools.assemble,
-    )
-
-
-def _opcodes(module: CoreModule) -> tuple[Seen, ...]:
-    from meldpy.kernel.rebase import opcodes_seen
-
-    return opcodes_seen(module.code.bodies, module.code.count, counts(module))
 
 
 def merged(
@@ -340,37 +280,6 @@ def encode(output: Component | CoreModule) -> bytes:
     return encode_component(output) if isinstance(output, Component) else encode_module(output)
 
 
-# --- inputs ------------------------------------------------------------------------------------------------------
-def named_input(position: int, item: FuseInput | str | Path | bytes) -> FuseInput:
-    """What a caller gave as input number `position`, read and named."""
-    match item:
-        case FuseInput():
-            return item
-        case bytes():
-            name = f"input{position + 1}"
-            return FuseInput(name, name, item, given=False)
-        case _:
-            path = Path(item)
-            try:
-                return FuseInput(utf8_name(path.stem), str(path), path.read_bytes(), given=False)
-            except OSError as error:
-                raise FileError(f"cannot read {path}: {error.strerror or error}") from error
-
-
-def utf8_name(name: str) -> str:
-    """`name` with escapes for bytes of a file name that are not UTF-8: names of inputs end up in the name section."""
-    return name.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def decode(item: FuseInput) -> Component:
-    """The model of one input, binary or text."""
-    from meldpy.binary.decode import decode_component
-    from meldpy.engine.text import assemble, is_text
-
-    data = assemble(item.data, item.source) if is_text(item.data) else item.data
-    return decode_component(data, item.source)
-
-
 def link(components: Sequence[tuple[FuseInput, Component]], options: FuseOptions) -> LinkedGraph:
     """Resolve decoded inputs into one graph."""
     from meldpy.resolver import ResolveOptions, ResolverInput, resolve
@@ -383,7 +292,7 @@ def link(components: Sequence[tuple[FuseInput, Component]], options: FuseOptions
                 len(item.data),
                 component,
                 item.given,
-                _sum(item) if options.provenance else None,
+                sum_of(item) if options.provenance else None,
             )
             for item, component in components
         ],
@@ -442,64 +351,3 @@ def validate(source: str, data: bytes, component: Component, options: FuseOption
         max_definitions=given.max_definitions,
     )
     return validate_input(source, data, component, lambda: link([(FuseInput(source, source, data), component)], caps))
-
-
-# --- what stages are handed ------------------------------------------------------------------------------------------
-def scan(module: CoreModule) -> CodeFacts:
-    """What the bodies of `module` refer to."""
-    from meldpy.kernel.scan import scan as kernel_scan
-
-    return kernel_scan(module.code.bodies, module.code.count, counts(module), source_offset=module.code.offset)
-
-
-def returns_zero(module: CoreModule, body: memoryview) -> bool:
-    """Whether the function of `module` with this body (its size in front) returns nothing but 0."""
-    from meldpy.kernel.zero import returns_zero as kernel_returns_zero
-
-    return kernel_returns_zero(body, counts(module))
-
-
-def counts(module: CoreModule) -> IndexCounts:
-    """The sizes of a module's index spaces, imports included."""
-    imported = Counter(type(import_.type) for import_ in module.imports)
-    return IndexCounts(
-        types=sum(len(group.types) for group in module.types),
-        funcs=imported[FuncImportType] + len(module.funcs),
-        tables=imported[TableType] + len(module.tables),
-        memories=imported[MemoryType] + len(module.memories),
-        globals=imported[GlobalType] + len(module.globals),
-        tags=imported[TagType] + len(module.tags),
-        elems=len(module.elements),
-        data=len(module.data),
-    )
-
-
-@final
-class RuntimeLibrary(Mapping[str, CoreModule]):
-    """The runtime library's modules by name, in one of its flavours, assembled when they are asked for."""
-
-    def __init__(self, vectors: bool = True) -> None:
-        self._vectors = vectors
-
-    def __getitem__(self, name: str) -> CoreModule:
-        return _runtime_module(name, self._vectors)
-
-    def __iter__(self) -> Iterator[str]:
-        from meldpy.runtime import sources
-
-        return iter(sources())
-
-    def __len__(self) -> int:
-        from meldpy.runtime import sources
-
-        return len(sources())
-
-
-@cache
-def _runtime_module(name: str, vectors: bool) -> CoreModule:
-    from meldpy.binary.decode import decode_module
-    from meldpy.engine.text import assemble
-    from meldpy.runtime import sources
-
-    source = f"runtime library, {name}"
-    return decode_module(assemble(sources(vectors=vectors)[name].encode(), source), source)

@@ -142,5 +142,5 @@ def _empty_caches() -> None:
 @functools.cache
 def _caches() -> list[Any]:
     wrappers = [item for item in gc.get_objects() if isinstance(item, functools._lru_cache_wrapper)]
-    names = ("tests.", "meldpy.runtime", "meldpy.pipeline")
+    names = ("tests.", "meldpy.runtime", "meldpy.handed")
     return [item for item in wrappers if item.__module__.startswith(names) and item is not _caches]
