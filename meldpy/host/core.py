@@ -57,14 +57,12 @@ class Core:
     # --- modules -----------------------------------------------------------------------------------------------------
     def load(self, plan: ModulePlan, *, start: bool = True) -> Hosted:
         """A new module. It is there entirely, or not at all: what keeps it from starting is raised."""
-        hosted = Hosted(plan, self.bus, self.database, self._turns)
         with self._lock:
-            taken = plan.name in self._hosted or self._closed
-            if not taken:
-                self._hosted[plan.name] = hosted
-        if taken:
-            hosted.unload()
-            raise StateError(f"{plan.name} is loaded already", remedy="reload it, or unload it first")
+            if self._closed:
+                raise StateError("the host is closed")
+            if plan.name in self._hosted:
+                raise StateError(f"{plan.name} is loaded already", remedy="reload it, or unload it first")
+            hosted = self._hosted[plan.name] = Hosted(plan, self.bus, self.database, self._turns)
         try:
             if start:
                 hosted.start().result()
@@ -110,7 +108,8 @@ class Core:
             hosted.unload()
         finally:
             with self._lock:
-                self._hosted.pop(hosted.name, None)
+                if self._hosted.get(hosted.name) is hosted:  # another may have the name by now
+                    del self._hosted[hosted.name]
 
     def tell(self, event: str, plan: ModulePlan) -> None:
         """Say on the bus what happened to a module."""

@@ -73,6 +73,65 @@ def test_a_module_that_cannot_start_is_not_there(core: Core) -> None:
     core.find("one")
 
 
+def test_a_second_module_of_a_name_leaves_the_first_on_the_bus(core: Core) -> None:
+    one = core.load(probe("one"))
+    with pytest.raises(StateError, match="loaded already"):
+        core.load(probe("one"))
+    count(core, range(1, 4))
+    assert seen(one) == {"": [3, 3, 0, 0]}
+
+
+def test_a_module_that_is_unloaded_twice_at_once_answers_both_and_its_successor_stays(core: Core) -> None:
+    for _ in range(20):
+        one = core.load(probe("one", persist=Persist.NEVER))
+        hold = threading.Event()
+        one.order(hold.wait)
+        outcomes: list[str] = []
+
+        def unload(outcomes: list[str] = outcomes) -> None:
+            try:
+                core.unload("one")
+                outcomes.append("unloaded")
+            except StateError:
+                outcomes.append("was unloaded")
+
+        threads = [threading.Thread(target=unload) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        hold.set()
+        for thread in threads:
+            thread.join(30)
+        assert len(outcomes) == 4
+    again = core.load(probe("one", persist=Persist.NEVER))
+    one.unload()
+    core._remove(one)
+    count(core, range(1, 4))
+    assert seen(core.find("one")) == seen(again) == {"": [3, 3, 0, 0]}
+
+
+def test_an_order_to_a_module_that_ends_meanwhile_is_answered(core: Core) -> None:
+    one = core.load(probe("one"))
+    hold = threading.Event()
+    one.order(hold.wait)
+    ending = threading.Thread(target=core.unload, args=("one",))
+    ending.start()
+    refused: list[BaseException | None] = []
+    original = one._mailbox.end
+
+    def end(reason: str) -> None:
+        asked = one.order(lambda: None)  # after the thread's last look
+        original(reason)
+        refused.append(asked.exception(10))
+
+    one._mailbox.end = end  # type: ignore[method-assign]
+    hold.set()
+    ending.join(30)
+    deadline = time.monotonic() + 10
+    while not refused and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert isinstance(refused[0], StateError)
+
+
 def test_a_module_that_is_unloaded_is_gone(core: Core) -> None:
     one = core.load(probe("one"))
     core.unload("one")

@@ -127,9 +127,11 @@ class Bus:
         with self._lock:
             self._receivers[receiver.name] = receiver
 
-    def leave(self, name: str) -> None:
+    def leave(self, receiver: Receiver) -> None:
+        """If it is there: another one may have its name."""
         with self._lock:
-            self._receivers.pop(name, None)
+            if self._receivers.get(receiver.name) is receiver:
+                del self._receivers[receiver.name]
 
     def listen(self, *patterns: str, limit: int = 10_000) -> Subscription:
         """For the program around the host."""

@@ -15,7 +15,7 @@ from meldpy.records import dataclass
 @final
 @dataclass(frozen=True, slots=True)
 class Work:
-    """run: never raises; abandon: called in its place if the mailbox is closed."""
+    """run: what the owner does; abandon: called in its place if the mailbox is closed, or the owner has ended."""
 
     run: Callable[[], None]
     abandon: Callable[[HostError], None]
@@ -23,14 +23,15 @@ class Work:
 
 @final
 class Mailbox:
-    """Closed at first: `open` lets work in. Orders (`order`) are always taken, and before any work."""
+    """Closed at first: `open` lets work in. Orders (`order`) are taken until the owner ends, and before any work."""
 
     def __init__(self, owner: str, limit: int) -> None:
         self._owner, self.limit = owner, limit
         self._work: deque[Work] = deque()
-        self._orders: deque[Callable[[], None]] = deque()
+        self._orders: deque[Work] = deque()
         self._reserved = 0
         self._closed: str | None = "it is not running"
+        self._ended: str | None = None
         lock = threading.Lock()
         self._arrived = threading.Condition(lock)
         self._room = threading.Condition(lock)
@@ -64,18 +65,22 @@ class Mailbox:
             self._work.append(work)
             self._arrived.notify()
 
-    def order(self, run: Callable[[], None]) -> None:
-        """Something for the owner to do before the next piece of work."""
+    def order(self, work: Work) -> None:
+        """Something for the owner to do before the next piece of work; abandoned if there will be no next one."""
         with self._arrived:
-            self._orders.append(run)
-            self._arrived.notify()
+            ended = self._ended
+            if ended is None:
+                self._orders.append(work)
+                self._arrived.notify()
+        if ended is not None:
+            work.abandon(StateError(f"{self._owner}: {ended}"))
 
     def take(self) -> Callable[[], None]:
         """The next thing to do; waits for it. For the owner's thread."""
         with self._arrived:
             while True:
                 if self._orders:
-                    return self._orders.popleft()
+                    return self._orders.popleft().run
                 if self._work:
                     work = self._work.popleft()
                     self._room.notify()
@@ -92,6 +97,14 @@ class Mailbox:
             self._closed = reason
             left, self._work = self._work, deque()
             self._room.notify_all()
+        for work in left:
+            work.abandon(StateError(f"{self._owner}: {reason}"))
+
+    def end(self, reason: str) -> None:
+        """The owner takes nothing any more: orders that are left are abandoned, and those that still come."""
+        with self._arrived:
+            self._ended = reason
+            left, self._orders = self._orders, deque()
         for work in left:
             work.abandon(StateError(f"{self._owner}: {reason}"))
 

@@ -61,7 +61,7 @@ class Hosted:
         self._share = Share()
         self._alive: Alive | None = None
         self._topics: tuple[str, ...] = ()
-        self._over = threading.Event()
+        self._leaving, self._over = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._live, name=f"meld-{plan.name}", daemon=True)
         start_thread(self._thread)
 
@@ -131,12 +131,9 @@ class Hosted:
 
     # --- orders ------------------------------------------------------------------------------------------------------
     def order(self, run: Callable[[], T]) -> Future[T]:
-        """Have the module's thread do something before its next piece of work."""
+        """Have the module's thread do something before its next piece of work. StateError if it has ended."""
         future: Future[T] = Future()
-        if self._over.is_set():
-            future.set_exception(StateError(f"{self.name} is unloaded"))
-            return future
-        self._mailbox.order(lambda: _settle(future, run))
+        self._mailbox.order(Work(lambda: _settle(future, run), future.set_exception))
         return future
 
     def start(self) -> Future[None]:
@@ -153,13 +150,14 @@ class Hosted:
         """Stop, free everything, and end the thread. Waits for it."""
         if self._over.is_set():
             return
+        self._leaving.set()
         try:
             self.stop().result()
         finally:
-            self._bus.leave(self.name)
+            self._bus.leave(self)
             self.status = Status.UNLOADED
             self._mailbox.close(reason)
-            self._mailbox.order(self._over.set)
+            self._mailbox.order(Work(self._over.set, _nothing))
             self._over.wait()
 
     def interrupt(self, reason: str) -> None:
@@ -232,7 +230,7 @@ class Hosted:
                 self._break(rest)
                 raise StateError(f"{self.name} died too often, and rests for {rest:.0f} s")
             with self._turns.aside(self._share):
-                if self._over.wait(self._breaker.delay):
+                if self._leaving.wait(self._breaker.delay):
                     raise StateError(f"{self.name} is unloaded")
             try:
                 self._alive = self._born(self._kept_state())
@@ -247,7 +245,8 @@ class Hosted:
             return
         self.status = Status.BROKEN
         if rest != float("inf"):
-            timer = threading.Timer(rest + 0.01, self._mailbox.order, (self._try_again,))
+            again = Work(self._try_again, _nothing)
+            timer = threading.Timer(rest + 0.01, self._mailbox.order, (again,))
             timer.daemon = True
             timer.start()
 
@@ -308,7 +307,16 @@ class Hosted:
 
     def _live(self) -> None:
         while not self._over.is_set():
-            self._mailbox.take()()
+            try:
+                self._mailbox.take()()
+            except Exception:
+                # a defect of ours; one piece of work is lost, and said so, but not the module's thread
+                logger.exception("the host failed", extra={"module_name": self.name, "event": "defect"})
+        self._mailbox.end("it is unloaded")
+
+
+def _nothing(_error: HostError) -> None:
+    """For an order that nobody waits for."""
 
 
 def _settle(future: Future[T], run: Callable[[], T]) -> None:
