@@ -5,6 +5,7 @@ Here a module is a plan: where plans come from (files, a registry, what was fuse
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 from collections.abc import Callable
@@ -24,6 +25,8 @@ from meldpy.host.services import ModuleServices
 from meldpy.host.store.database import Database
 from meldpy.host.store.messages import Messages
 from meldpy.host.store.modules import Modules
+
+logger = logging.getLogger("meldpy.host")
 
 _SWITCH = 0.0005
 """Seconds for which one thread may keep the interpreter from others while modules are hosted: 5 ms is the default, and
@@ -89,12 +92,19 @@ class Core:
     def reload(self, plan: ModulePlan) -> float:
         """Swap a module to `plan`; the seconds without messages. Raises what kept the old one, which goes on."""
         try:
-            pause = self.find(plan.name).reload(plan, lambda step: self._observe(plan.name, step)).result()
-        except HostError:
+            pause = self.find(plan.name).reload(plan, lambda step: self._tell_observer(plan.name, step)).result()
+        except Exception:
             self.tell("kept", plan)
             raise
         self.tell("reloaded", plan)
         return pause
+
+    def _tell_observer(self, module: str, step: str) -> None:
+        """What an observer raises must not be what a swap fails of: after its commit there is no way back."""
+        try:
+            self._observe(module, step)
+        except Exception:
+            logger.exception("an observer failed", extra={"module_name": module, "event": "observer"})
 
     def unload(self, name: str, *, grace: float = 5.0) -> None:
         """Stop a module and free everything of it."""
@@ -113,7 +123,7 @@ class Core:
 
     def tell(self, event: str, plan: ModulePlan) -> None:
         """Say on the bus what happened to a module."""
-        self.bus.publish("", f"meld/{event}", f"{plan.name} {plan.version}".encode(), 0)
+        self.bus.announce(f"meld/{event}", f"{plan.name} {plan.version}".encode())
 
     def _services(self, plan: ModulePlan, run: JobRun) -> Services:
         return ModuleServices(
@@ -141,8 +151,11 @@ class Core:
             for hosted in everything:
                 try:
                     self._remove(hosted)
-                except HostError:
-                    continue  # its state could not be asked for any more
+                except HostError as error:
+                    text = "its last state is not kept: %s"
+                    logger.warning(text, error.reason, extra={"module_name": hosted.name, "event": "not-kept"})
+                except Exception:
+                    logger.exception("the host failed", extra={"module_name": hosted.name, "event": "defect"})
         finally:
             impatient.cancel()
             self.database.close()

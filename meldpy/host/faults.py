@@ -10,7 +10,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import ClassVar, final
 
-from meldpy.errors import MeldError
+from meldpy.errors import InternalError, MeldError
 
 
 @final
@@ -33,6 +33,21 @@ class HostError(MeldError):
 
     code: FailureCode = FailureCode.FAILED
     fatal: ClassVar[bool] = False
+
+
+@final
+class HostFailed(HostError):
+    """The host itself failed, not the module: a defect, whose traceback is in the log."""
+
+    exit_code: ClassVar[int] = InternalError.exit_code
+    usual_remedy: ClassVar[str] = "please report this with the host's log; this is a defect of meldpy"
+
+
+@final
+class StoreFailed(HostError):
+    """The store cannot be read or written: no space left, a damaged file. Nothing of the transaction was kept."""
+
+    usual_remedy: ClassVar[str] = "check the host's folder, its permissions and the space that is left"
 
 
 # --- the module said no ----------------------------------------------------------------------------------------------
@@ -69,6 +84,12 @@ class Interrupted(ModuleDead):
     """The host ended the call: a cancelled or paused job, a module that is unloaded while it runs."""
 
     code = FailureCode.CANCELLED
+
+
+@final
+class NotKept(ModuleDead):
+    """What the handling of a message did could not be kept. The instance knows of it and the store does not, so that
+    it is ended, and made again from what was kept."""
 
 
 # --- the host said no ------------------------------------------------------------------------------------------------

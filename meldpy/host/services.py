@@ -89,7 +89,8 @@ class ModuleServices:
 
     def end(self) -> None:
         """They are not any more."""
-        self._effects = None
+        with self._lock:
+            self._effects = None
 
     # --- log and clock -----------------------------------------------------------------------------------------------
     def log(self, level: Level, text: str) -> None:
@@ -123,8 +124,10 @@ class ModuleServices:
         if effects is not None:
             self._bus.check_room(self._name, outgoing)
             with self._lock:
-                effects.outbox.append(outgoing)
-            return
+                if self._effects is effects:
+                    effects.outbox.append(outgoing)
+                    return
+        # outside of a message, or from another thread of a native module when its message was done meanwhile
         with self._aside():
             if outgoing.to is None:
                 self._bus.publish(self._name, outgoing.topic, outgoing.payload, self._limits.request)
@@ -157,10 +160,10 @@ class ModuleServices:
 
     def _set(self, key: str, value: bytes | None) -> None:
         self._need(self._grants.kv, "kv")
-        effects = self._effects
-        if effects is not None:
-            effects.keys[key] = value
-            return
+        with self._lock:
+            if self._effects is not None:
+                self._effects.keys[key] = value
+                return
         with self._database.transaction() as within:
             self._modules.set(within, self._name, key, value)
 

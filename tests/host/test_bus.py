@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from meldpy.host.core import Core
-from meldpy.host.faults import Busy, Denied, FailureCode, ModuleFailure, ModuleTrapped, StateError, TimedOut
-from meldpy.host.lifecycle.plan import RestartPolicy
+from meldpy.host.faults import (
+    Busy,
+    Denied,
+    FailureCode,
+    HostFailed,
+    ModuleFailure,
+    ModuleTrapped,
+    StateError,
+    StoreFailed,
+    TimedOut,
+)
+from meldpy.host.lifecycle.hosted import Hosted
+from meldpy.host.lifecycle.plan import Persist, RestartPolicy
 from meldpy.host.limits import Grants, Limits
-from tests.support.hosted import execute, probe, seen
+from meldpy.host.module import Envelope, Services
+from meldpy.host.services import Effects
+from meldpy.records import replace
+from tests.support.hosted import execute, probe, scripted, seen
 
 QUICK = RestartPolicy(delay=0.001, longest=0.01)
 
@@ -173,6 +191,166 @@ def test_durable_messages_for_a_module_that_is_stopped_wait_for_it(kept_core: Co
         kept_core.bus.send("", "one", "volatile", b"2", 0)
     one.start().result()
     assert seen(one) == {"": [3, 3, 0, 0]}
+
+
+@contextmanager
+def held(hosted: Hosted) -> Iterator[None]:
+    """The module's thread waits meanwhile, as in a reload."""
+    hold = threading.Event()
+    hosted.order(hold.wait)
+    try:
+        yield
+    finally:
+        hold.set()
+
+
+# --- what must not stop a module -------------------------------------------------------------------------------------
+def test_a_listener_that_is_full_or_stopped_stops_no_module_that_dies(core: Core) -> None:
+    monitor = core.load(scripted("monitor", lambda *_: None, ("meld/died",), limits=Limits(mailbox=1)))
+    one = core.load(probe("one", policy=replace(QUICK, deaths=100)))
+    with held(monitor):
+        for _ in range(3):
+            with pytest.raises(ModuleTrapped):
+                core.bus.request("", "one", "poison", b"", 10)
+            with pytest.raises(ModuleTrapped):
+                execute(one, "trap")
+        assert execute(one, "echo", b"x") == b"x"
+    letters = core.messages.dead("monitor")
+    assert len(letters) == 5  # one is in the mailbox
+    assert {letter.message.topic for letter in letters} == {"meld/died"}
+
+
+def test_a_full_listener_fails_neither_loads_nor_swaps(core: Core) -> None:
+    monitor = core.load(scripted("monitor", lambda *_: None, ("meld/*",), limits=Limits(mailbox=1)))
+    with held(monitor):
+        one = core.load(probe("one"))
+        assert core.reload(probe("one", version="2.0.0")) > 0
+        assert one.plan.version == "2.0.0"
+        core.unload("one")
+
+
+def test_a_defect_in_a_handling_is_logged_told_and_survived(core: Core, caplog: pytest.LogCaptureFixture) -> None:
+    def handle(_services: object, message: Envelope, _state: object) -> None:
+        if message.payload == b"defect":
+            raise KeyError("a defect of the host's")
+
+    one = core.load(scripted("one", handle, durable=("kept/*",), attempts=2))
+    with pytest.raises(HostFailed) as told:
+        core.bus.request("", "one", "x", b"defect", 10)
+    assert (told.value.exit_code, told.value.causes) == (70, ('KeyError: "a defect of the host\'s"',))
+    core.bus.send("", "one", "kept/x", b"defect", 0)
+    assert core.bus.request("", "one", "x", b"", 10) == b""
+    assert [record.exc_info is not None for record in caplog.records if record.getMessage() == "the host failed"] == [
+        True,
+        True,
+        True,
+    ]
+    assert [letter.message.attempt for letter in core.messages.dead("one")] == [2]
+    assert one.deaths == 0
+
+
+def test_a_topic_that_is_no_text_fails_alone(core: Core) -> None:
+    core.load(probe("one"))
+    with pytest.raises(ModuleFailure, match="surrogates"):
+        core.bus.request("", "one", "\ud800", b"", 10)
+    assert core.bus.request("", "one", "seq/x", b"1", 10) == b"<> 1 1 0 0"
+
+
+# --- the store and those who start, stop and fail --------------------------------------------------------------------
+def test_a_message_that_was_accepted_while_its_receiver_started_is_not_left_lying(kept_core: Core) -> None:
+    got: list[bytes] = []
+    one = kept_core.load(scripted("one", lambda _s, message, _st: got.append(message.payload), durable=("*",)))
+    one.stop().result()
+    reserve = one.reserve
+
+    def refused_then_started(wait: float) -> None:
+        try:
+            reserve(wait)
+        finally:
+            one.reserve = reserve  # type: ignore[method-assign]
+            one.start().result()
+
+    one.reserve = refused_then_started  # type: ignore[method-assign]
+    kept_core.bus.send("", "one", "x", b"1", 0)
+    execute(one, "echo")
+    assert got == [b"1"]
+    assert kept_core.messages.waiting("one") == []
+
+
+def test_what_was_kept_comes_before_what_is_sent_while_its_receiver_starts(kept_core: Core) -> None:
+    got: list[bytes] = []
+    one = kept_core.load(scripted("one", lambda _s, message, _st: got.append(message.payload), durable=("*",)))
+    one.stop().result()
+    for number in (b"1", b"2", b"3"):
+        kept_core.bus.send("", "one", "x", number, 0)
+    take_up = one._take_up
+
+    def late() -> None:
+        kept_core.bus.send("", "one", "x", b"4", 0)
+        take_up()
+
+    one._take_up = late  # type: ignore[method-assign]
+    one.start().result()
+    execute(one, "echo")
+    assert got == [b"1", b"2", b"3", b"4"]
+
+
+def test_a_handling_whose_receiver_is_gone_is_not_repeated(kept_core: Core) -> None:
+    def handle(services: Services, message: Envelope, state: list[bytes]) -> None:
+        state.append(message.payload)
+        services.send("two", "x", message.payload)
+        kept_core.unload("two")
+
+    kept_core.load(scripted("two", lambda *_: None))
+    one = kept_core.load(scripted("one", handle, durable=("*",), persist=Persist.MESSAGE))
+    kept_core.bus.send("", "one", "x", b"1", 0)
+    assert execute(one, "seen") == b"1"
+    assert [(letter.receiver, letter.message.payload) for letter in kept_core.messages.dead()] == [("two", b"1")]
+    assert one.deaths == 0
+
+
+def test_a_handling_that_could_not_be_kept_is_repeated_on_the_state_that_was(
+    kept_core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def handle(_services: Services, message: Envelope, state: list[bytes]) -> None:
+        state.append(message.payload)
+
+    one = kept_core.load(scripted("one", handle, durable=("*",), persist=Persist.MESSAGE, policy=QUICK))
+    send_with, failures = kept_core.bus.send_with, [sqlite3.OperationalError("database or disk is full")]
+
+    def failing(sender: str, outbox: Any, effects: Effects) -> None:
+        if failures:
+
+            def fail(_within: object) -> None:
+                raise failures.pop()
+
+            effects.also.append(fail)
+        send_with(sender, outbox, effects)
+
+    monkeypatch.setattr(kept_core.bus, "send_with", failing)
+    for number in (b"1", b"2"):
+        kept_core.bus.send("", "one", "x", number, 0)
+    assert execute(one, "seen") == b"1,2"
+    kept = kept_core.modules.find("one")
+    assert kept is not None
+    assert kept.state is not None
+    assert (kept.state.data, one.deaths, kept_core.messages.dead()) == (b"1,2", 1, [])
+
+
+def lose(core: Core) -> None:
+    """As SQLite does when the disc is full: it ends the transaction by itself, and says so."""
+    with core.database.transaction() as within:
+        within.execute("ROLLBACK")
+        raise sqlite3.OperationalError("disk I/O error")
+
+
+def test_a_store_that_fails_once_is_not_broken_for_good(kept_core: Core) -> None:
+    with pytest.raises(StoreFailed, match="disk is full"), kept_core.database.transaction():
+        raise sqlite3.OperationalError("database or disk is full")
+    with pytest.raises(StoreFailed):
+        lose(kept_core)
+    with kept_core.database.transaction():
+        pass
 
 
 def test_the_store_belongs_to_one_host_at_a_time(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from meldpy.errors import EngineError
 from meldpy.host.core import Core
 from meldpy.host.faults import (
     DeadlineExceeded,
+    Denied,
     HostError,
     Interrupted,
     ModuleFailure,
@@ -32,6 +33,8 @@ from meldpy.host.lifecycle.hosted import Status
 from meldpy.host.lifecycle.plan import Persist, RestartPolicy
 from meldpy.host.lifecycle.reload import STEPS
 from meldpy.host.limits import Directory, Grants, Limits
+from meldpy.host.module import ModuleInstance
+from meldpy.host.wasm.instance import WasmInstance
 from meldpy.records import replace
 from tests.support.hosted import LIMITS, execute, on_guest_thread, probe, seen
 
@@ -286,7 +289,7 @@ def test_a_module_has_no_network_and_no_variables_but_those_it_was_granted(
                 execute(module, "connect", address)
 
 
-def test_a_component_that_imports_http_needs_the_network() -> None:
+def test_a_component_that_imports_http_needs_the_network(core: Core) -> None:
     text = b"""(component (import "wasi:http/types@0.2.0" (instance
       (export "http-error-code" (func (param "n" u32)))))
       (core module $m (func (export "f"))) (core instance $i (instantiate $m))
@@ -294,6 +297,11 @@ def test_a_component_that_imports_http_needs_the_network() -> None:
     artefact = load(assemble(text, "http"))
     with pytest.raises(EngineError, match="the network was not granted"):
         on_guest_thread(lambda: Guest(artefact, {}, Wasi(), LIMITS, deadline=5))
+    plan = probe("one")
+    make = lambda services: WasmInstance("one", artefact, services, plan.grants, plan.limits)  # noqa: E731
+    with pytest.raises(Denied, match=r"imports wasi:http/types@0\.2\.0, and was not granted it") as refused:
+        core.load(replace(plan, make=make))
+    assert refused.value.remedy is not None
 
 
 def test_a_large_payload_goes_by_a_file_in_the_modules_scratch_directory(core: Core, tmp_path: Path) -> None:
@@ -354,6 +362,55 @@ def test_an_old_version_that_dies_of_the_swap_is_started_again(kept_core: Core) 
         kept_core.reload(probe("one", version="2.0.0"))
     assert execute(one, "echo", b"x") == b"x"
     assert (one.plan.version, one.deaths) == ("1.0.0", 1)
+
+
+def test_a_version_that_cannot_start_is_not_the_one_that_lives(kept_core: Core) -> None:
+    kept_core.load(probe("one"))
+    kept_core.unload("one")
+    with pytest.raises(SchemaRefused):
+        kept_core.load(probe("one", "schema-2-only", version="2.0.0"))
+    kept = kept_core.modules.find("one")
+    assert kept is not None
+    assert kept.version == "1.0.0"
+
+
+def test_a_swap_that_fails_of_a_defect_or_an_observer_leaves_nothing_half_done(
+    kept_core: Core, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = kept_core.load(probe("one"))
+
+    def make(_services: object) -> ModuleInstance:
+        raise KeyError("a defect")
+
+    with pytest.raises(KeyError):
+        kept_core.reload(replace(probe("one", version="2.0.0"), make=make))
+    kept = kept_core.modules.find("one")
+    assert kept is not None
+    assert (kept.version, kept.intent, one.plan.version) == ("1.0.0", None, "1.0.0")
+
+    def observe(_module: str, _step: str) -> None:
+        raise KeyError("an observer's defect")
+
+    kept_core._observe = observe
+    kept_core.reload(probe("one", version="2.0.0"))
+    kept = kept_core.modules.find("one")
+    assert kept is not None
+    assert (kept.version, one.plan.version) == ("2.0.0", "2.0.0")
+    assert sum(record.getMessage() == "an observer failed" for record in caplog.records) == len(STEPS)
+
+
+def test_a_directory_that_is_gone_keeps_a_module_from_starting_and_not_its_thread(core: Core, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    grants = replace(EVERYTHING, directories=(Directory(str(tmp_path / "data"), "/data"),))
+    core.load(probe("one", grants=grants, policy=replace(QUICK, deaths=3, rest=0.2)))
+    (tmp_path / "data").rmdir()
+    with pytest.raises(ModuleTrapped):
+        core.bus.request("", "one", "poison", b"", 10)
+    with pytest.raises(StateError, match="died too often"):
+        core.bus.request("", "one", "seq/x", b"1", 10)
+    (tmp_path / "data").mkdir()
+    time.sleep(0.3)
+    assert core.bus.request("", "one", "seq/x", b"1", 10) == b"<> 1 1 0 0"
 
 
 def test_a_state_of_a_new_schema_goes_on_from_there(kept_core: Core) -> None:

@@ -20,6 +20,7 @@ from meldpy.engine.guests.wasi import Wasi
 if TYPE_CHECKING:
     from meldpy.host.lifecycle.hosted import Hosted
     from meldpy.host.lifecycle.plan import ModulePlan
+    from meldpy.host.module import Capabilities, Envelope, ModuleState, Services
 
 T = TypeVar("T")
 CACHE = Path(tempfile.gettempdir()) / f"meld-test-cache-{os.getuid()}"
@@ -82,6 +83,61 @@ def probe(name: str, *words: str, **rules: Any) -> ModulePlan:
 
     plan = ModulePlan(name, make=make, **given)
     return plan
+
+
+class Scripted:
+    """A module in Python: `handle` is its `handle-message`, given the services and the state too, a list of bytes."""
+
+    def __init__(
+        self, services: Services, handle: Callable[[Services, Envelope, list[bytes]], object], said: Capabilities
+    ) -> None:
+        self._services, self._handle, self._said = services, handle, said
+        self.state: list[bytes] = []
+        self.alive = True
+
+    def initialize(self, config: str) -> None: ...
+
+    def execute(self, command: str, payload: bytes, *, deadline: float | None = None) -> bytes:
+        return b",".join(self.state)
+
+    def capabilities(self) -> Capabilities:
+        return self._said
+
+    def handle_message(self, message: Envelope, *, deadline: float | None = None) -> bytes:
+        self._handle(self._services, message, self.state)
+        return b""
+
+    def get_state(self) -> ModuleState:
+        from meldpy.host.module import ModuleState
+
+        return ModuleState(1, b",".join(self.state))
+
+    def restore_state(self, state: ModuleState) -> None:
+        self.state = state.data.split(b",") if state.data else []
+
+    def shutdown(self) -> None: ...
+
+    def interrupt(self, reason: str) -> None: ...
+
+    def close(self) -> None:
+        self.alive = False
+
+
+def scripted(
+    name: str,
+    handle: Callable[[Services, Envelope, list[bytes]], object],
+    topics: tuple[str, ...] = (),
+    **rules: Any,
+) -> ModulePlan:
+    """A plan of a module in Python, granted what `probe` is."""
+    from meldpy.host.lifecycle.plan import ModulePlan
+    from meldpy.host.limits import Grants
+    from meldpy.host.module import Capabilities
+
+    everything = Grants(True, True, True, True, ("*",), ("*", "meld/*"), ("*",))
+    said = Capabilities(topics=topics, state_schema=1)
+    given = {"version": "1.0.0", "grants": everything, **rules}
+    return ModulePlan(name, make=lambda services: Scripted(services, handle, said), **given)
 
 
 def execute(hosted: Hosted, command: str, payload: bytes = b"") -> bytes:

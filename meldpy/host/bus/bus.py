@@ -15,7 +15,7 @@ from queue import Empty, Full, Queue
 from time import time_ns
 from typing import Protocol, final
 
-from meldpy.host.faults import HostError, StateError, TimedOut
+from meldpy.host.faults import Busy, StateError, TimedOut
 from meldpy.host.limits import allows
 from meldpy.host.module import Envelope
 from meldpy.host.store.database import Database, Transaction
@@ -150,6 +150,17 @@ class Bus:
         self._hand_over(sender, topic, payload, self._subscribers(sender, topic), wait, everybody=True)
         self._tell_listeners(sender, topic, payload)
 
+    def announce(self, topic: str, payload: bytes) -> None:
+        """What the host itself says. It neither waits nor fails: what does not fit into a mailbox is a dead letter."""
+        for receiver in self._subscribers("", topic):
+            try:
+                self._hand_over("", topic, payload, [receiver], 0, everybody=True)
+            except Busy as busy:
+                with self._database.transaction() as within:
+                    message = Envelope(next(self._ids), topic, payload)
+                    self._messages.bury(within, receiver.name, message, busy.reason)
+        self._tell_listeners("", topic, payload)
+
     def send(self, sender: str, to: str, topic: str, payload: bytes, wait: float) -> None:
         """To one module. Busy; StateError if it does not run."""
         self._hand_over(sender, topic, payload, [self._receiver(to)], wait, everybody=False)
@@ -189,7 +200,14 @@ class Bus:
         accepted: list[tuple[Receiver, Envelope, bool]] = []
         with self._database.transaction() as within:
             for each in outbox:
-                for receiver in self._addressed(sender, each):
+                try:
+                    receivers = self._addressed(sender, each)
+                except StateError as error:  # there was one when the sender was told that it had sent
+                    assert each.to is not None, "subscribers are only those that are there"
+                    message = Envelope(next(self._ids), each.topic, each.payload, sender)
+                    self._messages.bury(within, each.to, message, error.reason)
+                    continue
+                for receiver in receivers:
                     durable = receiver.is_durable(each.topic)
                     if durable:
                         message = self._messages.accept(within, receiver.name, each.topic, sender, each.payload)
@@ -215,6 +233,7 @@ class Bus:
         durable = {receiver.name for receiver in receivers if receiver.is_durable(topic)}
         held: list[Receiver] = []
         absent: list[Receiver] = []
+        kept: dict[str, Envelope] = {}
         try:
             for receiver in receivers:
                 try:
@@ -224,15 +243,14 @@ class Bus:
                     if receiver.name not in durable and not everybody:
                         raise
                     absent.append(receiver)
-        except HostError:
+            if durable:
+                with self._database.transaction() as within:
+                    for name in sorted(durable):
+                        kept[name] = self._messages.accept(within, name, topic, sender, payload)
+        except BaseException:
             for receiver in held:
                 receiver.cancel()
             raise
-        kept: dict[str, Envelope] = {}
-        if durable:
-            with self._database.transaction() as within:
-                for name in sorted(durable):
-                    kept[name] = self._messages.accept(within, name, topic, sender, payload)
         for receiver in held:
             message = kept.get(receiver.name)
             try:
@@ -245,6 +263,10 @@ class Bus:
             except StateError:
                 if message is None and not everybody:
                     raise  # closed in this moment
+        for receiver in absent:
+            if receiver.name in kept:
+                # it may have started, and looked into the store, before the message was in it
+                self._deliver_accepted(receiver, kept[receiver.name], durable=True)
 
     def _deliver_accepted(self, receiver: Receiver, message: Envelope, durable: bool) -> None:
         try:

@@ -9,12 +9,13 @@ way. Failures of one message never reorder others: it is tried again before the 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager, nullcontext
 from typing import Protocol, final
 
 from meldpy.host.bus.bus import Bus
-from meldpy.host.faults import HostError
+from meldpy.host.faults import HostError, HostFailed, NotKept
 from meldpy.host.lifecycle.plan import ModulePlan, Persist
 from meldpy.host.module import Capabilities, Envelope, ModuleInstance
 from meldpy.host.services import ModuleServices
@@ -59,6 +60,10 @@ class Handler:
         self._messages, self._modules = Messages(database), Modules(database)
         self._behind = False
 
+    def look_back(self) -> None:
+        """The store may have messages that are older than the next one."""
+        self._behind = True
+
     def handle(self, message: Envelope, reply: Future[bytes] | None, *, durable: bool) -> bool:
         """Whether the message is done with: handled, or given up. False if it is still to be handled, later."""
         if durable and not self._catch_up(message.id):
@@ -101,18 +106,44 @@ class Handler:
         return True
 
     def _once(self, alive: Alive, message: Envelope, *, durable: bool) -> bytes:
-        if not durable:
-            return alive.instance.handle_message(message)
+        """What the module returns. Raises HostError: what else happens is a defect of ours, which the log has."""
+        try:
+            return self._durably(alive, message) if durable else alive.instance.handle_message(message)
+        except HostError:
+            raise
+        except Exception as error:
+            logger.exception("the host failed", extra={"module_name": self._name, "event": "defect"})
+            raise HostFailed("the host failed", causes=(f"{type(error).__name__}: {error}",)) from error
+
+    def _durably(self, alive: Alive, message: Envelope) -> bytes:
+        with_state = alive.plan.persist is Persist.MESSAGE and alive.capabilities.state_schema is not None
         effects = alive.services.begin()
         try:
             result = alive.instance.handle_message(message)
-            if alive.plan.persist is Persist.MESSAGE and alive.capabilities.state_schema is not None:
-                effects.also.append(self._keeping(alive))
+            if with_state:
+                with self._or_not_kept():
+                    effects.also.append(self._keeping(alive))
         finally:
             alive.services.end()
         effects.also.append(lambda within: self._messages.handled(within, message.id))
-        self._bus.send_with(self._name, effects.outbox, effects)
+        with self._or_not_kept() if with_state else nullcontext():
+            self._bus.send_with(self._name, effects.outbox, effects)
         return result
+
+    @contextmanager
+    def _or_not_kept(self) -> Iterator[None]:
+        """Where the state belongs to the message, an instance that knows more than the store would count it twice."""
+        try:
+            yield
+        except Exception as error:
+            if isinstance(error, HostError):
+                if error.fatal:
+                    raise
+                reason = error.reason
+            else:
+                logger.exception("the host failed", extra={"module_name": self._name, "event": "defect"})
+                reason = f"the host failed: {type(error).__name__}: {error}"
+            raise NotKept(f"{self._name}: {reason}") from error
 
     def _keeping(self, alive: Alive) -> Callable[[Transaction], None]:
         state = alive.instance.get_state()

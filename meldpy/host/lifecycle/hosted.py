@@ -86,8 +86,15 @@ class Hosted:
 
     def deliver(self, message: Envelope, reply: Future[bytes] | None, *, durable: bool, reserved: bool) -> None:
         def run() -> None:
-            with self._turns.turn(self._share):
-                self.handled += self._handler.handle(message, reply, durable=durable)
+            try:
+                with self._turns.turn(self._share):
+                    self.handled += self._handler.handle(message, reply, durable=durable)
+            except Exception as error:
+                if reply is not None and not reply.done():
+                    reply.set_exception(error)
+                if durable:
+                    self._handler.look_back()  # it is in the store still
+                raise
 
         def abandon(error: HostError) -> None:
             if not durable:  # what is kept is delivered when the module runs again
@@ -169,9 +176,14 @@ class Hosted:
     def _start(self) -> None:
         if self.status is not Status.STOPPED:
             return
-        with self._database.transaction() as within:
-            self._modules.loaded(within, self.name, self.plan.version)
-        self._alive = self._born(self._kept_state())
+        born = self._born(self._kept_state())
+        try:
+            with self._database.transaction() as within:
+                self._modules.loaded(within, self.name, self.plan.version)
+        except BaseException:
+            put_down(born.instance)
+            raise
+        self._alive = born
         self.status = Status.RUNNING
         self._bus.join(self)
         self._mailbox.open()
@@ -272,7 +284,7 @@ class Hosted:
             alive.instance.close()
         self._breaker.died()
         logger.error("%s", error.reason, extra={"module_name": self.name, "event": "died"})
-        self._bus.publish("", "meld/died", f"{self.name}: {error.reason}".encode(), 0)
+        self._bus.announce("meld/died", f"{self.name}: {error.reason}".encode())
 
     def lived(self) -> None:
         """See `handling.Patient`."""
@@ -301,7 +313,8 @@ class Hosted:
 
     def _take_up(self) -> None:
         """What was accepted before: a host that died, or a module that was broken, left it. What is queued as well is
-        handled once: its row is gone then."""
+        handled once: its row is gone then. What came before this is queued ahead of them, and looks back."""
+        self._handler.look_back()
         for message in self._messages.waiting(self.name):
             self.deliver(message, None, durable=True, reserved=False)
 

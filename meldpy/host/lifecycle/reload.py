@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import final
 
-from meldpy.host.faults import HostError
 from meldpy.host.lifecycle.birth import bring_up, check_health, put_down
 from meldpy.host.lifecycle.handling import Alive
 from meldpy.host.lifecycle.plan import ModulePlan
@@ -56,7 +55,7 @@ class Swap:
             self._observe("healthy")
             with self._database.transaction() as within:
                 self._modules.switched(within, self._plan.name, self._plan.version, state)
-        except HostError:
+        except BaseException:
             if new is not None:
                 new.close()
             with self._database.transaction() as within:

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias, final
 
-from meldpy.host.faults import HostError, StateError
+from meldpy.host.faults import HostError, StateError, StoreFailed
 
 Transaction: TypeAlias = sqlite3.Connection
 """An open transaction; it is over when the `with` that gave it is."""
@@ -67,21 +67,26 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """All of it is kept when the block ends, nothing if it raises. One at a time, by any thread."""
+        """All of it is kept when the block ends, nothing if it raises. One at a time, by any thread. StoreFailed."""
         with self._lock:
             if self._connection.in_transaction:
                 raise AssertionError("a transaction is taken along, not opened within another")
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
+            with _said():
+                self._connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield self._connection
+                    self._connection.execute("COMMIT")
+                except BaseException:
+                    self._undo()
+                    raise
+
+    def _undo(self) -> None:
+        if self._connection.in_transaction:  # some errors have ended it already
+            self._connection.execute("ROLLBACK")
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        """What a query finds."""
-        with self._lock:
+        """What a query finds. StoreFailed."""
+        with self._lock, _said():
             return self._connection.execute(query, values).fetchall()
 
     def close(self) -> None:
@@ -90,6 +95,18 @@ class Database:
         if self._held is not None:
             os.close(self._held)
             self._held = None
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    """What happens to the file, in the host's words. Errors of ours (a broken constraint, a wrong type) stay as they
+    are."""
+    try:
+        yield
+    except (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError):
+        raise
+    except sqlite3.DatabaseError as error:
+        raise StoreFailed(f"the store failed: {error}") from error
 
 
 def _hold(folder: Path) -> int:

@@ -6,9 +6,10 @@ call, because a paused or cancelled job must not go on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
+from meldpy.engine.guests.artefacts import Artefact
 from meldpy.engine.guests.values import Err, Ok
 from meldpy.host.faults import Denied, HostError, Interrupted
 from meldpy.host.limits import Grants
@@ -80,8 +81,9 @@ _NEEDS: dict[str, Callable[[Grants], bool]] = {
 }
 
 
-def check_imports(module: str, imports: Mapping[str, object], grants: Grants) -> None:
+def check_imports(module: str, artefact: Artefact, grants: Grants) -> None:
     """Raises Denied if the component imports an interface that was not granted, or that nobody has."""
+    imports = artefact.imports
     unknown = [name for name in imports if name not in _NEEDS]
     if unknown:
         raise Denied(
@@ -89,6 +91,7 @@ def check_imports(module: str, imports: Mapping[str, object], grants: Grants) ->
             remedy="name what provides it under [dependencies] in module.toml, and install that",
         )
     missing = [name for name in imports if not _NEEDS[name](grants)]
+    missing += [name for name in artefact.wasi if name.startswith("wasi:http/") and not grants.network]
     if missing:
         raise Denied(
             f"{module} imports {', '.join(missing)}, and was not granted it",

@@ -16,7 +16,7 @@ from meldpy.engine.guests.guest import End, Ended, Guest, GuestLimits
 from meldpy.engine.guests.threads import Refused
 from meldpy.engine.guests.values import Err
 from meldpy.engine.guests.wasi import Wasi
-from meldpy.errors import UsageError
+from meldpy.errors import EngineError, UsageError
 from meldpy.host.faults import (
     DeadlineExceeded,
     FailureCode,
@@ -55,7 +55,7 @@ class WasmInstance:
         self._name = name
         self._limits = limits
         self._is_module = any(path[0] == _MODULE for path in artefact.exports)
-        check_imports(name, artefact.imports, grants)
+        check_imports(name, artefact, grants)
         given = GuestLimits(limits.memory, limits.table_elements, limits.instances, limits.memories, limits.fuel)
         with self._translated():
             self._guest = Guest(
@@ -152,8 +152,11 @@ class WasmInstance:
     def _ask(self, function: str, *arguments: object, deadline: float | None = None) -> Any:
         if not self._is_module:
             raise Unsupported(f"{self._name} does not export {_MODULE}")
-        with self._translated():
-            result = self._guest.call((_MODULE, function), *arguments, deadline=self._seconds(deadline))
+        try:
+            with self._translated():
+                result = self._guest.call((_MODULE, function), *arguments, deadline=self._seconds(deadline))
+        except UnicodeEncodeError:
+            raise ModuleFailure(FailureCode.ARGUMENT, "a text has surrogates in it, which no string has") from None
         if isinstance(result, Err):
             raise ModuleFailure(FailureCode(result.value["code"]), result.value["text"])
         return result.value
@@ -174,6 +177,8 @@ class WasmInstance:
             raise self._dead(ended) from ended.__cause__
         except Refused as refused:
             raise StateError(f"{self._name}: {refused}") from None
+        except EngineError as error:
+            raise HostError(f"{self._name}: {error.reason}", remedy=error.remedy, causes=error.causes) from error
 
     def _dead(self, ended: Ended) -> HostError:
         kinds: dict[End, type[ModuleDead]] = {
