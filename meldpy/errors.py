@@ -61,7 +61,7 @@ class Location:
 class MeldError(Exception):
     """Base of every error meant for users. `reason` states the fact, `remedy` what to do, `causes` the chain."""
 
-    exit_code: ClassVar[int] = 1
+    exit_code: int = 1
     usual_remedy: ClassVar[str] = "`meld docs` has more about it"
 
     def __init__(
@@ -188,7 +188,7 @@ class FileError(MeldError):
 class UsageError(MeldError):
     """A command line that cannot be carried out as given."""
 
-    exit_code: ClassVar[int] = 2
+    exit_code = 2
     usual_remedy: ClassVar[str] = "`meld COMMAND --help` says what can be given"
 
 
@@ -196,7 +196,7 @@ class UsageError(MeldError):
 class InternalError(MeldError):
     """A defect of meldpy: please report it with the inputs."""
 
-    exit_code: ClassVar[int] = 70
+    exit_code = 70
     usual_remedy: ClassVar[str] = "please report this with the inputs; this is a defect of meldpy"
 
 

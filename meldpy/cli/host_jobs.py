@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import click
 
@@ -73,7 +73,11 @@ def show_job(client: Client, id_: int) -> None:
     print_json(client.ask(Show(id_)))
 
 
-def _act(what: str) -> None:
+_What: TypeAlias = 'Literal["pause", "resume", "cancel"]'
+_ACTS: tuple[_What, ...] = ("pause", "resume", "cancel")
+
+
+def _act(what: _What) -> None:
     @jobs.command(what, help=f"{what.capitalize()} a job.")
     @click.argument("id_", type=int, metavar="ID")
     @asking
@@ -83,5 +87,5 @@ def _act(what: str) -> None:
         client.ask(Act(id_, what))
 
 
-for _what in ("pause", "resume", "cancel"):
+for _what in _ACTS:
     _act(_what)

@@ -39,7 +39,7 @@ class HostError(MeldError):
 class HostFailed(HostError):
     """The host itself failed, not the module: a defect, whose traceback is in the log."""
 
-    exit_code: ClassVar[int] = InternalError.exit_code
+    exit_code = InternalError.exit_code
     usual_remedy: ClassVar[str] = "please report this with the host's log; this is a defect of meldpy"
 
 

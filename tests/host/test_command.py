@@ -14,7 +14,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
+
+from meldpy.errors import FileError, Location
+from meldpy.host.control import protocol
+from meldpy.host.control.client import Client, HostSaid
+from meldpy.host.control.server import ControlServer
+from meldpy.host.host import Host
 
 ROOT = Path(__file__).parents[2]
 PROBE = ROOT / "tests" / "support" / "hosted" / "probe.wasm"
@@ -115,6 +122,43 @@ def test_jobs_are_begun_shown_paused_and_resumed_in_the_next_host(running: Runni
     running.meld("jobs", "resume", "3")
     running.meld("jobs", "cancel", "3")
     assert running.stop(signal.SIGTERM) == 0
+
+
+def test_a_defect_of_the_host_is_logged_and_told_as_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def modules(_self: Host) -> list[object]:
+        raise KeyError("a defect")
+
+    monkeypatch.setattr(Host, "modules", modules)
+    with Host(tmp_path) as host:
+        server = ControlServer(host, tmp_path)
+        with Client(tmp_path) as client:
+            with pytest.raises(HostSaid, match="the host failed") as told:
+                client.ask(protocol.Modules())
+            assert (told.value.exit_code, told.value.causes) == (70, ("KeyError: 'a defect'",))
+            assert "defect of meldpy" in told.value.advice
+            with pytest.raises(HostSaid) as refused:
+                client.ask(protocol.Load(str(tmp_path / "nothing")))
+            assert refused.value.exit_code == 2
+            (tmp_path / "module.toml").write_text("[module]\n")
+            with pytest.raises(HostSaid) as placed:
+                client.ask(protocol.Load(str(tmp_path)))
+            assert placed.value.location == Location(str(tmp_path / "module.toml"))
+            protocol.send(client._channel, {"type": "Act", "id": 1, "what": "explode"})
+            frame = protocol.receive(client._channel)
+            answer = msgspec.msgpack.decode(frame or b"", type=protocol.Answer)
+            assert (answer.exit_code, (answer.error or "").partition(":")[0]) == (2, "not understood")
+        server.close()
+    (record,) = [each for each in caplog.records if each.getMessage() == "the host failed"]
+    assert record.exc_info is not None
+
+
+def test_a_folder_whose_path_is_too_long_for_a_socket_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / ("x" * 120)
+    with Host(folder) as host, pytest.raises(FileError, match=r"control\.sock") as refused:
+        ControlServer(host, folder)
+    assert refused.value.remedy == "use a folder with a shorter path"
 
 
 def test_the_socket_is_its_owners_alone_and_does_not_die_of_nonsense(running: Running) -> None:

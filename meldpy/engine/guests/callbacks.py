@@ -61,7 +61,7 @@ def _add(instance: wc.LinkerInstance, name: str, bound: _Bound) -> None:
     _bound[number] = bound
     encoded = name.encode()
     error = ffi.wasmtime_component_linker_instance_add_func(
-        instance.ptr(), ctypes.create_string_buffer(encoded), len(encoded), _call, number, _forget
+        instance.ptr(), ctypes.create_string_buffer(encoded), len(encoded), _CALL, number, _FORGET
     )
     if error:
         raise wasmtime.WasmtimeError._from_ptr(error)
@@ -74,8 +74,9 @@ def error_address(text: str) -> int:
     return ctypes.cast(made, ctypes.c_void_p).value or 0
 
 
-@ffi.wasmtime_component_func_callback_t
-def _call(number, _context, _type, arguments, _count, results, _results):  # type: ignore[no-untyped-def]
+def _call(
+    number: int, _context: object, _type: object, arguments: Any, _count: int, results: Any, _results: int
+) -> int:
     bound = _bound[number]
 
     def run() -> None:
@@ -92,7 +93,10 @@ def _call(number, _context, _type, arguments, _count, results, _results):  # typ
     return 0 if raised is None else error_address(f"{type(raised).__name__} in a host function")
 
 
-@ctypes.CFUNCTYPE(None, ctypes.c_void_p)
-def _forget(number):  # type: ignore[no-untyped-def]
-    if _bound is not None:
+def _forget(number: int) -> None:
+    if _bound is not None:  # a store may go when the interpreter has taken this module apart
         _bound.pop(number, None)
+
+
+_CALL = ffi.wasmtime_component_func_callback_t(_call)
+_FORGET = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(_forget)

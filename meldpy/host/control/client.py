@@ -19,12 +19,8 @@ class HostSaid(HostError):
     """An error of the host's, as it said it; `exit_code` is the one that it has there."""
 
     def __init__(self, answer: protocol.Answer) -> None:
-        super().__init__(answer.error or "", causes=answer.causes, remedy=answer.remedy)
-        self.code_of_exit = answer.exit_code
-
-    @property
-    def exit_code(self) -> int:  # type: ignore[override]
-        return self.code_of_exit
+        super().__init__(answer.error or "", answer.location, causes=answer.causes, remedy=answer.remedy)
+        self.exit_code = answer.exit_code
 
 
 @final

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import socket
 import struct
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
+
+from meldpy.errors import Location
 
 VERSION = 1
 _LENGTH = struct.Struct("<I")
@@ -92,10 +94,8 @@ class Show(msgspec.Struct, tag=True):
 
 
 class Act(msgspec.Struct, tag=True):
-    """what: pause, resume or cancel."""
-
     id: int
-    what: str
+    what: Literal["pause", "resume", "cancel"]
 
 
 class Letters(msgspec.Struct, tag=True):
@@ -128,18 +128,24 @@ Ask = (
 
 
 class Answer(msgspec.Struct):
-    """value, or what went wrong: reason, causes and remedy, and the exit code that the error has."""
+    """value, or what went wrong: reason, place, causes and remedy, and the exit code that the error has."""
 
     value: Any = None
     error: str | None = None
+    location: Location | None = None
     causes: tuple[str, ...] = ()
     remedy: str | None = None
     exit_code: int = 0
 
 
-def send(channel: socket.socket, message: object) -> None:
+def pack(message: object) -> bytes:
+    """A message's frame."""
     data = msgspec.msgpack.encode(message)
-    channel.sendall(_LENGTH.pack(len(data)) + data)
+    return _LENGTH.pack(len(data)) + data
+
+
+def send(channel: socket.socket, message: object) -> None:
+    channel.sendall(pack(message))
 
 
 def receive(channel: socket.socket) -> bytes | None:

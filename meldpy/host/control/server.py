@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import threading
@@ -11,12 +12,15 @@ from typing import Any, final
 
 import msgspec
 
-from meldpy.errors import InternalError, MeldError
+from meldpy.errors import FileError, InternalError, MeldError
 from meldpy.host.control import protocol
+from meldpy.host.faults import HostFailed
 from meldpy.host.host import Host
 from meldpy.host.jobs.store import JobRow
 from meldpy.host.module import Envelope
 from meldpy.records import fields
+
+logger = logging.getLogger("meldpy.host")
 
 SOCKET = "control.sock"
 
@@ -25,7 +29,8 @@ SOCKET = "control.sock"
 class ControlServer:
     """Listens in `folder` until `close`; `ended` is set when a client asks the host to end.
 
-    The socket has the mode 0600 before anybody can connect, and only the owner's processes are answered.
+    The socket has the mode 0600 before anybody can connect: the owner's processes can, and root's. FileError if it
+    cannot be made.
     """
 
     def __init__(self, host: Host, folder: Path) -> None:
@@ -37,6 +42,9 @@ class ControlServer:
         before = os.umask(0o177)
         try:
             self._listener.bind(str(self._path))
+        except OSError as error:
+            self._listener.close()
+            raise FileError(f"cannot make {self._path}: {error}", remedy="use a folder with a shorter path") from None
         finally:
             os.umask(before)
         self._listener.listen(16)
@@ -44,6 +52,7 @@ class ControlServer:
 
     def close(self) -> None:
         self._path.unlink(missing_ok=True)
+        self._listener.shutdown(socket.SHUT_RDWR)  # a thread that waits in `accept` wakes of it
         self._listener.close()
 
     def _accept(self) -> None:
@@ -59,21 +68,26 @@ class ControlServer:
             try:
                 protocol.send(channel, protocol.Hello(protocol.VERSION, os.getpid()))
                 while (frame := protocol.receive(channel)) is not None:
-                    protocol.send(channel, self._answer(frame))
+                    channel.sendall(self._answer(frame))
             except OSError:
                 return
 
-    def _answer(self, frame: bytes) -> protocol.Answer:
+    def _answer(self, frame: bytes) -> bytes:
+        """The frame of the answer. What is no MeldError is a defect of ours: the log has it, and the client is told."""
         try:
             ask = msgspec.msgpack.decode(frame, type=protocol.Ask)
-            return protocol.Answer(self._do(ask))
         except msgspec.DecodeError as error:
-            return protocol.Answer(error=f"not understood: {error}", exit_code=2)
+            return protocol.pack(protocol.Answer(error=f"not understood: {error}", exit_code=2))
+        try:
+            return protocol.pack(protocol.Answer(self._do(ask)))
         except MeldError as error:
-            return protocol.Answer(None, error.reason, error.causes, error.remedy, error.exit_code)
+            if isinstance(error, InternalError):
+                logger.exception("the host failed", extra={"event": "defect"})
+            return protocol.pack(_failure(error))
         except Exception as error:
-            text = f"{type(error).__name__}: {error}"
-            return protocol.Answer(None, "the host failed", (text,), None, InternalError.exit_code)
+            logger.exception("the host failed", extra={"event": "defect"})
+            cause = f"{type(error).__name__}: {error}"
+            return protocol.pack(_failure(HostFailed("the host failed", causes=(cause,))))
 
     def _do(self, ask: protocol.Ask) -> Any:
         host = self._host
@@ -128,6 +142,10 @@ class ControlServer:
                 acts: dict[str, Callable[[], None]] = {"pause": job.pause, "resume": job.resume, "cancel": job.cancel}
                 acts[ask.what]()
                 return None
+
+
+def _failure(error: MeldError) -> protocol.Answer:
+    return protocol.Answer(None, error.reason, error.location, error.causes, error.advice, error.exit_code)
 
 
 def plain(record: Any) -> dict[str, Any]:

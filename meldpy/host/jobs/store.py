@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 from time import time
-from typing import final
+from typing import Any, final
 
 from meldpy.host.faults import StateError
 from meldpy.host.store.database import Database
@@ -125,7 +125,6 @@ class JobStore:
             within.execute(f"UPDATE job SET {what}, updated = ? WHERE id = ?", (*values, time(), id_))
 
 
-def _row(row: tuple[object, ...]) -> JobRow:
-    fields = list(row)
-    fields[3] = JobStatus(fields[3])
-    return JobRow(*fields)  # type: ignore[arg-type]
+def _row(row: tuple[Any, ...]) -> JobRow:
+    id_, module, command, status, *rest = row
+    return JobRow(id_, module, command, JobStatus(status), *rest)
