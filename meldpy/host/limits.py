@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
 from typing import final
 
 from meldpy.records import dataclass
@@ -47,9 +46,9 @@ class Grants:
     """What a module may reach; by default nothing.
 
     publish, subscribe: patterns of topics; send: patterns of module names, for `send` and `request`. `*` in a pattern
-    stands for anything. environment: names of variables. network: wasi:http, and looking names up; the engine's C
-    interface has no way to allow TCP and UDP, which stay refused. scratch: a directory of its own for large payloads,
-    which the module sees as /scratch.
+    stands for any characters, slashes and none at all too. environment: names of variables. network: wasi:http, and
+    looking names up; the engine's C interface has no way to allow TCP and UDP, which stay refused. scratch: a directory
+    of its own for large payloads, which the module sees as /scratch.
     """
 
     log: bool = False
@@ -98,7 +97,25 @@ def allows(patterns: tuple[str, ...], name: str) -> bool:
 
 
 def _matches(name: str, patterns: tuple[str, ...]) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
+    return any(_fits(pattern, name) for pattern in patterns)
+
+
+def _fits(pattern: str, name: str) -> bool:
+    """`*` is the only character that stands for others: so if the text of one pattern fits another, whatever the first
+    reaches the other reaches too."""
+    first, *rest = pattern.split("*")
+    if not rest:
+        return name == first
+    *middle, last = rest
+    if not name.startswith(first) or not name.endswith(last) or len(name) < len(first) + len(last):
+        return False
+    at, end = len(first), len(name) - len(last)
+    for part in middle:
+        found = name.find(part, at, end)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return True
 
 
 def _patterns(asked: tuple[str, ...], allowed: tuple[str, ...]) -> tuple[str, ...]:

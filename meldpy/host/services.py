@@ -77,7 +77,8 @@ class ModuleServices:
     ) -> None:
         self._name, self._grants, self._limits = name, grants, limits
         self._bus, self._database, self._modules = bus, database, modules
-        self._aside, self._job = aside, job
+        self._aside, self._job = aside, job if grants.jobs else None
+        self._is_job = job is not None
         self._lock = threading.Lock()
         self._effects: Effects | None = None
 
@@ -117,7 +118,8 @@ class ModuleServices:
     def request(self, to: str, topic: str, payload: bytes, timeout: float) -> bytes:
         self._need(allows(self._grants.send, to), f"requests to {to}")
         with self._aside():
-            return self._bus.request(self._name, to, topic, payload, min(timeout, self._limits.request))
+            seconds = min(timeout, self._limits.request)
+            return self._bus.request(self._name, to, topic, payload, seconds, holds=not self._is_job)
 
     def _leave(self, outgoing: Outgoing) -> None:
         effects = self._effects

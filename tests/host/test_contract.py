@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from meldpy.host.faults import FailureCode
 from meldpy.host.limits import Directory, Grants, allows
@@ -56,10 +59,46 @@ def test_services_have_every_function_that_a_module_can_import() -> None:
         (("a/*",), "b/a", False),
         (("*",), "meld/lifecycle", False),
         (("meld/*",), "meld/lifecycle", True),
+        (("*/*",), "meld/lifecycle", False),
     ],
 )
 def test_a_pattern_reaches_reserved_topics_only_by_name(patterns: tuple[str, ...], topic: str, allowed: bool) -> None:
     assert allows(patterns, topic) is allowed
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "fits"),
+    [
+        ("a*a", "a", False),
+        ("a*a", "aa", True),
+        ("a**c", "abbc", True),
+        ("*b*b*", "b", False),
+        ("*b*b*", "abcb", True),
+        ("a/[bc]", "a/b", False),
+        ("a/[bc]", "a/[bc]", True),
+        ("a?", "ab", False),
+        ("a?", "a?", True),
+        ("*", "", True),
+        ("", "", True),
+        ("", "a", False),
+    ],
+)
+def test_only_a_star_stands_for_other_characters(pattern: str, name: str, fits: bool) -> None:
+    assert allows((pattern,), name) is fits
+
+
+_TEXTS = st.text("ab*", max_size=5)
+
+
+@given(_TEXTS, _TEXTS, st.lists(st.text("ab", max_size=2), max_size=5))
+def test_what_a_granted_pattern_reaches_was_allowed(asked: str, allowed: str, fillings: list[str]) -> None:
+    """By an example of each pattern that comes out: its stars filled with anything."""
+    for granted in Grants(publish=(asked,)).within(Grants(publish=(allowed,))).publish:
+        name, *parts = granted.split("*")
+        for part, filling in zip_longest(parts, fillings[: len(parts)], fillvalue=""):
+            name += filling + part
+        assert allows((asked,), name)
+        assert allows((allowed,), name)
 
 
 def test_nothing_is_granted_by_default() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -13,8 +15,12 @@ import pytest
 
 from meldpy.host.core import Core
 from meldpy.host.faults import StateError
+from meldpy.host.jobs.run import JobRun
 from meldpy.host.jobs.store import JobRow, JobStatus
-from tests.support.hosted import execute, probe
+from meldpy.host.limits import Grants
+from meldpy.host.module import Envelope, Services
+from meldpy.records import replace
+from tests.support.hosted import execute, probe, scripted
 
 ROOT = Path(__file__).parents[2]
 
@@ -71,6 +77,107 @@ def test_a_job_that_never_comes_to_a_checkpoint_is_ended(core: Core) -> None:
     core.jobs.cancel(id_, grace=0.1)
     assert core.jobs.wait(id_, 60).exit_code == 130
     assert one.deaths == 0
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "status"),
+    [
+        ("pause", "close", JobStatus.PAUSED),
+        ("cancel", "close", JobStatus.CANCELLED),
+        ("cancel", "pause", JobStatus.CANCELLED),
+    ],
+)
+def test_what_a_job_was_asked_for_first_is_not_forgotten(core: Core, first: str, then: str, status: JobStatus) -> None:
+    """A host that is closed pauses what runs, to go on with it: but not with what somebody paused or cancelled."""
+    one = core.load(probe("one"))
+    id_ = core.jobs.begin(one.plan, "spin", b"")
+    {"pause": core.jobs.pause, "cancel": core.jobs.cancel}[first](id_, grace=0.3)
+    {"pause": core.jobs.pause, "close": core.jobs.pause_all}[then](*([id_] if then == "pause" else []), grace=0.1)
+    assert core.jobs.wait(id_, 60).status is status
+
+
+def test_a_job_that_is_paused_can_still_be_cancelled(core: Core) -> None:
+    one = core.load(probe("one"))
+    id_ = core.jobs.begin(one.plan, "spin", b"")
+    core.jobs.pause(id_, grace=5)
+    core.jobs.cancel(id_, grace=0.1)
+    assert core.jobs.wait(id_, 60).exit_code == 130
+
+
+def test_a_cancel_that_comes_when_a_job_has_just_been_paused_is_not_lost(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = core.load(probe("one"))
+    id_ = core.jobs.begin(one.plan, "count-to", b"10000000")
+    until(core, id_, 1)
+    set_status = core.jobs.store.set_status
+
+    def paused(id_: int, status: JobStatus) -> None:
+        set_status(id_, status)
+        core.jobs.cancel(id_)
+
+    monkeypatch.setattr(core.jobs.store, "set_status", paused)
+    core.jobs.pause(id_)
+    row = core.jobs.wait(id_, 60)
+    assert (row.status, row.exit_code) == (JobStatus.CANCELLED, 130)
+
+
+def test_a_job_is_not_begun_if_it_was_cancelled_while_its_instance_was_made(core: Core) -> None:
+    making, made = threading.Event(), threading.Event()
+    plan = scripted("one", lambda _services, _message, _state: None)
+
+    def make(services: Services) -> object:
+        making.set()
+        made.wait()
+        return plan.make(services)
+
+    id_ = core.jobs.begin(replace(plan, make=make), "command", b"")
+    making.wait()
+    core.jobs.cancel(id_, grace=0)
+    time.sleep(0.05)
+    made.set()
+    assert core.jobs.wait(id_, 60).status is JobStatus.CANCELLED
+
+
+def test_a_job_runs_once_at_a_time(core: Core) -> None:
+    one = core.load(probe("one"))
+    id_ = core.jobs.begin(one.plan, "spin", b"")
+    with pytest.raises(StateError, match=f"job {id_} is (waiting|running)"):
+        core.jobs.resume(id_, one.plan)
+    core.jobs.cancel(id_, grace=0)
+    core.jobs.wait(id_, 60)
+
+
+def test_a_module_whose_job_waits_for_another_can_be_asked_by_it(core: Core) -> None:
+    """The job waits beside its module: there is no circle."""
+    heard: list[bytes] = []
+
+    def asks_back(services: Services, _message: Envelope, _state: list[bytes]) -> None:
+        heard.append(services.request("one", "seq/x", b"1", 10))
+
+    one = core.load(probe("one"))
+    core.load(scripted("two", asks_back))
+    row = core.jobs.wait(core.jobs.begin(one.plan, "ask", b"two"), 60)
+    assert (row.status, heard) == (JobStatus.DONE, [b"<two> 1 1 0 0"])
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan, 1.5])
+def test_a_metric_is_any_float(core: Core, value: float) -> None:
+    id_ = core.jobs.store.create("one", "command", b"")
+    core.jobs.store.set_metric(id_, "x", 1.0)
+    core.jobs.store.set_metric(id_, "x", value)
+    assert repr(core.jobs.store.metrics(id_)) == repr({"x": value})
+
+
+def test_a_module_that_was_not_granted_jobs_has_none(core: Core) -> None:
+    plan = scripted("one", lambda _services, _message, _state: None, grants=Grants())
+    run = JobRun(core.jobs.store.create("one", "command", b""), plan, core.jobs.store)
+    services = core._services(plan, run)
+    services.report_progress(1, 2, "text")
+    services.log_line("line")
+    services.metric("x", 1.0)
+    row = core.jobs.store.find(run.id)
+    assert (row.done, core.jobs.store.lines(run.id), core.jobs.store.metrics(run.id)) == (0, [], {})
 
 
 @pytest.mark.parametrize(("command", "code"), [("fail", 1), ("trap", 134), ("what", 1)])

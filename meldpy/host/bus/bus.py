@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from itertools import count
 from queue import Empty, Full, Queue
-from time import time_ns
+from time import monotonic, time_ns
 from typing import Protocol, final
 
 from meldpy.host.faults import Busy, StateError, TimedOut
@@ -165,25 +165,31 @@ class Bus:
         """To one module. Busy; StateError if it does not run."""
         self._hand_over(sender, topic, payload, [self._receiver(to)], wait, everybody=False)
 
-    def request(self, sender: str, to: str, topic: str, payload: bytes, timeout: float) -> bytes:
-        """To one module, and its reply. TimedOut; what its handling raised; StateError if it waits for the sender."""
+    def request(self, sender: str, to: str, topic: str, payload: bytes, timeout: float, *, holds: bool = True) -> bytes:
+        """To one module, and its reply. TimedOut; what its handling raised; StateError if it waits for the sender.
+
+        holds: whether the sender handles nothing meanwhile; a job waits beside its module, which goes on.
+        """
         receiver = self._receiver(to)
-        with self._lock:
-            self._check_circle(sender, to)
-            if sender:
+        end = monotonic() + timeout
+        holds = holds and bool(sender)
+        if holds:
+            with self._lock:
+                self._check_circle(sender, to)
                 self._waits[sender] = to
         reply: Future[bytes] = Future()
         try:
             receiver.reserve(timeout)
             message = Envelope(next(self._ids), topic, payload, sender, wants_reply=True)
             receiver.deliver(message, reply, durable=False, reserved=True)
-            return reply.result(timeout)
+            return reply.result(max(0.0, end - monotonic()))
         except FutureTimeout:
             reply.cancel()
             raise TimedOut(f"{to} did not reply within {timeout:g} s") from None
         finally:
-            with self._lock:
-                self._waits.pop(sender, None)
+            if holds:
+                with self._lock:
+                    self._waits.pop(sender, None)
 
     def check_room(self, sender: str, outgoing: Outgoing) -> None:
         """Raises what sending would raise now: for an outbox, whose sender must hear of it while it can."""
@@ -296,7 +302,7 @@ class Bus:
     def _check_circle(self, sender: str, to: str) -> None:
         """A waits for B, which waits for A: neither would ever handle the other's request."""
         at: str | None = to
-        while sender and at is not None:
+        while at is not None:
             if at == sender:
                 raise StateError(f"{sender} would wait for itself: {to} waits for it already")
             at = self._waits.get(at)

@@ -38,11 +38,6 @@ class Jobs:
 
     def resume(self, id_: int, plan: ModulePlan) -> None:
         """Go on from the last checkpoint. StateError if it runs or is over."""
-        row = self.store.find(id_)
-        with self._lock:
-            runs = id_ in self._running
-        if runs or row.status.over:
-            raise StateError(f"job {id_} is {row.status.value}")
         self._start(id_, plan)
 
     def left(self, module: str) -> list[JobRow]:
@@ -64,10 +59,10 @@ class Jobs:
         """The same, and for good. A job that does not run is cancelled at once."""
         with self._lock:
             run = self._running.get(id_)
-        if run is not None:
-            run.stop(JobStatus.CANCELLED, grace)
-        elif not self.store.find(id_).status.over:
-            self.store.over(id_, JobStatus.CANCELLED, 130)
+            if run is not None:
+                run.stop(JobStatus.CANCELLED, grace)
+            else:
+                self._cancelled(id_)
 
     def wait(self, id_: int, timeout: float | None = None) -> JobRow:
         """The job when it does not run any more. TimedOut."""
@@ -79,25 +74,33 @@ class Jobs:
 
     def pause_all(self, module: str | None = None, grace: float = GRACE) -> None:
         """Pause what runs, of one module or of all, and wait for it; for a host that is closed. They are left as
-        running in the store, so that the next host goes on with them."""
+        running in the store, so that the next host goes on with them; but for those that somebody paused before."""
         with self._lock:
             runs = [run for run in self._running.values() if module in (None, run.module)]
-        for run in runs:
-            run.stop(JobStatus.PAUSED, grace)
-        for run in runs:
+        asked = [(run, run.stop(JobStatus.PAUSED, grace)) for run in runs]
+        for run, ours in asked:
             run.finished.wait(grace + 5)
-            if self.store.find(run.id).status is JobStatus.PAUSED:
+            if ours and self.store.find(run.id).status is JobStatus.PAUSED:
                 self.store.set_status(run.id, JobStatus.RUNNING)
 
     def _start(self, id_: int, plan: ModulePlan) -> None:
         run = JobRun(id_, plan, self.store)
         with self._lock:
+            status = self.store.find(id_).status
+            if id_ in self._running or status.over:
+                raise StateError(f"job {id_} is {status.value}")
             self._running[id_] = run
         run.start(lambda run: self._services(plan, run), self._over)
 
     def _over(self, run: JobRun) -> None:
         with self._lock:
-            self._running.pop(run.id, None)
+            del self._running[run.id]
+            if run.is_cancelled():  # asked for when it had just been paused, say
+                self._cancelled(run.id)
+
+    def _cancelled(self, id_: int) -> None:
+        if not self.store.find(id_).status.over:
+            self.store.over(id_, JobStatus.CANCELLED, 130)
 
     def _run_of(self, id_: int) -> JobRun:
         with self._lock:

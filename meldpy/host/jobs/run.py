@@ -14,6 +14,7 @@ from time import monotonic
 from typing import final
 
 from meldpy.engine.guests.threads import start_thread
+from meldpy.errors import InternalError
 from meldpy.host.faults import FailureCode, HostError, Interrupted
 from meldpy.host.jobs.store import JobStatus, JobStore
 from meldpy.host.lifecycle.birth import bring_up, put_down
@@ -37,6 +38,7 @@ class JobRun:
         self.id = id_
         self.module = plan.name
         self._plan, self._store = plan, store
+        self._lock = threading.Lock()
         self._wish: JobStatus | None = None
         self._instance: ModuleInstance | None = None
         self._done, self._total, self._text, self._written = 0, 0, "", 0.0
@@ -49,17 +51,23 @@ class JobRun:
             try:
                 self._run(services(self))
             finally:
-                over(self)
-                self.finished.set()
+                try:
+                    over(self)
+                finally:
+                    self.finished.set()
 
         start_thread(threading.Thread(target=run, name=f"meld-job-{self.id}", daemon=True))
 
-    def stop(self, wish: JobStatus, grace: float = GRACE) -> None:
-        """Ask for PAUSED or CANCELLED."""
-        self._wish = wish
+    def stop(self, wish: JobStatus, grace: float = GRACE) -> bool:
+        """Ask for PAUSED or CANCELLED. False if that, or CANCELLED, was asked for before: a cancel is for good."""
+        with self._lock:
+            if self._wish in (wish, JobStatus.CANCELLED):
+                return False
+            self._wish = wish
         timer = threading.Timer(grace, self._end)
         timer.daemon = True
         timer.start()
+        return True
 
     def _end(self) -> None:
         instance = self._instance
@@ -72,14 +80,16 @@ class JobRun:
         try:
             self._instance, _ = bring_up(self._plan, services, None)
             try:
+                self._heed()  # what was asked for while there was nothing to end
                 result = self._instance.execute(command, payload, deadline=_NO_DEADLINE)
             finally:
                 put_down(self._instance)
         except HostError as error:
             self._failed(error)
         except Exception as error:
-            logger.exception("a job failed in the host", extra={"module_name": self._plan.name, "event": "job"})
-            self._store.over(self.id, JobStatus.FAILED, 70, error=f"{type(error).__name__}: {error}")
+            logger.exception("the host failed in a job", extra={"module_name": self._plan.name, "event": "defect"})
+            code = InternalError.exit_code
+            self._store.over(self.id, JobStatus.FAILED, code, error=f"{type(error).__name__}: {error}")
         else:
             self._write_progress()
             self._store.over(self.id, JobStatus.DONE, 0, result)
@@ -101,6 +111,9 @@ class JobRun:
 
     def checkpoint(self, data: bytes) -> None:
         self._store.checkpoint(self.id, data, self._done, self._total, self._text)
+        self._heed()
+
+    def _heed(self) -> None:
         if self._wish is not None:
             raise Interrupted(f"the job is {self._wish.value}")
 

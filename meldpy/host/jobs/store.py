@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from math import isnan
 from time import time
 from typing import Any, final
 
@@ -30,8 +31,8 @@ class JobStatus(Enum):
 @final
 @dataclass(frozen=True, slots=True)
 class JobRow:
-    """total: 0 where nobody knows; exit_code: once it is over: 0 done, 1 failed, 130 cancelled, 134 died; runs: how
-    often it was begun or resumed."""
+    """total: 0 where nobody knows; exit_code: once it is over: 0 done, 1 failed, 70 the host failed, 130 cancelled,
+    134 died; runs: how often it was begun or resumed."""
 
     id: int
     module: str
@@ -114,11 +115,13 @@ class JobStore:
         return [(at, text) for at, text in self._database.rows("SELECT at, text FROM job_line WHERE job = ?", id_)]
 
     def set_metric(self, id_: int, name: str, value: float) -> None:
+        kept = "nan" if isnan(value) else value  # SQLite takes a NaN for NULL
         with self._database.transaction() as within:
-            within.execute("INSERT OR REPLACE INTO job_metric (job, name, value) VALUES (?, ?, ?)", (id_, name, value))
+            within.execute("INSERT OR REPLACE INTO job_metric (job, name, value) VALUES (?, ?, ?)", (id_, name, kept))
 
     def metrics(self, id_: int) -> dict[str, float]:
-        return dict(self._database.rows("SELECT name, value FROM job_metric WHERE job = ? ORDER BY name", id_))
+        rows = self._database.rows("SELECT name, value FROM job_metric WHERE job = ? ORDER BY name", id_)
+        return {name: float(value) for name, value in rows}
 
     def _update(self, id_: int, what: str, *values: object) -> None:
         with self._database.transaction() as within:
