@@ -26,6 +26,7 @@ from tests.support.flows.soak import SOAK
 from tests.support.flows.tally import Tally
 from tests.support.flows.topology import TOPOLOGIES, Node, Topology
 from tests.support.shape import assert_fused_shape
+from tests.support.shards import in_shards
 
 QUICK_FLOWS = 800
 DEEP_FLOWS = int(os.environ.get("FLOWS", "20000"))
@@ -35,13 +36,18 @@ BY_NAME = {topology.name: topology for topology in TOPOLOGIES}
 
 
 def check_many(seeds: range) -> Tally:
-    """Plays a flow for each seed; the tally must be broad."""
+    """Plays a flow for each seed."""
     tally = Tally()
     for seed in seeds:
         flow = make(Random(seed), TOPOLOGIES[seed % len(TOPOLOGIES)])
         found = check(flow, some_kept(seed, flow.topology))
         assert not found, f"seed {seed}, {flow.topology.name}: " + "\n".join(found)
         tally.add(flow)
+    return tally
+
+
+def broad(tally: Tally) -> Tally:
+    """The tally of a run that tests much of everything."""
     shares = tally.shares()
     assert tally.long * 2 >= tally.flows, tally
     assert all(share >= 3 for title in shares for share in shares[title].values()), tally
@@ -55,7 +61,7 @@ def some_kept(seed: int, topology: Topology) -> frozenset[int]:
 
 
 def test_flows_go_as_the_model_says() -> None:
-    check_many(range(QUICK_FLOWS))
+    broad(check_many(range(QUICK_FLOWS)))
 
 
 @pytest.mark.toolchain
@@ -69,9 +75,9 @@ def test_flows_go_the_same_way_in_core_outputs() -> None:
 
 @pytest.mark.deep
 def test_flows_go_as_the_model_says_in_a_long_run() -> None:
-    """Seeds from FLOWS_SEED on; the tally goes to stdout (pytest -s)."""
+    """Seeds from FLOWS_SEED on; the tally goes to stdout (pytest -s). See tests.support.shards."""
     start = int(os.environ.get("FLOWS_SEED", "1000000"))
-    print(check_many(range(start, start + DEEP_FLOWS)))
+    print(broad(in_shards("flows", range(start, start + DEEP_FLOWS), check_many)))
 
 
 @settings(max_examples=60)

@@ -36,11 +36,12 @@ from tests.support.gen.types import (
     type_of_each_kind,
     types,
 )
+from tests.support.shards import in_shards
 
 RANDOMS = st.randoms(use_true_random=False)
 SEEDS = st.integers(0, 2**32 - 1)
 DEEP_COMPOSITIONS = int(os.environ.get("GEN_COMPOSITIONS", "2000"))
-"""How many the deep test makes; 50,000 take an hour or two."""
+"""How many the deep test makes; 10,000 take half an hour of a core."""
 
 
 def report(found: list[str]) -> str:
@@ -84,15 +85,21 @@ def kinds_of_all() -> set[str]:
 
 @pytest.mark.deep
 def test_values_cross_in_a_long_run() -> None:
-    """Seeds from GEN_SEED on; the tally goes to stdout (pytest -s)."""
-    tally, start = Tally(), int(os.environ.get("GEN_SEED", "0"))
-    for seed in range(start, start + DEEP_COMPOSITIONS):
+    """Seeds from GEN_SEED on; the tally goes to stdout (pytest -s). See tests.support.shards."""
+    start = int(os.environ.get("GEN_SEED", "0"))
+    tally = in_shards("values", range(start, start + DEEP_COMPOSITIONS), check_many)
+    print(tally)
+    print(tally.table())
+    assert len(tally.cells) == 9 * 4 * 2 * len(kinds_of_all()) or tally.compositions < 2000
+
+
+def check_many(seeds: range) -> Tally:
+    tally = Tally()
+    for seed in seeds:
         rng = Random(seed)
         found = check(random_scenario(rng, rng.choice((1, 1, 2))), rng, 6, tally, keep=Random(seed))
         assert not found, f"seed {seed}: {report(found)}"
-    print(tally)
-    print(tally.table())
-    assert len(tally.cells) == 9 * 4 * 2 * len(kinds_of_all()) or DEEP_COMPOSITIONS < 2000
+    return tally
 
 
 @settings(max_examples=150)

@@ -18,6 +18,7 @@ from tests.support.gen.run import events
 from tests.support.gen.scenario import Tally
 from tests.support.gen.web import SHAPES, is_range, random_web
 from tests.support.gen.web_run import check_web, expect_run, prepare_run
+from tests.support.shards import in_shards
 
 KEEP = os.environ.get("GEN_KEEP", "1") != "0"
 DEEP_WEBS = int(os.environ.get("GEN_WEBS", "500"))
@@ -67,11 +68,17 @@ def _calls_of_first(seed: int) -> int:
 
 @pytest.mark.deep
 def test_values_cross_webs_in_a_long_run() -> None:
-    """Seeds from GEN_SEED on, GEN_WEBS of them; the tally goes to stdout (pytest -s)."""
-    tally, start = Tally(), int(os.environ.get("GEN_SEED", "0"))
-    for seed in range(start, start + DEEP_WEBS):
+    """Seeds from GEN_SEED on, GEN_WEBS of them; the tally goes to stdout (pytest -s). See tests.support.shards."""
+    start = int(os.environ.get("GEN_SEED", "0"))
+    tally = in_shards("webs", range(start, start + DEEP_WEBS), check_many)
+    print(tally)
+    assert set(tally.shapes) == {*SHAPES, "random"}
+
+
+def check_many(seeds: range) -> Tally:
+    tally = Tally()
+    for seed in seeds:
         rng = Random(seed)
         found = check_web(random_web(rng), rng, 3, tally, keep=Random(seed) if KEEP else None)
         assert not found, f"seed {seed}: " + "\n".join(found[:5])
-    print(tally)
-    assert set(tally.shapes) == {*SHAPES, "random"}
+    return tally
