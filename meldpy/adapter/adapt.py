@@ -84,12 +84,12 @@ def adapt(
     if passing is not None:
         shop.passing = Passing(graph, facts, symbols, edge, passing)
     elif found.class_ is not AsyncClass.SYNC:
-        tasks = Tasks(shop, graph, facts, symbols, exported, edge)
+        tasks = Tasks(shop, graph, facts, symbols, exported, edge, one_memory=core)
         shop.tasks = tasks.machinery
 
     # Name: every live lower and built-in gets its function before any body that might call it is written.
     calls, host_calls = _live_lowers(graph, facts)
-    one_memory = OneMemory(shop, graph, symbols, edge.shims) if core else None
+    one_memory = OneMemory(shop, graph, symbols, edge.shims, tasks) if core else None
     if one_memory is not None:
         one_memory.decide([graph.lifts[id] for id in exported], host_calls)
     sites: dict[LowerId, EmittedFunc] = {}
@@ -143,9 +143,10 @@ def adapt(
     outer_lowers = tuple(_outer_lower(lower, edge, tasks) for lower in host_calls)
     outer_lifts = tuple(_outer_lift(graph.lifts[id], edge, tasks) for id in exported)
     resources = tuple(edge.outer_resource(id) for id in outer_resources(graph, facts, exported, abi, tables))
-    core_edge = None if one_memory is None else one_memory.edge(outer_lifts, outer_lowers)
     if tasks is not None:
         tasks.finish()
+    outer_async = _outer_async(shop)
+    core_edge = None if one_memory is None else one_memory.edge(outer_lifts, outer_lowers, outer_async)
     return Adapted(
         functions=inline(functions.functions, library, shop.reallocs.values(), shop.outlined.values(), target),
         flags=functions.flags,
@@ -159,22 +160,23 @@ def adapt(
         outer_resources=resources,
         opaque_reps=tables.opaque,
         core=core_edge,
-        outer_async=_outer_async(shop),
+        outer_async=outer_async,
         crossings=tuple(crossings),
         passing=passing,
     )
 
 
 def _passing(graph: LinkedGraph, facts: Facts, exported: tuple[LiftId, ...], abi: Abi, core: bool) -> InstanceId | None:
-    """The instance whose async passes through to the engine; None if emitted code carries what there is.
+    """The instance whose async passes through to the engine; None if emitted code carries what there is. In a core
+    output what can pass does: then the guest's own memory is the one at the edge.
 
     Raises UnsupportedError if there is async of neither kind.
     """
-    if not core and facts.asynchrony.passing is not None:
-        if any(True for _ in unsupported(graph, facts, exported, abi)):
+    if facts.asynchrony.passing is not None:
+        if core or any(True for _ in unsupported(graph, facts, exported, abi)):
             return facts.asynchrony.passing
         return None
-    refuse_unsupported(graph, facts, exported, abi, whole=not core)
+    refuse_unsupported(graph, facts, exported, abi)
     return None
 
 

@@ -8,6 +8,10 @@ A component's canon definitions each name a memory and a realloc. A core module'
 - **the boundary memory** otherwise, with full shims for all of them (`shims`). The memory of one guest will not do for
   another's values even for a moment: whatever is allocated there is seen by the guest whose memory it is.
 
+Async goes the same two ways. Where one guest's passes through (`passing`), all its built-ins name that guest's memory
+and realloc. Where emitted code carries it and the engine must be waited for (`tasks`), what the engine writes and reads
+lies in the heap (`runtime/heap.wat`), which then is the memory at the edge. What else wants another memory is refused.
+
 A host's memory is indexed by i32 and not shared. What nothing calls is imported all the same: the tools that make a
 component of such a module take the imports that they find for the imports that there are.
 """
@@ -20,17 +24,21 @@ from typing import TypeVar, final
 from meldpy.adapter.emitter import Workshop
 from meldpy.adapter.exports import exported_types
 from meldpy.adapter.memories import memory_of
+from meldpy.adapter.places import Side
 from meldpy.adapter.shims import Shims
 from meldpy.adapter.symbols import Symbols
+from meldpy.adapter.tasks import Tasks, takes_time
 from meldpy.asm import I32, FuncBuilder
-from meldpy.cabi import Abi, Context, Needs, value_types
+from meldpy.cabi import Abi, Content, Context, Needs, lift_context, lower_context, value_types
+from meldpy.errors import UnsupportedError
+from meldpy.model.builtins import Copy, TaskReturn
 from meldpy.model.canon import StringEncoding
-from meldpy.model.code import CoreEdge, FuncSymbol, OuterLift, OuterLower, UncalledImport
+from meldpy.model.code import CoreEdge, FuncSymbol, OuterAsyncFunc, OuterLift, OuterLower, OuterOptions, UncalledImport
 from meldpy.model.core import CoreFuncType
 from meldpy.model.extern import FuncType, InstanceType, TypeExtern
 from meldpy.model.ids import InstanceId, MemoryId, ResourceId
 from meldpy.model.linked import CanonicalOptions, CoreFunc, ImportFunc, Lift, LinkedGraph, Lower
-from meldpy.model.valtype import ResourceType
+from meldpy.model.valtype import DefinedType, FutureType, ResourceType, StreamType
 
 T = TypeVar("T")
 
@@ -41,7 +49,9 @@ _REALLOC = CoreFuncType((I32,) * 4, (I32,))
 class OneMemory:
     """Decides before anything is written (`decide`), and says in the end what is exported (`edge`)."""
 
-    def __init__(self, shop: Workshop, graph: LinkedGraph, symbols: Symbols, shims: Shims) -> None:
+    def __init__(self, shop: Workshop, graph: LinkedGraph, symbols: Symbols, shims: Shims, tasks: Tasks | None) -> None:
+        self._tasks = tasks
+        self._slow = False
         self._shop = shop
         self._graph = graph
         self._symbols = symbols
@@ -53,22 +63,27 @@ class OneMemory:
         self._uncalled = tuple(uncalled_imports(self._graph, host_calls, self._shop.abi))
         for resource in _unmentioned_resources(self._graph, self._shop.abi):
             self._shop.handles.outer_builtin("drop", resource)
-        self._shims.through_boundary = not self._is_guests_own(lifts, host_calls)
+        tasks = self._tasks
+        self._slow = tasks is not None and (any(map(tasks.is_root, lifts)) or any(map(takes_time, host_calls)))
+        self._shims.through_boundary = self._slow or not self._is_guests_own(lifts, host_calls)
+        if self._shop.passing is not None and self._shims.through_boundary:
+            raise _refused("functions at the edge need the memories, allocators or encodings of several guests")
 
-    def edge(self, lifts: Iterable[OuterLift], lowers: Iterable[OuterLower]) -> CoreEdge:
+    def edge(
+        self, lifts: Iterable[OuterLift], lowers: Iterable[OuterLower], builtins: Sequence[OuterAsyncFunc]
+    ) -> CoreEdge:
         """What the host finds, now that the outer definitions are made."""
         options = [*(each.options for each in lifts), *(each.options for each in lowers)]
-        memory = _the_one([each.memory for each in options if each.memory is not None])
-        realloc = _the_one([each.realloc for each in options if each.realloc is not None])
-        encoding = _the_one(
-            [each.string_encoding for each in options if each.string_encoding is not StringEncoding.UTF8]
-        )
+        both: list[OuterOptions | OuterAsyncFunc] = [*options, *builtins]
+        memory = _the_one([each.memory for each in both if each.memory is not None])
+        realloc = _the_one([each.realloc for each in both if each.realloc is not None])
+        encodings = [each.string_encoding for each in options] + [*map(self._encoding, builtins)]
+        encoding = _the_one([each for each in encodings if each is not StringEncoding.UTF8])
         needs = [self._shop.abi.needs(each.type, Context.LOWER) for each in self._uncalled]
         if memory is None and any(each.memory for each in needs):
-            assert self._shims.through_boundary
-            memory = self._shop.handles.outer_side().needs_memory().id
+            memory = self._host_side().needs_memory().id
         if realloc is None and any(each.realloc for each in needs):
-            realloc = self._shop.handles.outer_side().realloc if self._shims.through_boundary else self._never()
+            realloc = self._host_side().realloc if self._shims.through_boundary else self._never()
         return CoreEdge(memory, realloc, encoding or StringEncoding.UTF8, self._uncalled)
 
     # --- inside -----------------------------------------------------------------------------------------------
@@ -90,7 +105,9 @@ class OneMemory:
             if needs.encoding:
                 encodings.add(options.string_encoding)
         if not memories:
-            return not any(self._shop.abi.needs(each.type, Context.LOWER).memory for each in self._uncalled)
+            # what passes through is never moved, and what nothing calls is content with any memory
+            uncalled = (self._shop.abi.needs(each.type, Context.LOWER) for each in self._uncalled)
+            return self._shop.passing is not None or not any(each.memory for each in uncalled)
         if max(len(memories), len(reallocs), len(encodings)) > 1:
             return False
         ((_, id),) = memories
@@ -101,9 +118,26 @@ class OneMemory:
         self, lifts: Sequence[Lift], host_calls: Sequence[Lower]
     ) -> Iterator[tuple[InstanceId, CanonicalOptions, Needs]]:
         for lift in lifts:
-            yield lift.instance, lift.options, self._shop.abi.needs(lift.type, Context.LIFT)
+            yield lift.instance, lift.options, self._shop.abi.needs(lift.type, lift_context(lift.options))
         for lower in host_calls:
-            yield lower.instance, lower.options, self._shop.abi.needs(lower.type, Context.LOWER)
+            yield lower.instance, lower.options, self._shop.abi.needs(lower.type, lower_context(lower.options))
+
+    def _encoding(self, builtin: OuterAsyncFunc) -> StringEncoding:
+        """How strings are encoded that a built-in moves."""
+        match builtin.immediates:
+            case TaskReturn(result, options):
+                moved = result
+            case Copy(DefinedType(StreamType(element) | FutureType(element)), options):
+                moved = element
+            case _:
+                return builtin.encoding
+        strings = moved is not None and Content.STRING in self._shop.abi.contents.content(moved)
+        return options.string_encoding if strings else StringEncoding.UTF8
+
+    def _host_side(self) -> Side:
+        if self._slow and self._tasks is not None:
+            return self._tasks.outside.side()
+        return self._shop.handles.outer_side()
 
     def _never(self) -> FuncSymbol:
         """A realloc that only imports would need which nothing calls."""
@@ -155,5 +189,14 @@ def _unmentioned_resources(graph: LinkedGraph, abi: Abi) -> Iterator[ResourceId]
 
 def _the_one(found: Sequence[T]) -> T | None:
     distinct = list(dict.fromkeys(found))
-    assert len(distinct) <= 1, "decided before: there is one"
+    if len(distinct) > 1:
+        raise _refused("async functions at the edge, or their built-ins, need another memory or allocator than others")
     return distinct[0] if distinct else None
+
+
+def _refused(reason: str) -> UnsupportedError:
+    return UnsupportedError(
+        "in a core output",
+        f"{reason}, and a core module has one of each",
+        remedy="fuse without --core, or with fewer components at once",
+    )

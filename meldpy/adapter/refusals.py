@@ -38,11 +38,9 @@ _PLAIN = frozenset(
 )
 
 
-def refuse_unsupported(
-    graph: LinkedGraph, facts: Facts, exported: tuple[LiftId, ...], abi: Abi, *, whole: bool = True
-) -> None:
+def refuse_unsupported(graph: LinkedGraph, facts: Facts, exported: tuple[LiftId, ...], abi: Abi) -> None:
     """Raise UnsupportedError for the first thing that is reached and not supported."""
-    for _, error in unsupported(graph, facts, exported, abi, whole=whole):
+    for _, error in unsupported(graph, facts, exported, abi):
         raise error
 
 

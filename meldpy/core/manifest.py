@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, assert_never
 
-from meldpy.cabi import Abi, Context
+from meldpy.cabi import Abi
 from meldpy.core.surface import Function, Surface
 from meldpy.model.canon import ENCODING_WORDS
 from meldpy.model.core import CoreFuncType, CoreSort, NumType
@@ -39,12 +39,11 @@ def manifest(surface: Surface) -> dict[str, Any]:
     """The description, ready for `json.dumps`."""
     abi, types = Abi(), _Types(surface)
     found = {export.name: export.sort for export in surface.module.exports}
-    imports = [
-        {"module": f.module, "name": f.field, **_function(f, Context.LOWER, abi, types)} for f in surface.imports
-    ]
+    imports = [{"module": f.module, "name": f.field, **_function(f, abi, types)} for f in surface.imports]
     exports = [
         {"name": f.field, "postReturn": post if (post := f"cabi_post_{f.field}") in found else None}
-        | _function(f, Context.LIFT, abi, types)
+        | {"callback": f.callback}
+        | _function(f, abi, types)
         for f in surface.exports
     ]
     resources = []
@@ -68,11 +67,12 @@ def manifest(surface: Surface) -> dict[str, Any]:
         "imports": imports,
         "exports": exports,
         "resources": resources,
+        "asyncBuiltins": _async_builtins(surface),
         "types": types.listed,
     }
 
 
-def _function(function: Function, context: Context, abi: Abi, types: _Types) -> dict[str, Any]:
+def _function(function: Function, abi: Abi, types: _Types) -> dict[str, Any]:
     type_ = function.type
     return {
         "interface": function.interface,
@@ -80,8 +80,17 @@ def _function(function: Function, context: Context, abi: Abi, types: _Types) -> 
         "async": type_.async_,
         "params": [{"name": label, "type": types.reference(param)} for label, param in type_.params],
         "result": None if type_.result is None else types.reference(type_.result),
-        "core": _core(abi.func(type_, context, False).core),
+        "core": _core(abi.func(type_, function.context, False).core),
     }
+
+
+def _async_builtins(surface: Surface) -> list[dict[str, str]]:
+    """The imports that are neither functions of the world nor built-ins of resource types."""
+    known = {(each.module, each.field) for each in surface.imports}
+    for resource in surface.resources.values():
+        known |= {(resource.builtins, f"[resource-{op}]{resource.name}") for op in ("new", "rep", "drop")}
+    imports = [(each.module, each.name) for each in surface.module.imports]
+    return [{"module": module, "name": name} for module, name in imports if (module, name) not in known]
 
 
 def _core(type_: CoreFuncType) -> dict[str, list[str]]:

@@ -5,10 +5,11 @@ The world comes from the `component-type` section, the names follow from it (`co
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import final
 
 from meldpy.binary.decode import decode_module
+from meldpy.cabi import Context
 from meldpy.errors import DecodeError, Location, UnsupportedError
 from meldpy.model.canon import StringEncoding
 from meldpy.model.component import Component, CustomSection
@@ -28,13 +29,16 @@ _ENCODINGS = (StringEncoding.UTF8, StringEncoding.UTF16, StringEncoding.LATIN1_U
 @final
 @dataclass(frozen=True, slots=True)
 class Function:
-    """interface: None at the root. module, field: of an import; `field` alone of an export."""
+    """interface: None at the root. module, field: of an import; `field` alone of an export. context: how it is lifted
+    or lowered; a function that is imported in two ways is there twice. callback: of an async lift, the export."""
 
     interface: str | None
     name: str
     type: FuncType
     module: str
     field: str
+    context: Context
+    callback: str | None = None
 
     @property
     def label(self) -> str:
@@ -97,8 +101,8 @@ def read_surface(data: bytes, source: str = "core module") -> Surface:
     return Surface(
         module,
         _encoding(component),
-        tuple(_functions(world.imports, imported=True)),
-        tuple(_functions(world.exports, imported=False)),
+        tuple(_imports(world.imports, {(each.module, each.name) for each in module.imports})),
+        tuple(_exports(world.exports, {each.name for each in module.exports})),
         resources,
         world,
     )
@@ -129,17 +133,39 @@ def _encoding(component: Component) -> StringEncoding:
     return StringEncoding.UTF8
 
 
-def _functions(externs: tuple[NamedExtern, ...], *, imported: bool) -> Iterator[Function]:
+_LOWERED = "[async-lower]"
+_LIFTED = {"[async-lift]": Context.CALLBACK_LIFT, "[async-lift-stackful]": Context.STACKFUL_LIFT}
+
+
+def _imports(externs: tuple[NamedExtern, ...], found: Container[tuple[str, str]]) -> Iterator[Function]:
+    for interface, name, type_ in _functions(externs):
+        module = "$root" if interface is None else interface
+        lowered = (module, f"{_LOWERED}{name}") in found
+        if lowered:
+            yield Function(interface, name, type_, module, f"{_LOWERED}{name}", Context.ASYNC_LOWER)
+        if (module, name) in found or not lowered:
+            yield Function(interface, name, type_, module, name, Context.LOWER)
+
+
+def _exports(externs: tuple[NamedExtern, ...], found: Container[str]) -> Iterator[Function]:
+    for interface, name, type_ in _functions(externs):
+        plain = name if interface is None else f"{interface}#{name}"
+        mark = next((mark for mark in _LIFTED if f"{mark}{plain}" in found), "")
+        context, callback = _LIFTED.get(mark, Context.LIFT), f"[callback]{mark}{plain}"
+        with_callback = context is Context.CALLBACK_LIFT
+        yield Function(interface, name, type_, "", f"{mark}{plain}", context, callback if with_callback else None)
+
+
+def _functions(externs: tuple[NamedExtern, ...]) -> Iterator[tuple[str | None, str, FuncType]]:
+    """Every function of the world: its interface, None at the root, its name and type."""
     for extern in externs:
-        name = extern.name.name
         match extern.type:
             case FuncType() as type_:
-                yield Function(None, name, type_, "$root" if imported else "", name)
+                yield None, extern.name.name, type_
             case InstanceType(exports=items):
                 for item in items:
                     if isinstance(item.type, FuncType):
-                        field = item.name.name if imported else f"{name}#{item.name.name}"
-                        yield Function(name, item.name.name, item.type, name if imported else "", field)
+                        yield extern.name.name, item.name.name, item.type
             case _:
                 pass
 

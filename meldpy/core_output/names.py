@@ -8,7 +8,8 @@
     destructor                ns:pkg/iface@1.2.3#[dtor]r
     all functions together    memory, cabi_realloc, _initialize
 
-It can say what a WIT world can say. What a component may have beyond that is refused here, by name and place.
+It can say what a WIT world can say. What a component may have beyond that is refused here, by name and place. What is
+async has more names (`async_names`).
 """
 
 from __future__ import annotations

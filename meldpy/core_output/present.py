@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import assert_never
 
 from meldpy.cabi import Abi, Context
+from meldpy.core_output.async_names import AsyncNames, callback_name, lifted_name, lowered_name
 from meldpy.core_output.names import (
     INITIALIZE,
     MEMORY,
@@ -54,7 +55,7 @@ def present(graph: LinkedGraph, fused: FusedModule, world: bytes) -> CoreModule:
     imports = tuple(_imports(graph, main.imports, boundary.main_imports))
     _check_distinct([(each.module, each.name) for each in imports])
 
-    # Exports: functions, their post-returns and destructors, and what all of them share.
+    # Exports: functions, their callbacks, post-returns and destructors, and what all of them share.
     exports = tuple(_exports(graph, main, boundary))
     _check_distinct([(each.name,) for each in exports])
 
@@ -64,11 +65,13 @@ def present(graph: LinkedGraph, fused: FusedModule, world: bytes) -> CoreModule:
 
 def _imports(graph: LinkedGraph, imports: Sequence[CoreImport], bindings: Sequence[MainImport]) -> Iterator[CoreImport]:
     resources = builtin_names(graph)
+    async_names = AsyncNames(graph)
     for import_, binding in zip(imports, bindings, strict=True):
         match binding:
-            case BoundLower(func):
+            case BoundLower(func, options):
                 imported = graph.import_funcs[func]
-                module, name = import_name(graph, imported.import_, imported.path)
+                module, plain = import_name(graph, imported.import_, imported.path)
+                name = lowered_name(plain, async_=options.async_)
             case BoundUncalled(number, path):
                 module, name = import_name(graph, number, path)
             case BoundBuiltin(op, resource):
@@ -78,8 +81,8 @@ def _imports(graph: LinkedGraph, imports: Sequence[CoreImport], bindings: Sequen
                 name = f"[resource-{op}]{resource_name}"
             case CoreExportRef():
                 raise InternalError("a core output has no carriers")
-            case BoundAsync():
-                raise InternalError("a core output has no async built-ins")
+            case BoundAsync(func=builtin):
+                module, name = async_names.name(builtin)
             case _:
                 assert_never(binding)
         yield replace(import_, module=module, name=name)
@@ -97,7 +100,9 @@ def _exports(graph: LinkedGraph, main: CoreModule, boundary: Boundary) -> Iterat
             yield CoreExport(name, CoreSort.FUNC, _passed_on(graph, boundary, item, item.func, name, location))
             continue
         lift = lifts[item.func.lift]
-        yield export(lift.core_func, name)
+        yield export(lift.core_func, lifted_name(name, lift.options))
+        if lift.options.callback is not None:
+            yield export(lift.options.callback, callback_name(name))
         if lift.options.post_return is not None:
             yield export(lift.options.post_return, post_return(name))
     dtors = dtor_names(graph)

@@ -17,9 +17,10 @@
   (import "trap" "boundary memory full" (func $trap_full))
 
   ;; 0x00  the chain          0x04  bytes in it
-  ;; 0x08  open calls         0x0C  who holds the chain
+  ;; 0x08  where the engine writes an event, in an output with but one memory at its edge (`roots.wat`, `outer.wat`)
   ;; 0x10  where the blocks end, as a distance from 0x90
   ;; 0x14  the free lists of powers from 4 on
+  ;; 0x84  open calls         0x88  who holds the chain
   ;; 0x90  the blocks
   (memory $heap 1)
 
@@ -101,27 +102,27 @@
 
   ;; A call has not ended at once.
   (func (export "open")
-    (i32.store offset=8 (i32.const 0) (i32.add (i32.load offset=8 (i32.const 0)) (i32.const 1))))
+    (i32.store offset=0x84 (i32.const 0) (i32.add (i32.load offset=0x84 (i32.const 0)) (i32.const 1))))
 
   ;; What it returned was taken.
   (func (export "close")
-    (i32.store offset=8 (i32.const 0) (i32.sub (i32.load offset=8 (i32.const 0)) (i32.const 1)))
+    (i32.store offset=0x84 (i32.const 0) (i32.sub (i32.load offset=0x84 (i32.const 0)) (i32.const 1)))
     (call $tidy))
 
   ;; Sweeps if no call is open.
   (func $tidy (export "tidy")
-    (if (i32.eqz (i32.load offset=8 (i32.const 0))) (then (call $sweep))))
+    (if (i32.eqz (i32.load offset=0x84 (i32.const 0))) (then (call $sweep))))
 
   ;; One more (1) or less (-1) needs what is in the chain.
   (func (export "hold") (param $step i32)
-    (i32.store offset=0x0C (i32.const 0) (i32.add (i32.load offset=0x0C (i32.const 0)) (local.get $step))))
+    (i32.store offset=0x88 (i32.const 0) (i32.add (i32.load offset=0x88 (i32.const 0)) (local.get $step))))
 
   ;; Whether the chain is long, and could go once all was heard of that the engine knows.
   (func (export "crowded") (result i32)
     (i32.and
       (i32.gt_u (i32.load offset=4 (i32.const 0)) (i32.const 0x1_0000))
-      (i32.eqz (i32.load offset=0x0C (i32.const 0)))))
+      (i32.eqz (i32.load offset=0x88 (i32.const 0)))))
 
   ;; All was heard of.
   (func (export "heard")
-    (if (i32.eqz (i32.load offset=0x0C (i32.const 0))) (then (call $sweep)))))
+    (if (i32.eqz (i32.load offset=0x88 (i32.const 0))) (then (call $sweep)))))

@@ -13,15 +13,15 @@ from wasmtime import wat2wasm
 import meldpy
 from meldpy import core
 from meldpy.core import Case, GuestTrap, Handle
-from meldpy.errors import DecodeError, UsageError
+from meldpy.errors import DecodeError, UnsupportedError, UsageError
 from meldpy.pipeline import FuseOptions
-from tests.support.core_output import AT_RUNTIME, core_of, module_of
+from tests.support.core_output import ASYNC, AT_RUNTIME, core_of, module_of
 from tests.support.core_scenario import Player
 from tests.support.fixtures import load
 
 NEED_WASI = {"errand", "errand-wac", "printer", "printer-both", "two-wasi", "wasi-lent-stream"}
 """Their scenarios call functions of WASI, which this host does not provide."""
-DIRECT = [fixture.name for fixture in AT_RUNTIME if fixture.name not in NEED_WASI]
+DIRECT = [fixture.name for fixture in AT_RUNTIME if fixture.name not in NEED_WASI | ASYNC]
 
 
 @pytest.mark.parametrize("memory", ["separate", "single"])
@@ -35,6 +35,12 @@ def test_those_that_are_left_out_import_wasi() -> None:
     assert {f.name for f in AT_RUNTIME} >= NEED_WASI
     for name in sorted(NEED_WASI):
         assert any(import_.module.startswith("wasi:") for import_ in module_of(core_of(load(name))).imports)
+
+
+@pytest.mark.parametrize("name", sorted(ASYNC))
+def test_async_functions_are_for_engines_of_components(name: str) -> None:
+    with pytest.raises(UnsupportedError, match="is an async function"):
+        core.load(core_of(load(name)))
 
 
 # --- values -----------------------------------------------------------------------------------------------------------
@@ -127,6 +133,7 @@ def test_manifest_says_all_that_a_host_needs(tmp_path: Path) -> None:
     assert greet == {
         "name": "greet",
         "postReturn": "cabi_post_greet",
+        "callback": None,
         "interface": None,
         "function": "greet",
         "async": False,
@@ -142,6 +149,7 @@ def test_manifest_says_all_that_a_host_needs(tmp_path: Path) -> None:
         "initialize": None,
         "imports": [],
         "resources": [],
+        "asyncBuiltins": [],
         "types": [],
     }
 
@@ -158,6 +166,22 @@ def test_manifest_lists_types_and_resources_of_every_fixture() -> None:
     (jar, *_) = jars["resources"]
     assert (jar["interface"], jar["name"], jar["definedBy"]) == ("demo:jars/jars@1.0.0", "jar", "guest")
     assert jar["dtor"] == "demo:jars/jars@1.0.0#[dtor]jar"
+
+
+def test_manifest_names_async_functions_as_the_module_does() -> None:
+    module = core_of(load("async-host"))
+    described = core.manifest(core.read_surface(module))
+    decoded = module_of(module)
+    names = {(each.module, each.name) for each in decoded.imports}
+    listed = {(each["module"], each["name"]) for each in (*described["imports"], *described["asyncBuiltins"])}
+    assert listed == names
+    assert any(name.startswith("[async-lower]") for _, name in names)
+    exports = {export.name for export in decoded.exports}
+    assert {each["name"] for each in described["exports"]} <= exports
+    lifted = [each for each in described["exports"] if each["name"].startswith("[async-lift]")]
+    assert lifted
+    assert {each["callback"] for each in lifted} <= exports
+    assert all(each["core"]["results"] == ["i32"] for each in lifted)
 
 
 CALLS_OUT = """(component

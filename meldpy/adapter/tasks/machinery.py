@@ -104,6 +104,8 @@ class Machinery:
         self.gates: Waiting | None = None
         self.ends: Ends
         """Set by whoever makes this (`tasks`)."""
+        self.events: Callable[[], MemoryId]
+        """The memory into which the engine writes what happened; set like `ends`."""
         self.has_roots = False
         self.has_streams = False
 
@@ -168,7 +170,7 @@ class Machinery:
 
     def roots(self, export: str) -> FuncId:
         self.has_roots = True
-        boundary = self._handles.outer_side().needs_memory().id
+        boundary = self.events()
         engine = (
             self.engine(OuterAsyncFunc(BuiltinOp.WAITABLE_SET_NEW, CoreFuncType((), (I32,)))),
             self.engine(OuterAsyncFunc(BuiltinOp.WAITABLE_SET_WAIT, CoreFuncType((I32, I32), (I32,)), memory=boundary)),

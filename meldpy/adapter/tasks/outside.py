@@ -20,7 +20,7 @@ from meldpy.asm import I32, Op
 from meldpy.model.canon import BuiltinOp, StringEncoding
 from meldpy.model.code import OuterAsyncFunc, RuntimeArg
 from meldpy.model.core import CoreFuncType
-from meldpy.model.ids import FuncId
+from meldpy.model.ids import FuncId, MemoryId
 
 if TYPE_CHECKING:
     from meldpy.adapter.tasks.ends import Ends
@@ -35,11 +35,14 @@ _SUBTASK, _LAST_END = 1, 5
 class Outside:
     """One for each adapt run that has tasks."""
 
-    def __init__(self, functions: Functions, library: Instances, handles: Handles, machinery: Machinery) -> None:
+    def __init__(
+        self, functions: Functions, library: Instances, handles: Handles, machinery: Machinery, *, one_memory: bool
+    ) -> None:
         self._functions = functions
         self._library = library
         self._handles = handles
         self._machinery = machinery
+        self._one_memory = one_memory
         self.heard = functions.reserve()
         """Called when a host call whose result is in the heap is heard of: with its cell, and the state before."""
         self.has_calls = False
@@ -57,9 +60,15 @@ class Outside:
         memory = self._library.memory(runtime.HEAP, tuple(map(self._functions.trap, _HEAP_TRAPS)))
         return Side(self._handles.outer, StringEncoding.UTF8, Memory(memory), self.heap("realloc"))
 
+    def events(self) -> MemoryId:
+        """Where the engine writes what happened, at 8: in the boundary memory, or in the heap's if the edge has but one
+        memory. Neither uses that place for anything else."""
+        side = self.side() if self._one_memory else self._handles.outer_side()
+        return side.needs_memory().id
+
     def outer(self, export: str) -> FuncId:
         machinery = self._machinery
-        boundary = self._handles.outer_side().needs_memory().id
+        boundary = self.events()
         args: tuple[RuntimeArg, ...] = (
             *(machinery.memory, boundary, self._handles.func("allocate"), machinery.tasks("root")),
             *map(machinery.roots, ("handles", "all", "event", "let-exit")),

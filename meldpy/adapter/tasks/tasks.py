@@ -44,6 +44,8 @@ class Tasks:
         symbols: Symbols,
         exported: tuple[LiftId, ...],
         edge: OuterEdge,
+        *,
+        one_memory: bool,
     ) -> None:
         self._shop = shop
         self._graph = graph
@@ -51,7 +53,8 @@ class Tasks:
         self._found = facts.asynchrony
         self._exported = exported
         self.machinery = Machinery(shop.functions, shop.library, shop.handles, _observers(graph, facts))
-        self.outside = Outside(shop.functions, shop.library, shop.handles, self.machinery)
+        self.outside = Outside(shop.functions, shop.library, shop.handles, self.machinery, one_memory=one_memory)
+        self.machinery.events = self.outside.events
         gated = gated_instances(graph, facts)
         passed = {graph.lifts[id].instance for id in exported if graph.lifts[id].type.async_}
         self.gates = self.machinery.gates = Gates(shop, self.machinery, gated, gated & passed)
