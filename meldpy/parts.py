@@ -133,7 +133,9 @@ class _Cut:
         while True:
             needs_, cut = self._cut()
             if not cut.kept and isinstance(refused, UnsupportedError):
-                raise refused  # nothing in the graph explains it
+                # It cannot be laid at the door of one instance, so none is fused.
+                self.hand.update((each.id, (Reason.of(refused),)) for each in self.graph.instances)
+                continue
             try:
                 return self._build(cut, needs_)
             except _TooMuch as too_much:

@@ -16,6 +16,7 @@ from meldpy.model.extern import TypeExtern
 from meldpy.model.ids import ResourceId
 from meldpy.model.linked import Binding, BindingKind
 from meldpy.model.valtype import ResourceType
+from meldpy.resolver.componenttypes import check_component
 from meldpy.resolver.describe import Describer
 from meldpy.resolver.determined import Determined, DeterminedTypes
 from meldpy.resolver.evaluate import Evaluator
@@ -61,7 +62,9 @@ class Binder:
         self.evaluator = evaluator
         self.builder = evaluator.builder
         self.subtyping = Subtyping(
-            Describer(self.builder.resource_name, self.builder.resource_origin), self.builder.module_type
+            Describer(self.builder.resource_name, self.builder.resource_origin),
+            self.builder.module_type,
+            lambda declared, actual: check_component(declared, actual, evaluator),
         )
         self.determined = DeterminedTypes(self.subtyping)
         self.outer: dict[Key, Item] = {}

@@ -42,7 +42,7 @@ from meldpy.model.linked import (
     OuterImport,
     Resource,
 )
-from meldpy.records import dataclass, field
+from meldpy.records import dataclass, field, replace
 from meldpy.resolver.coretypes import declared_module, sort_of, type_of
 from meldpy.resolver.values import ITEMS_SHARE, MAX_ITEMS, CoreModuleInstance, ModuleInfo
 
@@ -97,6 +97,18 @@ class Builder:
         self.kept_inside: tuple[str, ...] = ()
         self._resources: list[_ResourceDraft] = []
         self._module_ids: dict[int, ModuleId] = {}
+
+    def scratch(self) -> Builder:
+        """One that knows what this one knows, and of which this one learns nothing."""
+        made = Builder(self.inputs, self.caps)
+        made.definitions = self.definitions
+        made.modules, made.infos = [*self.modules], [*self.infos]
+        made.instances, made.core_instances = [*self.instances], [*self.core_instances]
+        made.lifts, made.lowers, made.builtins = [*self.lifts], [*self.lowers], [*self.builtins]
+        made.imports, made.import_funcs = [*self.imports], [*self.import_funcs]
+        made._resources = [replace(each, aliases=dict(each.aliases)) for each in self._resources]
+        made._module_ids = dict(self._module_ids)
+        return made
 
     # --- caps -----------------------------------------------------------------------------------------------
     def count(self, definitions: int = 1) -> None:

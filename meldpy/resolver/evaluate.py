@@ -18,7 +18,9 @@ from meldpy.model.valtype import ResourceType
 from meldpy.resolver.builder import Builder
 from meldpy.resolver.frame import Frame
 from meldpy.resolver.nodes import Nodes
+from meldpy.resolver.outer import imported_item
 from meldpy.resolver.scope import ComponentScope
+from meldpy.resolver.substitute import Substitution
 from meldpy.resolver.types import TypeEvaluator
 from meldpy.resolver.values import ComponentValue, InstanceValue, Item, TypeValue
 
@@ -59,7 +61,10 @@ class Evaluator:
             return self.bind_argument(import_, scope, args)
 
         def finish(value: InstanceValue) -> InstanceValue:
-            for view in component.views:
+            views = component.views
+            if component.unknown is not None:
+                value, views = self._assumed(component.unknown, views[0], args), views[1:]
+            for view in views:
                 value = self._seen(value, view, args)
             return value
 
@@ -83,12 +88,28 @@ class Evaluator:
 
     def _seen(self, value: InstanceValue, view: ComponentType, args: Mapping[str, Item]) -> InstanceValue:
         """The instance of a component that was itself an import of type `view`."""
+        substitution = self._given(view, args)
+        seen = substitution.bind(self.types.nodes.instance(view.exports), value, "the instance")
+        assert isinstance(seen, InstanceValue)
+        return seen
+
+    def _assumed(
+        self, origin: tuple[int, tuple[str, ...]], type_: ComponentType, args: Mapping[str, Item]
+    ) -> InstanceValue:
+        """An instance of a component of which only the type is known."""
+        number, path = origin
+        name = ".".join((self.builder.imports[number].name.name, *path))
+        exports = self.types.nodes.instance(type_.exports)
+        made = imported_item(self.types.fresh(exports, name, self._given(type_, args)), number, path, self.builder)
+        assert isinstance(made, InstanceValue)
+        return made
+
+    def _given(self, type_: ComponentType, args: Mapping[str, Item]) -> Substitution:
+        """What the types of the imports of a component of type `type_` stand for."""
         substitution = self.types.substitution()
-        for import_ in view.imports:
+        for import_ in type_.imports:
             name = import_.name.name
             if name not in args:
                 raise LinkError(f"a component of a type that imports `{name}` gets no such argument", remedy=_REMEDY)
             substitution.bind(import_.type, args[name], f"argument `{name}`")
-        seen = substitution.bind(self.types.nodes.instance(view.exports), value, "the instance")
-        assert isinstance(seen, InstanceValue)
-        return seen
+        return substitution

@@ -1,8 +1,9 @@
 """The outer boundary: imports of the root, and its exports.
 
 An import of the root becomes an OuterImport and a value that stands for what will come from outside: imported
-functions with their path, resource types without a definer. What cannot be carried over the boundary of a fused
-component is refused here. Spec: Explainer.md "Import and Export Definitions".
+functions with their path, resource types without a definer. No engine gives a root a component or a value, nor takes
+one from it: those are refused here. An input that is looked at alone (`surface`) may import components, though, since
+another input may export them. Spec: Explainer.md "Import and Export Definitions".
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 from typing import Final, assert_never, final
 
 from meldpy.errors import Location, UnsupportedError
-from meldpy.model.component import Import
+from meldpy.model.component import Component, Import
 from meldpy.model.extern import (
     ComponentType,
     CoreModuleType,
@@ -25,7 +26,7 @@ from meldpy.model.extern import (
 from meldpy.model.linked import FuncItem, ImportFunc, InstanceItem, ModuleItem, OuterExport, OuterItem, TypeItem
 from meldpy.model.valtype import ResourceType
 from meldpy.resolver.builder import Builder
-from meldpy.resolver.scope import ComponentScope
+from meldpy.resolver.scope import ComponentScope, Place
 from meldpy.resolver.types import TypeEvaluator
 from meldpy.resolver.values import (
     ComponentValue,
@@ -52,7 +53,12 @@ def outer_import(name: ExternName, type_: ExternType, location: Location, builde
     """Adds an import of the outer component and returns the value that stands for it; `type_` is this import's own."""
     refuse_imported(name.name, type_, location)
     number = builder.outer_import(name, type_, location)
-    return _imported(type_, number, (), builder)
+    return imported_item(type_, number, (), builder)
+
+
+def assumed_import(name: ExternName, type_: ExternType, location: Location, builder: Builder) -> Item:
+    """The same where components may be imported, in an evaluation whose outcome is thrown away."""
+    return imported_item(type_, builder.outer_import(name, type_, location), (), builder)
 
 
 def refuse_imported(name: str, type_: ExternType, location: Location) -> None:
@@ -71,29 +77,38 @@ def refuse_imported(name: str, type_: ExternType, location: Location) -> None:
             assert_never(type_)
 
 
-def _refusal(feature: str, reason: str, location: Location) -> UnsupportedError:
+def _refusal(feature: str, reason: str, location: Location | None) -> UnsupportedError:
     remedy = "compose it with what it needs first, so that only functions, types and instances remain at the root"
     return UnsupportedError(feature, reason, location, remedy=remedy)
 
 
-def _imported(type_: ExternType, number: int, path: tuple[str, ...], builder: Builder) -> Item:
+def imported_item(type_: ExternType, number: int, path: tuple[str, ...], builder: Builder) -> Item:
+    """What stands for an item of type `type_` at `path` inside import `number`."""
     builder.count()
+    import_ = builder.imports[number]
     match type_:
         case FuncType():
             return FuncValue(ImportFunc(builder.import_func(number, path, type_)), type_)
         case TypeExtern():
             if isinstance(type_.type, ResourceType):
-                builder.alias_resource(type_.type.id, ".".join((builder.imports[number].name.name, *path)))
+                builder.alias_resource(type_.type.id, ".".join((import_.name.name, *path)))
             return TypeValue(type_.type, type_.bound_resource)
         case CoreModuleType():
-            return ModuleValue(builder.imported_module(type_, number, path, builder.imports[number].location))
+            return ModuleValue(builder.imported_module(type_, number, path, import_.location))
+        case ComponentType():
+            place = Place(import_.location.source, (*import_.location.path, *path))
+            return ComponentValue(Component(()), None, place, (type_,), (number, path))
         case InstanceType():
             exports: dict[str, NamedItem] = {
-                e.name.name: (e.name, _imported(e.type, number, (*path, e.name.name), builder)) for e in type_.exports
+                e.name.name: (e.name, imported_item(e.type, number, (*path, e.name.name), builder))
+                for e in type_.exports
             }
             return instance_value(exports, (number, path), builder.caps.items)
+        case ValueExtern():
+            name = ".".join((import_.name.name, *path))
+            raise _refusal("component-level values", f"`{name}` is a value that the root component imports", None)
         case _:
-            raise AssertionError("refused before")
+            assert_never(type_)
 
 
 @final

@@ -27,6 +27,7 @@ from meldpy.model.extern import (
 )
 from meldpy.model.ids import ResourceId
 from meldpy.model.valtype import DefinedType, PrimValType, ResourceType, ValType
+from meldpy.records import replace
 from meldpy.resolver.nodes import Nodes, map_definition, mentions
 from meldpy.resolver.values import (
     MAX_ITEMS,
@@ -209,8 +210,7 @@ class Substitution:
             case InstanceType(), InstanceValue():
                 return self._bind_instance(declared, actual, what)
             case ComponentType(), ComponentValue():
-                views = (*actual.views, self.component(declared))
-                return ComponentValue(actual.definition, actual.scope, actual.place, views)
+                return replace(actual, views=(*actual.views, self.component(declared)))
             case CoreModuleType(), ModuleValue():
                 return ModuleValue(actual.module, declared)
             case ValueExtern(), _:

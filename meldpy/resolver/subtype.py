@@ -2,7 +2,8 @@
 
 An instance fits if it exports at least what is declared; functions and value types must be equal; a declared resource
 type becomes, by its name, the provided one, consistently for everything behind it. Types are compared by structure,
-resource types by identity, each pair of nodes once. Spec: Explainer.md "Type Checking".
+resource types by identity, each pair of nodes once. Whether a component fits is found out by instantiating it
+(`componenttypes`). Spec: Explainer.md "Type Checking".
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ from meldpy.model.valtype import (
 from meldpy.resolver.describe import Describer
 from meldpy.resolver.moduletypes import misfit
 from meldpy.resolver.substitute import Substitution
-from meldpy.resolver.values import FuncValue, InstanceValue, Item, ModuleValue, TypeValue, kind_of
+from meldpy.resolver.values import ComponentValue, FuncValue, InstanceValue, Item, ModuleValue, TypeValue, kind_of
 
 
 @final
@@ -70,11 +71,18 @@ class Subtyping:
     """Compares types. One per link: what was found equal stays equal.
 
     module_type: the type that a core module has by itself; without it, only modules with a declared type are compared.
+    components: raises Mismatch unless a component fits a component type; without it, none does.
     """
 
-    def __init__(self, describe: Describer, module_type: Callable[[ModuleId], CoreModuleType] | None = None) -> None:
+    def __init__(
+        self,
+        describe: Describer,
+        module_type: Callable[[ModuleId], CoreModuleType] | None = None,
+        components: Callable[[ComponentType, ComponentValue], None] | None = None,
+    ) -> None:
         self.describe = describe
         self.module_type = module_type
+        self.components = components
         self._equal: set[tuple[DefinedType, DefinedType]] = set()
 
     # --- items ---------------------------------------------------------------------------------------------------
@@ -94,6 +102,8 @@ class Subtyping:
                     assert self.module_type is not None
                     type_ = self.module_type(actual.module)
                 self.modules(declared, type_)
+            case ComponentType(), ComponentValue() if self.components is not None:
+                self.components(substitution.component(declared), actual)
             case _:
                 raise Mismatch(f"the importer declares a {_kind(declared)}, the provider has a {kind_of(actual)}")
 

@@ -10,17 +10,18 @@ from collections.abc import Iterator, Mapping
 from typing import final
 
 from meldpy.errors import Location
+from meldpy.model.component import Import
 from meldpy.model.extern import ExternName, ExternType, InstanceType, TypeExtern, TypeNode
 from meldpy.model.linked import Input, OuterImport
 from meldpy.records import dataclass
 from meldpy.resolver.builder import Builder, Caps
 from meldpy.resolver.evaluate import Evaluator
-from meldpy.resolver.frame import Frame
+from meldpy.resolver.frame import Frame, Importer
 from meldpy.resolver.inputs import ResolverInput
 from meldpy.resolver.nodes import Nodes
-from meldpy.resolver.outer import import_at_root
-from meldpy.resolver.scope import Place
-from meldpy.resolver.values import ComponentValue, NamedItem
+from meldpy.resolver.outer import assumed_import, import_at_root
+from meldpy.resolver.scope import ComponentScope, Place
+from meldpy.resolver.values import ComponentValue, Item, NamedItem
 
 
 @final
@@ -38,18 +39,31 @@ class Surface:
 
 def root_frame(input_: ResolverInput, evaluator: Evaluator) -> Frame:
     """The frame of `input_` as the root component: its imports are the outer ones."""
-    types = evaluator.types
+    return _frame(input_, evaluator, lambda import_, scope: import_at_root(import_, scope, evaluator.types))
+
+
+def _frame(input_: ResolverInput, evaluator: Evaluator, importer: Importer) -> Frame:
     place = Place(input_.source)
     instance = evaluator.builder.instance(None, input_.name, 0, place.at(input_.component.offset))
-    component = ComponentValue(input_.component, None, place)
-    return Frame(evaluator, component, instance, lambda import_, scope: import_at_root(import_, scope, types))
+    return Frame(evaluator, ComponentValue(input_.component, None, place), instance, importer)
+
+
+def _frame_alone(input_: ResolverInput, evaluator: Evaluator) -> Frame:
+    """The same for a look at it alone: what it imports may be a component, which another input may export."""
+    types = evaluator.types
+
+    def bind(import_: Import, scope: ComponentScope) -> Item:
+        type_ = types.declared(import_.desc, scope, import_.name.name)
+        return assumed_import(import_.name, type_, scope.here, evaluator.builder)
+
+    return _frame(input_, evaluator, bind)
 
 
 def surface(input_: ResolverInput, caps: Caps, nodes: Nodes) -> Surface:
     """Evaluates `input_` alone. The same errors as for a single input."""
     builder = Builder((Input(input_.name, input_.source, input_.size),), caps)
     evaluator = Evaluator(builder, nodes)
-    frame = evaluator.run(root_frame(input_, evaluator))
+    frame = evaluator.run(_frame_alone(input_, evaluator))
     owners = {node: number for number, import_ in enumerate(builder.imports) for node in introduced(import_.type)}
     names = tuple(name for name, _ in frame.exports.values())
     return Surface(input_, tuple(builder.imports), names, frame.locations, frame.exports, owners)

@@ -222,9 +222,11 @@ class TypeEvaluator:
     def declared(self, desc: ExternDesc, scope: Scope, name: str) -> ExternType:
         """What `desc` says for one more import or export of it: an instance's types are new ones each time."""
         type_ = self.extern(desc, scope, name)
-        if not isinstance(type_, InstanceType):
-            return type_
-        return self.substitution().fresh(type_, lambda inner: self._mint(f"{name}.{inner}"))
+        return self.fresh(type_, name, self.substitution()) if isinstance(type_, InstanceType) else type_
+
+    def fresh(self, type_: InstanceType, name: str, substitution: Substitution) -> InstanceType:
+        """One more instance of `type_`, called `name`, in the terms of `substitution`: its types are new ones."""
+        return substitution.fresh(type_, lambda inner: self._mint(f"{name}.{inner}"))
 
     def substitution(self) -> Substitution:
         return Substitution(self.nodes, self.builder.count)

@@ -67,12 +67,15 @@ class ComponentValue:
     """A component closure.
 
     views: the component types it was bound to on its way, oldest first; each hides the exports it does not declare.
+    unknown: (import number, export path) if it is one that an input imports, looked at alone. Its definition is empty,
+    and the first of its views is all that is known.
     """
 
     definition: Component
     scope: ComponentScope | None
     place: Place
     views: tuple[ComponentType, ...] = ()
+    unknown: tuple[int, tuple[str, ...]] | None = None
 
 
 @final

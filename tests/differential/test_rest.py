@@ -23,8 +23,12 @@ from meldpy.fixture.files import components, composed
 from meldpy.fixture.prove import fixture_exports, fixture_hides
 from meldpy.fixture.scenario import run_scenario, same
 from meldpy.fixture.shape import scan
-from meldpy.model.component import ComponentSection, CoreModuleSection
-from meldpy.pipeline import FuseInput, FuseOptions
+from meldpy.model.component import Component, ComponentSection, CoreModuleSection
+from meldpy.model.core import CoreModule
+from meldpy.model.linked import LinkedGraph
+from meldpy.parts import Built, assemble
+from meldpy.pipeline import FuseInput, FuseOptions, encode
+from meldpy.pipeline import scan as scan_code
 from tests.support.fixtures import all_fixtures
 from tests.support.kept import fuse_keeping, linked, with_code
 
@@ -134,6 +138,25 @@ def test_names_that_no_input_has_cannot_be_kept() -> None:
     with pytest.raises(LinkError, match="no input is called `nobody`") as caught:
         meldpy.fuse(inputs(), FuseOptions(keeps=("nobody",)))
     assert "`middle`" in caught.value.causes[0]
+
+
+def test_what_no_instance_accounts_for_keeps_all() -> None:
+    """A stage may say no where nothing was foreseen that does: it is not refused."""
+    outputs: list[Component] = []
+
+    def no(graph: LinkedGraph) -> Built:
+        raise UnsupportedError("thing", "nobody foresaw it")
+
+    def check(output: Component | CoreModule) -> None:
+        assert isinstance(output, Component)
+        outputs.append(output)
+
+    graph = linked(inputs(), FuseOptions())
+    cut = assemble(graph, no, scan_code, check, {}).partition
+    assert {graph.instances[id_].label for id_ in cut.kept} >= {"provider", "middle", "top"}
+    assert call(encode(outputs[-1]), "run", 1) == 200
+    with pytest.raises(UnsupportedError, match="nobody foresaw it"):
+        assemble(graph, no, scan_code, check, {}, only_flat=True)
 
 
 def test_flat_and_keep_contradict_each_other() -> None:
