@@ -24,11 +24,10 @@ from meldpy.resolver.follow import Key, counterpart
 from meldpy.resolver.frame import Frame
 from meldpy.resolver.match import Matching
 from meldpy.resolver.nodes import node_of
-from meldpy.resolver.scope import ComponentScope
 from meldpy.resolver.sides import type_diff
 from meldpy.resolver.subtype import Mismatch, Subtyping
 from meldpy.resolver.surface import Surface, is_demand
-from meldpy.resolver.values import Item, TypeValue
+from meldpy.resolver.values import ComponentScope, Item, TypeValue
 from meldpy.resolver.worldunion import Merged
 
 

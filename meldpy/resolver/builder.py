@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import final
 
-from meldpy.errors import DecodeError, LimitError, Location
+from meldpy.errors import LimitError, Location
 from meldpy.model.core import CoreModule, CoreSort, CoreValType, NameSection, NumType
 from meldpy.model.extern import CoreModuleType, ExternName, ExternType, FuncType
 from meldpy.model.ids import (
@@ -43,8 +43,9 @@ from meldpy.model.linked import (
     Resource,
 )
 from meldpy.records import dataclass, field, replace
-from meldpy.resolver.coretypes import declared_module, sort_of, type_of
-from meldpy.resolver.values import ITEMS_SHARE, MAX_ITEMS, CoreModuleInstance, ModuleInfo
+from meldpy.resolver.coretypes import declared_module, type_of
+from meldpy.resolver.corevalues import CoreModuleInstance, ModuleInfo, module_info
+from meldpy.resolver.values import ITEMS_SHARE, MAX_ITEMS
 
 
 @final
@@ -129,7 +130,7 @@ class Builder:
         minted = ModuleId(len(self.modules))
         self._module_ids[id(module)] = minted
         self.modules.append(Module(minted, module, _label(module) or fallback, location))
-        self.infos.append(_info(module))
+        self.infos.append(module_info(module))
         return minted
 
     def imported_module(
@@ -140,7 +141,7 @@ class Builder:
         label = ".".join((self.imports[import_].name.name, *path))
         module = declared_module(type_)
         self.modules.append(Module(minted, module, label, location, ImportedModule(import_, path, type_)))
-        self.infos.append(_info(module))
+        self.infos.append(module_info(module))
         return minted
 
     def instance(self, parent: InstanceId | None, label: str, input_: int | None, location: Location) -> InstanceId:
@@ -288,20 +289,3 @@ def _label(module: CoreModule) -> str | None:
         if isinstance(placed.section, NameSection) and placed.section.module:
             return placed.section.module
     return None
-
-
-def _info(module: CoreModule) -> ModuleInfo:
-    imported: dict[CoreSort, list[int]] = {sort: [] for sort in CoreSort}
-    for position, import_ in enumerate(module.imports):
-        imported[sort_of(import_.type)].append(position)
-    defined = {
-        CoreSort.FUNC: len(module.funcs),
-        CoreSort.TABLE: len(module.tables),
-        CoreSort.MEMORY: len(module.memories),
-        CoreSort.GLOBAL: len(module.globals),
-        CoreSort.TAG: len(module.tags),
-    }
-    exports = {export.name: export for export in module.exports}
-    if len(exports) != len(module.exports):
-        raise DecodeError("a core module exports one name twice")
-    return ModuleInfo(module, imported, defined, exports)

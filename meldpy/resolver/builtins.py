@@ -29,8 +29,8 @@ from meldpy.model.core import CoreFuncType, NumType, RefType
 from meldpy.model.linked import CanonicalOptions
 from meldpy.model.valtype import DefinedType, FutureType, StreamType
 from meldpy.resolver.coretypes import definition_of, rec_member
-from meldpy.resolver.scope import ComponentScope
 from meldpy.resolver.types import TypeEvaluator
+from meldpy.resolver.values import ComponentScope
 
 ReadOptions: TypeAlias = "Callable[[tuple[CanonOpt, ...]], CanonicalOptions]"
 

@@ -49,9 +49,8 @@ from meldpy.records import dataclass
 from meldpy.resolver.builder import Builder
 from meldpy.resolver.builtins import evaluate_immediates
 from meldpy.resolver.coretypes import definition_of, rec_member
-from meldpy.resolver.scope import ComponentScope
 from meldpy.resolver.types import TypeEvaluator
-from meldpy.resolver.values import FuncValue
+from meldpy.resolver.values import ComponentScope, FuncValue
 
 
 def evaluate_canon(canon: Canon, scope: ComponentScope, types: TypeEvaluator) -> None:

@@ -19,10 +19,9 @@ from meldpy.resolver.describe import Describer
 from meldpy.resolver.evaluate import Evaluator
 from meldpy.resolver.frame import Frame
 from meldpy.resolver.outer import assumed_import
-from meldpy.resolver.scope import ComponentScope
 from meldpy.resolver.substitute import Substitution
 from meldpy.resolver.subtype import Mismatch, Subtyping
-from meldpy.resolver.values import ComponentValue, InstanceValue, Item, instance_value
+from meldpy.resolver.values import ComponentScope, ComponentValue, InstanceValue, Item, instance_value
 
 
 def check_component(declared: ComponentType, actual: ComponentValue, evaluator: Evaluator) -> None:

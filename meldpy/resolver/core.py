@@ -16,8 +16,8 @@ from meldpy.model.ids import FuncId, GlobalId, MemoryId, TableId, TagId
 from meldpy.model.linked import BuiltinFunc, CoreItem, LowerFunc
 from meldpy.resolver.builder import Builder
 from meldpy.resolver.coretypes import sort_of
-from meldpy.resolver.scope import ComponentScope
-from meldpy.resolver.values import CoreInlineInstance, CoreInstanceValue
+from meldpy.resolver.corevalues import CoreInlineInstance, CoreInstanceValue
+from meldpy.resolver.values import ComponentScope
 
 _REMEDY = "the component is invalid: `meld validate` says where; mend what made it"
 

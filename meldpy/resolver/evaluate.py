@@ -19,10 +19,9 @@ from meldpy.resolver.builder import Builder
 from meldpy.resolver.frame import Frame
 from meldpy.resolver.nodes import Nodes
 from meldpy.resolver.outer import imported_item
-from meldpy.resolver.scope import ComponentScope
 from meldpy.resolver.substitute import Substitution
 from meldpy.resolver.types import TypeEvaluator
-from meldpy.resolver.values import ComponentValue, InstanceValue, Item, TypeValue
+from meldpy.resolver.values import ComponentScope, ComponentValue, InstanceValue, Item, TypeValue
 
 _REMEDY = "the component is invalid: `meld validate` says where; mend what made it"
 

@@ -47,9 +47,10 @@ from meldpy.resolver.builder import Builder
 from meldpy.resolver.canon import evaluate_canon
 from meldpy.resolver.core import alias_core_export, evaluate_core_instance
 from meldpy.resolver.definitions import definitions, offset_of
-from meldpy.resolver.scope import ComponentScope, outward
+from meldpy.resolver.scope import outward
 from meldpy.resolver.types import TypeEvaluator
 from meldpy.resolver.values import (
+    ComponentScope,
     ComponentValue,
     FuncValue,
     InstanceValue,

@@ -30,11 +30,11 @@ from meldpy.resolver.names import free, strong
 from meldpy.resolver.nearmiss import open_imports, words
 from meldpy.resolver.order import in_order
 from meldpy.resolver.outer import OuterExports, outer_import
-from meldpy.resolver.scope import ComponentScope, Place
 from meldpy.resolver.sides import type_diff
+from meldpy.resolver.spaces import Place
 from meldpy.resolver.surface import Surface, introduced, surface
 from meldpy.resolver.typeowners import Candidate, mentioned_by
-from meldpy.resolver.values import ComponentValue, Item
+from meldpy.resolver.values import ComponentScope, ComponentValue, Item
 from meldpy.resolver.worldunion import merge_imports
 
 COMPOSITION = "composition"

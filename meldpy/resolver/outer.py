@@ -26,9 +26,10 @@ from meldpy.model.extern import (
 from meldpy.model.linked import FuncItem, ImportFunc, InstanceItem, ModuleItem, OuterExport, OuterItem, TypeItem
 from meldpy.model.valtype import ResourceType
 from meldpy.resolver.builder import Builder
-from meldpy.resolver.scope import ComponentScope, Place
+from meldpy.resolver.spaces import Place
 from meldpy.resolver.types import TypeEvaluator
 from meldpy.resolver.values import (
+    ComponentScope,
     ComponentValue,
     FuncValue,
     InstanceValue,

@@ -20,8 +20,8 @@ from meldpy.resolver.frame import Frame, Importer
 from meldpy.resolver.inputs import ResolverInput
 from meldpy.resolver.nodes import Nodes
 from meldpy.resolver.outer import assumed_import, import_at_root
-from meldpy.resolver.scope import ComponentScope, Place
-from meldpy.resolver.values import ComponentValue, Item, NamedItem
+from meldpy.resolver.spaces import Place
+from meldpy.resolver.values import ComponentScope, ComponentValue, Item, NamedItem
 
 
 @final

@@ -56,7 +56,8 @@ from meldpy.model.valtype import DefinedType, PrimValType, ResourceType, ValType
 from meldpy.resolver.builder import Builder
 from meldpy.resolver.coretypes import CoreType, group_members, module_type
 from meldpy.resolver.nodes import Nodes, map_definition
-from meldpy.resolver.scope import Scope, Space, TypeScope, outward
+from meldpy.resolver.scope import Scope, TypeScope, outward
+from meldpy.resolver.spaces import Space
 from meldpy.resolver.substitute import Substitution
 
 

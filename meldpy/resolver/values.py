@@ -1,38 +1,25 @@
 """What a definition evaluates to at link time: the values that index spaces hold and that instantiation passes around.
 
 A component is a closure (its definition and the scope around it), an instance is an ordered record of named items,
-a function is a lift or an outer import. None of these outlive `resolve`; what does is in `model.linked`.
-Spec: Explainer.md "Component Definitions", "Instance Definitions".
+a function is a lift or an outer import. A scope holds values, and a closure holds a scope: so both are here.
+None of these outlive `resolve`; what does is in `model.linked`.
+Spec: Explainer.md "Component Definitions", "Instance Definitions", "Index Spaces".
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, TypeAlias, final
+from collections.abc import Mapping
+from typing import TypeAlias, final
 
-from meldpy.errors import DecodeError, LimitError
+from meldpy.errors import LimitError, Location
 from meldpy.model.component import Component
-from meldpy.model.core import CoreExport, CoreModule, CoreSort
 from meldpy.model.extern import ComponentType, CoreModuleType, ExternName, FuncType, TypeNode
-from meldpy.model.ids import (
-    CoreFuncIndex,
-    CoreGlobalIndex,
-    CoreInstanceId,
-    CoreMemoryIndex,
-    CoreTableIndex,
-    CoreTagIndex,
-    FuncId,
-    GlobalId,
-    MemoryId,
-    ModuleId,
-    TableId,
-    TagId,
-)
-from meldpy.model.linked import ComponentFunc, CoreItem
-from meldpy.records import dataclass, field
-
-if TYPE_CHECKING:
-    from meldpy.resolver.scope import ComponentScope, Place
+from meldpy.model.ids import FuncId, GlobalId, InstanceId, MemoryId, ModuleId, TableId, TagId
+from meldpy.model.linked import BuiltinFunc, ComponentFunc, CoreFunc, CoreItem, LowerFunc
+from meldpy.records import dataclass
+from meldpy.resolver.coretypes import CoreType
+from meldpy.resolver.corevalues import CoreInstanceValue
+from meldpy.resolver.spaces import Place, Space
 
 MAX_DEPTH = 100
 """How deep instances, types and declarator lists may nest (the engines' limit for types)."""
@@ -141,64 +128,94 @@ def kind_of(item: Item) -> str:
             return "instance"
 
 
-# --- core instances -----------------------------------------------------------------------------------------
+# --- scopes -------------------------------------------------------------------------------------------------
 @final
-@dataclass(frozen=True, slots=True)
-class ModuleInfo:
-    """What instantiation needs to know of a module: found once, however often it is instantiated.
+class ComponentScope:
+    """The index spaces of one component instance while its definitions are evaluated.
 
-    imported[sort]: for each imported item of the sort, in index order, its position among `module.imports`.
-    defined[sort]: how many items of the sort the module defines itself.
+    `offset` is that of the definition being evaluated (file offset), for messages. `func_paths`, `instance_paths`: by
+    index, what imports, and exports inside them, are called here (`linked.Lower.path`).
     """
 
-    module: CoreModule
-    imported: Mapping[CoreSort, Sequence[int]]
-    defined: Mapping[CoreSort, int]
-    exports: Mapping[str, CoreExport]
+    __slots__ = (
+        "components",
+        "core_funcs",
+        "core_globals",
+        "core_instances",
+        "core_memories",
+        "core_modules",
+        "core_tables",
+        "core_tags",
+        "core_types",
+        "func_paths",
+        "funcs",
+        "instance",
+        "instance_paths",
+        "instances",
+        "offset",
+        "parent",
+        "place",
+        "types",
+    )
 
+    def __init__(self, instance: InstanceId, parent: ComponentScope | None, place: Place) -> None:
+        self.instance = instance
+        self.parent = parent
+        self.place = place
+        self.offset: int | None = None
+        self.core_funcs: Space[CoreFunc] = Space("core func")
+        self.core_tables: Space[TableId] = Space("core table")
+        self.core_memories: Space[MemoryId] = Space("core memory")
+        self.core_globals: Space[GlobalId] = Space("core global")
+        self.core_tags: Space[TagId] = Space("core tag")
+        self.core_types: Space[CoreType] = Space("core type")
+        self.core_modules: Space[ModuleValue] = Space("core module")
+        self.core_instances: Space[CoreInstanceValue] = Space("core instance")
+        self.funcs: Space[FuncValue] = Space("func")
+        self.types: Space[TypeNode] = Space("type")
+        self.components: Space[ComponentValue] = Space("component")
+        self.instances: Space[InstanceValue] = Space("instance")
+        self.func_paths: dict[int, tuple[str, ...]] = {}
+        self.instance_paths: dict[int, tuple[str, ...]] = {}
 
-@final
-@dataclass(frozen=True, slots=True, eq=False)
-class CoreModuleInstance:
-    """An instantiated core module; its exports are looked up when asked for."""
+    @property
+    def here(self) -> Location:
+        return self.place.at(self.offset)
 
-    id: CoreInstanceId
-    info: ModuleInfo
-    args: tuple[CoreItem, ...]
+    def add(self, item: Item) -> None:
+        """A new index for `item` in the space of its sort."""
+        match item:
+            case FuncValue():
+                self.funcs.add(item)
+            case TypeValue():
+                self.types.add(item.type)
+            case ComponentValue():
+                self.components.add(item)
+            case ModuleValue():
+                self.core_modules.add(item)
+            case InstanceValue():
+                self.instances.add(item)
 
-    def export(self, name: str) -> CoreItem | None:
-        found = self.info.exports.get(name)
-        return None if found is None else self.item(found.sort, found.index)
+    def add_called(self, item: Item, path: tuple[str, ...]) -> None:
+        """The same for what is imported as `path`, or exported inside of that."""
+        match item:
+            case FuncValue():
+                self.func_paths[len(self.funcs)] = path
+            case InstanceValue():
+                self.instance_paths[len(self.instances)] = path
+            case _:
+                pass
+        self.add(item)
 
-    def item(self, sort: CoreSort, index: int) -> CoreItem:
-        """What stands at `index` of the module's space of `sort`; an import is what it is bound to."""
-        imported = self.info.imported[sort]
-        if index < len(imported):
-            return self.args[imported[index]]
-        if index >= len(imported) + self.info.defined[sort]:
-            raise DecodeError(f"the core module exports {sort.name.lower()} {index}, which does not exist")
-        match sort:
-            case CoreSort.FUNC:
-                return FuncId(self.id, CoreFuncIndex(index))
-            case CoreSort.TABLE:
-                return TableId(self.id, CoreTableIndex(index))
-            case CoreSort.MEMORY:
-                return MemoryId(self.id, CoreMemoryIndex(index))
-            case CoreSort.GLOBAL:
-                return GlobalId(self.id, CoreGlobalIndex(index))
-            case CoreSort.TAG:
-                return TagId(self.id, CoreTagIndex(index))
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False)
-class CoreInlineInstance:
-    """A core instance made of inline exports."""
-
-    items: Mapping[str, CoreItem] = field(default_factory=dict)
-
-    def export(self, name: str) -> CoreItem | None:
-        return self.items.get(name)
-
-
-CoreInstanceValue: TypeAlias = "CoreModuleInstance | CoreInlineInstance"
+    def add_core(self, item: CoreItem) -> None:
+        match item:
+            case FuncId() | LowerFunc() | BuiltinFunc():
+                self.core_funcs.add(item)
+            case TableId():
+                self.core_tables.add(item)
+            case MemoryId():
+                self.core_memories.add(item)
+            case GlobalId():
+                self.core_globals.add(item)
+            case TagId():
+                self.core_tags.add(item)
