@@ -59,10 +59,16 @@ class Location:
 
 
 class MeldError(Exception):
-    """Base of every error meant for users. `reason` states the fact, `remedy` what to do, `causes` the chain."""
+    """Base of every error meant for users. `reason` states the fact, `remedy` what to do, `causes` the chain.
+
+    diff: of a mismatch, the two types as lines of WIT: `-` one side, `+` the other, a blank what both have.
+    diff_title: which sides these are.
+    """
 
     exit_code: int = 1
     usual_remedy: ClassVar[str] = "`meld docs` has more about it"
+    diff: tuple[str, ...] = ()
+    diff_title: str = "What is imported (-) and what is provided (+)"
 
     def __init__(
         self,
@@ -109,7 +115,12 @@ class MeldError(Exception):
 
     def _details(self) -> list[str]:
         """Lines between the causes and the remedy."""
-        return []
+        if not self.diff:
+            return []
+        lines = [f"    {escape(shorten(line))}" for line in self.diff[:_MOST_CAUSES]]
+        if len(self.diff) > _MOST_CAUSES:
+            lines.append(f"    … and {len(self.diff) - _MOST_CAUSES} more lines")
+        return ["", f"{escape(shorten(self.diff_title))}:", *lines]
 
     def __str__(self) -> str:
         return self.render()
@@ -144,23 +155,9 @@ class UnsupportedError(MeldError):
 
 @final
 class LinkError(MeldError):
-    """Inputs that do not fit together: mismatch, ambiguity, cycle, or (strict) an open import.
-
-    diff: of a mismatch, the two types as lines of WIT: `-` one side, `+` the other, a blank what both have.
-    diff_title: which sides these are.
-    """
+    """Inputs that do not fit together: mismatch, ambiguity, cycle, or (strict) an open import."""
 
     usual_remedy: ClassVar[str] = "`meld inspect` shows what an input imports and exports; --link and --open decide"
-    diff: tuple[str, ...] = ()
-    diff_title: str = "What is imported (-) and what is provided (+)"
-
-    def _details(self) -> list[str]:
-        if not self.diff:
-            return []
-        lines = [f"    {escape(shorten(line))}" for line in self.diff[:_MOST_CAUSES]]
-        if len(self.diff) > _MOST_CAUSES:
-            lines.append(f"    … and {len(self.diff) - _MOST_CAUSES} more lines")
-        return ["", f"{escape(shorten(self.diff_title))}:", *lines]
 
 
 @final

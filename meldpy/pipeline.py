@@ -280,8 +280,10 @@ def encode(output: Component | CoreModule) -> bytes:
     return encode_component(output) if isinstance(output, Component) else encode_module(output)
 
 
-def link(components: Sequence[tuple[FuseInput, Component]], options: FuseOptions) -> LinkedGraph:
-    """Resolve decoded inputs into one graph."""
+def link(
+    components: Sequence[tuple[FuseInput, Component]], options: FuseOptions, *, check_arguments: bool = False
+) -> LinkedGraph:
+    """Resolve decoded inputs into one graph. check_arguments: what instantiations inside are given, too."""
     from meldpy.resolver import ResolveOptions, ResolverInput, resolve
 
     return resolve(
@@ -309,6 +311,7 @@ def link(components: Sequence[tuple[FuseInput, Component]], options: FuseOptions
             max_instances=options.max_instances,
             max_core_instances=options.max_core_instances,
             max_definitions=options.max_definitions,
+            check_arguments=check_arguments,
         ),
     )
 
@@ -350,4 +353,5 @@ def validate(source: str, data: bytes, component: Component, options: FuseOption
         max_core_instances=given.max_core_instances,
         max_definitions=given.max_definitions,
     )
-    return validate_input(source, data, component, lambda: link([(FuseInput(source, source, data), component)], caps))
+    alone = [(FuseInput(source, source, data), component)]
+    return validate_input(source, data, component, lambda check: link(alone, caps, check_arguments=check))

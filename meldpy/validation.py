@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from meldpy.errors import InternalError, LimitError, Location, UnsupportedError, ValidationError
+from meldpy.errors import InternalError, LimitError, LinkError, Location, UnsupportedError, ValidationError
 from meldpy.model.component import (
     Component,
     ComponentSection,
@@ -33,10 +33,11 @@ _HARMLESS: Final = 24
 instance exports a component, which can hold others (see `_exports_components`)."""
 
 
-def validate_input(source: str, data: bytes, component: Component, expand: Callable[[], object]) -> tuple[str, ...]:
+def validate_input(source: str, data: bytes, component: Component, expand: Callable[[bool], object]) -> tuple[str, ...]:
     """Have the engine check `component`, whose bytes are `data` (text or binary); notes for `-v`.
 
-    expand: evaluates all instantiations under caps. Raises its LimitError, or ValidationError.
+    expand: evaluates all instantiations under caps, and (given True) compares their arguments. Raises its LimitError,
+    or ValidationError.
     """
     _refuse_expansion(component, expand)
     from meldpy.engine.text import is_text
@@ -49,7 +50,25 @@ def validate_input(source: str, data: bytes, component: Component, expand: Calla
     modules = tuple(
         (module.offset, data[module.offset : module.offset + module.size]) for module in _modules(component)
     )
-    return validate(Subject(source, data, component, modules, *_reduced(component)))
+    try:
+        return validate(Subject(source, data, component, modules, *_reduced(component)))
+    except ValidationError as error:
+        raise _explained(error, expand) from None
+
+
+def _explained(error: ValidationError, expand: Callable[[bool], object]) -> ValidationError:
+    """The engine's `error`, with what the resolver says of an argument that does not fit, if one does not: both types,
+    and what comes near. What ends the evaluation before it finds that adds nothing."""
+    try:
+        expand(True)
+    except LinkError as found:
+        error.diff = found.diff
+        error.causes = (*error.causes, found.reason, *found.causes)
+        error.location = found.location or error.location
+        error.remedy = found.remedy or error.remedy
+    except Exception:
+        return error
+    return error
 
 
 def validate_output(data: bytes, component: Component) -> tuple[str, ...]:
@@ -96,13 +115,13 @@ def _our_output(what: str) -> Iterator[None]:
         ) from error
 
 
-def _refuse_expansion(component: Component, expand: Callable[[], object]) -> None:
+def _refuse_expansion(component: Component, expand: Callable[[bool], object]) -> None:
     if not _can_expand(component):
         return
     from meldpy.resolver import EXPORTED_COMPONENT
 
     try:
-        expand()
+        expand(False)
     except LimitError:
         raise
     except UnsupportedError as error:

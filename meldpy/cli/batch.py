@@ -18,6 +18,7 @@ from meldpy.batch.cache import default_folder
 from meldpy.batch.report import Entry, as_json, as_junit
 from meldpy.cli.bar import Bar
 from meldpy.cli.build import as_text, described, files_of, inputs_of, refuse_what_cannot_be
+from meldpy.cli.help import examples
 from meldpy.cli.io import write_output
 from meldpy.cli.settings import Settings, verbosity
 from meldpy.errors import InternalError, MeldError, UsageError, escape
@@ -26,7 +27,11 @@ from meldpy.manifest.read import load
 from meldpy.records import dataclass, field
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "meld batch fleet/*.toml --junit report.xml",
+    )
+)
 @click.argument("manifests", nargs=-1, metavar="MANIFEST...")
 @click.option("-j", "--jobs", "workers", type=click.IntRange(min=1), help="Processes; one a processor without it.")
 @click.option("--scheduler", metavar="ADDRESS", help="Work on this Dask cluster (needs meldpy[dask]).")

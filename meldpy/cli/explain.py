@@ -12,8 +12,9 @@ import click
 
 from meldpy.cli import terminal
 from meldpy.cli.build import inputs_or_stdin
+from meldpy.cli.help import Sectioned, examples
 from meldpy.cli.io import refuse_closed_stdout
-from meldpy.cli.options import deps_option, fuse_options
+from meldpy.cli.options import SECTIONS, deps_option, fuse_options
 from meldpy.cli.settings import verbosity
 from meldpy.errors import escape
 from meldpy.pipeline import FuseOptions, FuseResult
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from meldpy.report.explanation import Explanation, Link, Removed, Site
 
 
-@click.command()
+@click.command(cls=Sectioned, sections=SECTIONS, epilog=examples("meld explain app.wasm lib.wasm"))
 @click.argument("inputs", nargs=-1, metavar="INPUT...")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable output; docs/explain.md describes it.")
 @fuse_options

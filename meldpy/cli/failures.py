@@ -23,6 +23,7 @@ def as_json(error: MeldError) -> str:
         "reason": error.reason,
         "location": None if error.location is None else _location(error.location),
         "causes": list(error.causes),
+        "diff": list(error.diff),
         "remedy": error.advice,
         "exit_code": error.exit_code,
     }
@@ -35,6 +36,13 @@ def as_sarif(errors: Sequence[MeldError]) -> str:
     driver: dict[str, Any] = {"name": "meld", "version": __version__, "rules": rules}
     run = {"tool": {"driver": driver}, "results": list(map(_result, errors))}
     return json.dumps({"$schema": _SARIF, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+
+
+def write_log(path: str, errors: Sequence[MeldError]) -> None:
+    """The same in a file."""
+    from meldpy.cli.io import write_output
+
+    write_output(path, as_sarif(errors).encode())
 
 
 _SARIF: Final = "https://json.schemastore.org/sarif-2.1.0.json"

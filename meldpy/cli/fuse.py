@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from meldpy.cli.build import chosen, perform, refuse_what_cannot_be
-from meldpy.cli.options import deps_option, fuse_options
+from meldpy.cli.help import Sectioned, examples
+from meldpy.cli.options import SECTIONS, deps_option, fuse_options
 from meldpy.cli.settings import settings as settings_of
 from meldpy.cli.settings import verbosity
 from meldpy.errors import UsageError
@@ -16,7 +17,16 @@ from meldpy.options import FuseOptions
 from meldpy.records import replace
 
 
-@click.command()
+@click.command(
+    cls=Sectioned,
+    sections=SECTIONS,
+    epilog=examples(
+        "meld fuse app.wasm lib.wasm -o out.wasm",
+        "meld fuse --strict app.wasm log=build/log.wasm -o out.wasm",
+        "meld fuse --manifest meld.toml --check",
+        "meld fuse app.wasm lib.wasm --self-check scenario.toml -o out.wasm",
+    ),
+)
 @click.argument("inputs", nargs=-1, metavar="INPUT...")
 @click.option("-o", "--output", metavar="FILE", help="Where to write; stdout without it, or with `-`.")
 @click.option("-t", "--wat", is_flag=True, help="Write the text format (needs wasm-tools).")

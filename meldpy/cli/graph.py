@@ -5,14 +5,21 @@ from __future__ import annotations
 import click
 
 from meldpy.cli.build import inputs_or_stdin
+from meldpy.cli.help import Sectioned, examples
 from meldpy.cli.io import refuse_overwriting, write_output
-from meldpy.cli.options import deps_option, fuse_options
+from meldpy.cli.options import SECTIONS, deps_option, fuse_options
 from meldpy.cli.settings import verbosity
 from meldpy.errors import UsageError
 from meldpy.pipeline import FuseOptions
 
 
-@click.command()
+@click.command(
+    cls=Sectioned,
+    sections=SECTIONS,
+    epilog=examples(
+        "meld graph app.wasm lib.wasm -o out.html", "meld graph app.wasm lib.wasm --format mermaid --detail interfaces"
+    ),
+)
 @click.argument("inputs", nargs=-1, metavar="INPUT...")
 @click.option("-o", "--output", metavar="FILE", help="Where to write; stdout without it, or with `-`.")
 @click.option(

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import click
 
+from meldpy.cli.help import examples
 from meldpy.cli.io import read_inputs_or_stdin, refuse_closed_stdout
 from meldpy.cli.settings import verbosity
 from meldpy.errors import UsageError, escape
@@ -25,7 +26,12 @@ _BAR = 10
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "meld inspect out.wasm",
+        "meld inspect --wit app.wasm",
+    )
+)
 @click.argument("inputs", nargs=-1, metavar="INPUT...")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable output; docs/inspect.md describes it.")
 @click.option("--wit", "as_wit", is_flag=True, help="Only the imports and exports, as WIT.")

@@ -110,7 +110,9 @@ def write_output(output: str | None, data: bytes) -> None:
     try:
         _write_file(output, data)
     except (OSError, ValueError) as error:
-        raise FileError(f"cannot write {output}: {_words(error)}") from error
+        folder = os.path.dirname(output)
+        remedy = f"make the folder {folder} first" if folder and not os.path.lexists(folder) else None
+        raise FileError(f"cannot write {output}: {_words(error)}", remedy=remedy) from error
 
 
 def _write_stdout(data: bytes) -> None:

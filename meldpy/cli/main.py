@@ -9,14 +9,12 @@ import click
 
 from meldpy import __version__
 from meldpy.cli import start, terminal
+from meldpy.cli.help import COMMANDS, list_commands
 from meldpy.cli.settings import Settings, verbosity
 from meldpy.errors import FileError, MeldError, UsageError, as_meld_error, escape
 
-_COMMANDS = ("batch", "explain", "fixture", "fuse", "graph", "host", "inspect", "run", "symbolize", "validate", "watch")
+_NAMES = frozenset(name for commands in COMMANDS.values() for name in commands)
 """Commands, each a function of its name in the module of its name; loaded when they are used."""
-
-_TELLING = ("completion", "docs", "provenance")
-"""The same; these tell of meld itself, and of what it made."""
 
 _NO_ARGUMENTS: tuple[type[Exception], ...] = (
     (click.exceptions.NoArgsIsHelpError,) if hasattr(click.exceptions, "NoArgsIsHelpError") else ()
@@ -31,14 +29,17 @@ class _LazyGroup(click.Group):
     """A group whose commands are imported only when named: `meld --version` must stay quick."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted((*_COMMANDS, *_TELLING))
+        return sorted(_NAMES)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in (*_COMMANDS, *_TELLING):
+        if cmd_name not in _NAMES:
             return None
         command = getattr(importlib.import_module(f"meldpy.cli.{cmd_name}"), cmd_name)
         assert isinstance(command, click.Command)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        list_commands(formatter)
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -55,7 +56,12 @@ class _LazyGroup(click.Group):
     help="Colour in messages; NO_COLOR is honoured.",
 )
 def cli() -> None:
-    """Fuse WebAssembly components into one component with one core module."""
+    """Fuse WebAssembly components into one component with one core module.
+
+    \b
+    meld fuse app.wasm lib.wasm -o out.wasm
+    meld docs start
+    """
 
 
 def main() -> None:
@@ -114,12 +120,11 @@ def _write_sarif(settings: Settings) -> None:
     """The log that `--sarif` asks for; an error that keeps it from being written is told, and hides no other."""
     if settings.sarif is None:
         return
-    from meldpy.cli.failures import as_sarif
-    from meldpy.cli.io import write_output
+    from meldpy.cli.failures import write_log
 
     path, settings.sarif = settings.sarif, None
     try:
-        write_output(path, as_sarif(settings.failures).encode())
+        write_log(path, settings.failures)
     except FileError as failure:
         if not settings.failures:
             raise

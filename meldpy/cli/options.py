@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -138,6 +138,24 @@ _FIELDS = {
     "max_definitions": "max_definitions",
 }
 """What click calls each option, and the field that it becomes."""
+
+
+SECTIONS: Final = {
+    **dict.fromkeys(
+        ("strict", "allow_import", "links", "opens", "chain", "roots", "exports", "hides", "renames", "deps"),
+        "What is linked and exported",
+    ),
+    **dict.fromkeys(("flat", "keeps", "opaque_reps"), "What is fused"),
+    **dict.fromkeys(
+        ("names", "no_names", "dwarf", "source_map", "origins", "provenance"), "What the output tells of itself"
+    ),
+    **dict.fromkeys(("core", "features", "memory", "memory_max", "core_manifest"), "A core module, not a component"),
+    **dict.fromkeys(
+        ("validate", "max_instances", "max_core_instances", "max_definitions"), "Validation and caps on expansion"
+    ),
+    **dict.fromkeys(("verbose", "quiet", "error_format", "sarif"), "Messages"),
+}
+"""Under which heading of the help an option stands."""
 
 
 deps_option = click.option(

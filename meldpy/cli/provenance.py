@@ -6,13 +6,18 @@ from collections.abc import Iterator
 
 import click
 
+from meldpy.cli.help import examples
 from meldpy.cli.io import read_input, refuse_overwriting, write_output
 from meldpy.cli.settings import verbosity
 from meldpy.errors import UsageError, escape
 from meldpy.provenance.trace import FunctionOrigin, Trace, as_json, trace
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "meld fuse app.wasm lib.wasm --provenance -o out.wasm && meld provenance out.wasm",
+    )
+)
 @click.argument("file", metavar="FILE")
 @click.option("--functions", is_flag=True, help="List every function.")
 @click.option("--json", "as_json_", is_flag=True, help="Print it as JSON.")

@@ -10,6 +10,7 @@ from typing import final
 import click
 
 from meldpy.cli import terminal
+from meldpy.cli.help import examples
 from meldpy.cli.io import read_input, refuse_closed_stdout
 from meldpy.cli.settings import Settings, verbosity
 from meldpy.debugging import symbolizer
@@ -19,7 +20,13 @@ from meldpy.pipeline import FuseInput, FuseOptions, decode, link
 from meldpy.records import dataclass
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
+@click.command(
+    context_settings={"ignore_unknown_options": True},
+    epilog=examples(
+        "meld run out.wasm --invoke 'greet(\"world\")'",
+        "meld run --compare composed.wasm out.wasm --scenario scenario.toml",
+    ),
+)
 @click.argument("file", metavar="FILE")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[ARGUMENT...]")
 @click.option(

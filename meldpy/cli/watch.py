@@ -37,17 +37,26 @@ _Seen: TypeAlias = "dict[str, tuple[int, int] | None]"
 def watch(settings: Settings, manifest: str, times: int | None) -> int:
     """Build what MANIFEST says (meld.toml), and again whenever one of the files changes that it names.
 
-    An error is shown and waited out: the next change builds again. Changes come from the system if `meldpy[watch]` is
-    installed, else the files are looked at four times a second.
+    An error is shown and waited out: the next change builds again. The log of --sarif is that of the last round.
+    Changes come from the system if `meldpy[watch]` is installed, else the files are looked at four times a second.
     """
     rounds = 0
     while True:
         seen = _round(settings, Path(manifest))
+        if settings.sarif is not None:
+            _log(settings, settings.sarif)
         rounds += 1
         if rounds == times:
             return max((error.exit_code for error in settings.failures), default=0)
         settings.say(f"watching {len(seen)} files; Ctrl-C ends")
         _wait(seen)
+
+
+def _log(settings: Settings, path: str) -> None:
+    """What the round found: an empty log, if nothing. Whoever reads it need not wait for the end, which is a Ctrl-C."""
+    from meldpy.cli.failures import write_log
+
+    write_log(path, settings.failures)
 
 
 def _round(settings: Settings, manifest: Path) -> _Seen:

@@ -152,7 +152,8 @@ def _lacking_note(subject: Subject, lacking: set[str] | frozenset[str]) -> str:
 def _invalid(subject: Subject, where: int | None, causes: tuple[str, ...], full: FullEngine) -> ValidationError:
     from meldpy.engine import tools
 
-    causes += tuple(f"wasm-tools: {line}" for line in tools.validation_message(subject.data))
+    said = tools.validation_message(subject.data)
+    causes += tuple(f"wasm-tools: {line}" for line in said if line.partition(" (at offset")[0] not in causes)
     if full.missing:
         causes += (f"note: this wasmtime has no support for {', '.join(full.missing)}",)
     return ValidationError(

@@ -15,6 +15,7 @@ from meldpy.errors import LinkError, MeldError
 from meldpy.model.component import Import, TypeDesc
 from meldpy.model.extern import ComponentType
 from meldpy.model.valtype import ResourceType
+from meldpy.resolver.arguments import REMEDY, ArgumentCheck, missing, unfit
 from meldpy.resolver.builder import Builder
 from meldpy.resolver.frame import Frame
 from meldpy.resolver.nodes import Nodes
@@ -23,15 +24,14 @@ from meldpy.resolver.substitute import Substitution
 from meldpy.resolver.types import TypeEvaluator
 from meldpy.resolver.values import ComponentScope, ComponentValue, InstanceValue, Item, TypeValue
 
-_REMEDY = "the component is invalid: `meld validate` says where; mend what made it"
-
 
 @final
 class Evaluator:
-    """Runs frames. One evaluator serves one link."""
+    """Runs frames. One evaluator serves one link. check: arguments are compared with what is declared (`arguments`)."""
 
-    def __init__(self, builder: Builder, nodes: Nodes) -> None:
+    def __init__(self, builder: Builder, nodes: Nodes, *, check: bool = False) -> None:
         self.builder = builder
+        self.check = ArgumentCheck(builder) if check else None
         self.types = TypeEvaluator(builder, nodes)
 
     def run(self, frame: Frame) -> Frame:
@@ -73,17 +73,23 @@ class Evaluator:
         """The argument for `import_`, under the declared type: what is not declared is not visible."""
         name = import_.name.name
         item = args.get(name)
-        if item is None:
-            raise LinkError(f"a component imports `{name}`, which no argument provides", remedy=_REMEDY)
         if isinstance(import_.desc, TypeDesc) and import_.desc.eq is None:
             # The argument *is* the resource type from here on; an abstract one is not even made.
+            if item is None:
+                raise missing(name, None, args)
             if not isinstance(item, TypeValue) or not isinstance(item.type, ResourceType):
-                raise LinkError(
-                    f"a component imports `{name}` as a resource type, but the argument is none", remedy=_REMEDY
-                )
+                reason = f"a component imports `{name}` as a resource type, but the argument is none"
+                raise LinkError(reason, remedy=REMEDY)
             return item
         declared = self.types.extern(import_.desc, scope, name)
-        return self.types.substitution().bind(declared, item, f"argument `{name}`")
+        if item is None:
+            raise missing(name, declared, args)
+        if self.check is not None:
+            self.check.check(name, declared, item, self.types.substitution())
+        try:
+            return self.types.substitution().bind(declared, item, f"argument `{name}`")
+        except LinkError as error:
+            raise unfit(error, name, declared, item) from None
 
     def _seen(self, value: InstanceValue, view: ComponentType, args: Mapping[str, Item]) -> InstanceValue:
         """The instance of a component that was itself an import of type `view`."""
@@ -109,6 +115,6 @@ class Evaluator:
         for import_ in type_.imports:
             name = import_.name.name
             if name not in args:
-                raise LinkError(f"a component of a type that imports `{name}` gets no such argument", remedy=_REMEDY)
+                raise missing(name, import_.type, args)
             substitution.bind(import_.type, args[name], f"argument `{name}`")
         return substitution

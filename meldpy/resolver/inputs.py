@@ -72,6 +72,7 @@ class ResolveOptions:
     exports: names (NAME or INPUT:NAME) exported besides; hides: names that are not exported after all.
     renames: `NAME=NEW`, what exports are called otherwise.
     max_*: how far nested instantiation may expand.
+    check_arguments: compare what instantiations inside are given, too; it always fits in a valid component.
     """
 
     strict: bool = False
@@ -86,6 +87,7 @@ class ResolveOptions:
     max_instances: int = 10_000
     max_core_instances: int = 10_000
     max_definitions: int = 200_000
+    check_arguments: bool = False
 
     @property
     def caps(self) -> Caps:

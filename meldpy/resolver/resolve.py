@@ -30,7 +30,7 @@ def resolve(inputs: Sequence[ResolverInput], options: ResolveOptions) -> LinkedG
     if not inputs:
         raise UsageError("no input is given", remedy="give at least one component")
     builder = Builder(tuple(Input(i.name, i.source, i.size, i.given, i.sha256) for i in inputs), options.caps)
-    evaluator = Evaluator(builder, Nodes())
+    evaluator = Evaluator(builder, Nodes(), check=options.check_arguments)
     if len(inputs) == 1:
         _evaluate_one(inputs[0], options, evaluator)
     else:

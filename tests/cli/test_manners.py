@@ -168,6 +168,23 @@ def test_watching_tells_errors_in_their_form_and_ends_as_its_last_round(
     assert [each["ruleId"] for each in json.loads(log.read_text())["runs"][0]["results"]] == ["ManifestError"]
 
 
+def test_the_log_of_a_watch_is_that_of_its_last_round(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever shows it need not wait for Ctrl-C, which is how a watch ends."""
+    manifest, log = tmp_path / "meld.toml", tmp_path / "log.sarif"
+    manifest.write_text("inputs = []\n")
+    seen: list[list[str]] = []
+
+    def look_and_change(_: object) -> None:
+        seen.append([each["ruleId"] for each in json.loads(log.read_text())["runs"][0]["results"]])
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+        manifest.write_text(f"inputs = {HELLO}\noutput = 'out.wasm'\n")
+
+    monkeypatch.setattr("meldpy.cli.watch._wait", look_and_change)
+    assert run(["-q", "watch", str(manifest), "--sarif", str(log)]) == 130
+    assert seen == [["ManifestError"], []]
+
+
 # --- completion and documentation ------------------------------------------------------------------------------------
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_is_a_script_for_the_shell(shell: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -226,3 +226,9 @@ def test_no_stdout_at_all_is_an_error() -> None:
     assert done.returncode == 1
     assert b"stdout: it is closed" in done.stderr
     assert b"Traceback" not in done.stderr
+
+
+def test_an_output_whose_folder_is_not_there_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = tmp_path / "dist" / "out.wasm"
+    assert run(["fuse", GREETER, APP, "-o", str(output)]) == 1
+    assert f"help: make the folder {output.parent} first" in capsys.readouterr().err

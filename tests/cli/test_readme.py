@@ -13,9 +13,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
-from meldpy.cli.main import run
+from meldpy.cli.help import COMMANDS
+from meldpy.cli.main import cli, run
 from meldpy.engine.text import assemble
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,7 +47,12 @@ def examples() -> list[tuple[str, str]]:
         for block in re.findall(r"^```sh\n(.*?)^```", page.read_text(), re.M | re.S):
             lines = [re.sub(r"\s+#.*", "", line) for line in block.splitlines()]
             found += [(page.name, line) for line in lines if line.startswith("meld ")]
-    return found
+    return found + [
+        (f"meld {name} --help", line.strip())
+        for name in (name for commands in COMMANDS.values() for name in commands)
+        for line in (cli.get_command(click.Context(cli), name).epilog or "").splitlines()  # type: ignore[union-attr]
+        if line.startswith("  meld ")
+    ]
 
 
 def test_there_are_examples() -> None:
