@@ -22,7 +22,7 @@ from meldpy.records import replace
     sections=SECTIONS,
     epilog=examples(
         "meld fuse app.wasm lib.wasm -o out.wasm",
-        "meld fuse --strict app.wasm log=build/log.wasm -o out.wasm",
+        "meld fuse --strict app.wasm log=lib.wasm -o out.wasm",
         "meld fuse --manifest meld.toml --check",
         "meld fuse app.wasm lib.wasm --self-check scenario.toml -o out.wasm",
     ),
