@@ -54,6 +54,9 @@ def unsupported(
     deciding = list(_deciding(graph, facts, exported, abi))
     if deciding or not whole:
         yield from deciding
+        for each in facts.asynchrony.against if deciding else ():
+            reason = f"and it cannot be left to the engine in a flat output: {each.kind.value}"
+            yield each.instance, UnsupportedError(ASYNC, reason, each.location)
         yield from _everything_async(graph, facts, exported, abi)
 
 

@@ -25,7 +25,8 @@ from meldpy.analysis.blocking import lifts_of
 from meldpy.analysis.effects import CallGraph, Node, backwards
 from meldpy.analysis.work import start_func
 from meldpy.cabi import Abi, Content, value_types
-from meldpy.model.asynchrony import Against, AsyncClass, Asynchrony
+from meldpy.errors import Location
+from meldpy.model.asynchrony import Against, AsyncClass, Asynchrony, Objection
 from meldpy.model.builtins import (
     CancelCopy,
     ContextSlot,
@@ -82,63 +83,73 @@ class _Question:
         self.builtins = [builtin for builtin in live_builtins if isinstance(builtin, AsyncBuiltin)]
 
     def answered(self, found: Asynchrony) -> Asynchrony:
-        owners = set(self._owners())
+        owners: dict[InstanceId, Location] = {}
+        for each in self._async():
+            owners.setdefault(each.instance, each.location)
         if len(owners) != 1:
-            return replace(found, against=(Against.SEVERAL,))
+            several = (Objection(instance, Against.SEVERAL, location) for instance, location in owners.items())
+            return replace(found, against=tuple(several))
         (instance,) = owners
-        against = tuple(dict.fromkeys(self._against(instance)))
-        return replace(found, passing=None if against else instance, against=against)
+        first: dict[Against, Objection] = {}
+        for kind, location in self._against(instance):
+            first.setdefault(kind, Objection(instance, kind, location))
+        return replace(found, passing=None if first else instance, against=tuple(first.values()))
 
-    def _owners(self) -> Iterator[InstanceId]:
-        """Whose anything async is. Functions of an async type that are lifted and lowered without the option count as
+    def _async(self) -> Iterator[AsyncBuiltin | Lift | Lower]:
+        """Whatever is async. Functions of an async type that are lifted and lowered without the option count as
         calls, not as async."""
-        for builtin in self.builtins:
-            yield builtin.instance
+        yield from self.builtins
         for lift in self.lifts:
             if lift.options.async_ or self._has(lift.type, Content.ASYNC):
-                yield lift.instance
+                yield lift
         for lower in self.lowers:
             hosts = lower.type.async_ and not isinstance(lower.callee, LiftFunc)
             if hosts or lower.options.async_ or self._has(lower.type, Content.ASYNC):
-                yield lower.instance
+                yield lower
 
     def _has(self, type: FuncType, content: Content) -> bool:
         return bool(self.contents.of(value_types(type)) & content)
 
     # --- the conditions ---------------------------------------------------------------------------------------
-    def _against(self, instance: InstanceId) -> Iterator[Against]:
+    def _against(self, instance: InstanceId) -> Iterator[tuple[Against, Location]]:
         inside = [lower for lower in self.lowers if isinstance(lower.callee, LiftFunc)]
         entered = {lower.callee.lift for lower in inside if isinstance(lower.callee, LiftFunc)}
-        if any(self._dealings(instance)):
-            yield Against.SHARED_TABLE
+        for location in self._dealings(instance):
+            yield Against.SHARED_TABLE, location
         called = [lift for lift in self.lifts if lift.id in entered]
         crossings: list[Lift | Lower] = [*inside, *called]
-        if any(each.type.async_ or each.options.async_ for each in crossings):
-            yield Against.CALLED_INSIDE
+        for each in crossings:
+            if each.type.async_ or each.options.async_:
+                yield Against.CALLED_INSIDE, each.location
         bound = backwards(self.calls.callers, self._bound_to_a_task())
-        if any(lift.instance == instance and lift.core_func in bound for lift in called):
-            yield Against.SYNC_CALL
+        for lift in called:
+            if lift.instance == instance and lift.core_func in bound:
+                yield Against.SYNC_CALL, lift.location
         async_ = backwards(self.calls.callers, (BuiltinFunc(builtin.id) for builtin in self.builtins))
-        if any(start in async_ for start in self._starts()):
-            yield Against.SYNC_CALL
-        if any(lift.type.async_ and lift.instance != instance for lift in self.exports):
-            yield Against.OTHER_EXPORTS
-            if any(builtin.op in _BACKPRESSURE for builtin in self.builtins):
-                yield Against.BACKPRESSURE
-        if any(isinstance(builtin.immediates, ThreadStart) for builtin in self.builtins):
-            yield Against.THREAD_TABLE
+        for start, location in self._starts():
+            if start in async_:
+                yield Against.SYNC_CALL, location
+        others = [lift for lift in self.exports if lift.type.async_ and lift.instance != instance]
+        for lift in others:
+            yield Against.OTHER_EXPORTS, lift.location
+        for builtin in self.builtins:
+            if others and builtin.op in _BACKPRESSURE:
+                yield Against.BACKPRESSURE, builtin.location
+            if isinstance(builtin.immediates, ThreadStart):
+                yield Against.THREAD_TABLE, builtin.location
 
-    def _dealings(self, instance: InstanceId) -> Iterator[bool]:
-        """Whether some other instance has handles in the output's table, or exchanges any with this one."""
+    def _dealings(self, instance: InstanceId) -> Iterator[Location]:
+        """Where some other instance has handles in the output's table, or exchanges any with this one."""
         for lift in self.exports:
-            if lift.instance != instance:
-                yield self._has(lift.type, Content.HANDLE)
+            if lift.instance != instance and self._has(lift.type, Content.HANDLE):
+                yield lift.location
         for lower in self.lowers:
             if isinstance(lower.callee, LiftFunc):
                 pair = lower.instance, self.graph.lifts[lower.callee.lift].instance
-                yield instance in pair and self._has(lower.type, Content.HANDLE)
-            elif lower.instance != instance:
-                yield self._has(lower.type, Content.HANDLE)
+                if instance in pair and self._has(lower.type, Content.HANDLE):
+                    yield lower.location
+            elif lower.instance != instance and self._has(lower.type, Content.HANDLE):
+                yield lower.location
 
     def _bound_to_a_task(self) -> Iterator[Node]:
         """Lowers and built-ins that do something else, or trap, in a task that was called synchronously."""
@@ -149,11 +160,11 @@ class _Question:
             if not _is_of_any_task(builtin):
                 yield BuiltinFunc(builtin.id)
 
-    def _starts(self) -> Iterator[Node]:
+    def _starts(self) -> Iterator[tuple[Node, Location]]:
         for core in self.graph.core_instances:
-            start = self.graph.modules[core.module].module.start
-            if start is not None:
-                yield start_func(self.graph, core.id, start)
+            module = self.graph.modules[core.module]
+            if module.module.start is not None:
+                yield start_func(self.graph, core.id, module.module.start), module.location
 
 
 def _is_of_any_task(builtin: AsyncBuiltin) -> bool:

@@ -81,13 +81,23 @@ class Deciding:
 class Against(Enum):
     """Why async cannot pass through to the engine in a fused output (`analysis/passing`)."""
 
-    SEVERAL = "several instances use async, or none does"
+    SEVERAL = "several instances use async"
     SHARED_TABLE = "another instance has handles in the table where its are, or exchanges handles with it"
     CALLED_INSIDE = "async functions are called inside"
     SYNC_CALL = "what depends on the task is reached from a function that is called inside, or from a start function"
     OTHER_EXPORTS = "another instance exports async functions"
     BACKPRESSURE = "it would hold back calls of another instance"
     THREAD_TABLE = "a thread's start function lies in a table of the instance"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """What keeps the async of `instance` from passing through, and the definition that shows it."""
+
+    instance: InstanceId
+    kind: Against
+    location: Location
 
 
 @final
@@ -100,7 +110,7 @@ class Asynchrony:
     of a call that reaches one. working: the lifts whose call can leave something to do when it returns (a task, an
     event). orphans: start functions, destructors that the host can run, and sync-typed exports of that kind.
     passing: the instance whose async can be left to the engine in a fused output; None if there is something `against`
-    that.
+    that: the first of each kind, for each instance that has async.
     """
 
     class_: AsyncClass
@@ -112,4 +122,4 @@ class Asynchrony:
     working: frozenset[LiftId] = frozenset()
     orphans: tuple[Deciding, ...] = ()
     passing: InstanceId | None = None
-    against: tuple[Against, ...] = ()
+    against: tuple[Objection, ...] = ()

@@ -23,7 +23,7 @@ from meldpy.fixture.files import components, composed
 from meldpy.fixture.prove import fixture_exports, fixture_hides
 from meldpy.fixture.scenario import run_scenario, same
 from meldpy.fixture.shape import scan
-from meldpy.model.component import Component, ComponentSection, CoreModuleSection
+from meldpy.model.component import CanonSection, Component, ComponentSection, CoreModuleSection
 from meldpy.model.core import CoreModule
 from meldpy.model.linked import LinkedGraph
 from meldpy.parts import Built, assemble
@@ -206,6 +206,16 @@ def test_a_lone_input_that_cannot_be_fused_comes_out_as_it_went_in() -> None:
     (kept,) = result.report.kept
     assert {reason.feature for reason in kept.reasons} == {"async"}
     assert all(reason.location is not None for reason in kept.reasons)
+
+
+def test_a_kept_instance_says_why_its_async_cannot_be_left_to_the_engine() -> None:
+    (kept,) = meldpy.fuse([one_async()]).report.kept
+    (last,) = (reason for reason in kept.reasons if "cannot be left to the engine" in reason.text)
+    assert last.text.endswith("a thread's start function lies in a table of the instance")
+    assert last.location is not None
+    decoded = decode_component(one_async().data, "provider")
+    offsets = [offset for each in decoded.sections if isinstance(each, CanonSection) for offset in each.offsets]
+    assert last.location.offset in offsets
 
 
 def test_flat_refuses_what_cannot_be_fused() -> None:

@@ -81,7 +81,7 @@ def found(*parts: str) -> Asynchrony:
 def against(*parts: str) -> set[str]:
     asynchrony = found(*parts)
     assert (asynchrony.passing is None) == bool(asynchrony.against)
-    return {each.name for each in asynchrony.against}
+    return {each.kind.name for each in asynchrony.against}
 
 
 def test_async_of_one_instance_beside_a_sync_one_passes() -> None:
