@@ -39,10 +39,10 @@ from meldpy.model.component import (
     TypeSection,
     ValueSection,
 )
-from meldpy.model.extern import ExternName, TypeExtern, TypeNode
+from meldpy.model.extern import TypeNode
 from meldpy.model.ids import InstanceId
 from meldpy.model.valtype import ResourceType
-from meldpy.records import replace
+from meldpy.resolver.ascription import ascribed
 from meldpy.resolver.builder import Builder
 from meldpy.resolver.canon import evaluate_canon
 from meldpy.resolver.core import alias_core_export, evaluate_core_instance
@@ -257,41 +257,12 @@ class Frame:
         name = export.name.name
         if name in self.exports:
             raise DecodeError(f"the component exports `{name}` twice")
-        item = self._ascribed(export, self.item(export.item))
+        item = ascribed(export, self.item(export.item), self.scope, self.types)
         self.exports[name] = (export.name, item)
         self.locations[name] = self.scope.here
         # An export has an index of its own, which later definitions use.
         self.scope.add(item)
         self._name_resources(item, name)
-
-    def _ascribed(self, export: Export, item: Item) -> Item:
-        """The exported item under the type it is exported with; a type gets a new name in any case."""
-        if isinstance(item, TypeValue):
-            return self._exported_type(export, item)
-        if export.desc is None:
-            return item
-        declared = self.types.extern(export.desc, self.scope, export.name.name)
-        bound = self.types.substitution().bind(declared, item, f"export `{export.name.name}`")
-        if isinstance(bound, InstanceValue) and isinstance(item, InstanceValue):
-            hidden = tuple(
-                (name, inner)
-                for key, (name, inner) in item.exports.items()
-                if key not in bound.exports and isinstance(inner, FuncValue)
-            )
-            return replace(bound, hidden=hidden)
-        return bound
-
-    def _exported_type(self, export: Export, item: TypeValue) -> TypeValue:
-        if export.desc is None:
-            return TypeValue(self.types.nodes.alias(item.type))
-        declared = self.types.extern(export.desc, self.scope, export.name.name)
-        if not isinstance(declared, TypeExtern):
-            raise DecodeError(f"export `{export.name.name}` is a type but ascribed another sort")
-        if not declared.bound_resource:
-            return declared_type(declared, item, export.name)
-        if not isinstance(item.type, ResourceType):
-            raise DecodeError(f"export `{export.name.name}` is ascribed `(sub resource)` but is no resource type")
-        return TypeValue(self.types.nodes.alias(item.type), bound_resource=True)
 
     def _name_resources(self, item: Item, name: str) -> None:
         match item:
@@ -302,13 +273,6 @@ class Frame:
                 for inner, (_, value) in exports.items():
                     if isinstance(value, TypeValue) and isinstance(value.type, ResourceType):
                         self.builder.alias_resource(value.type.id, f"{name}.{inner}")
-
-
-def declared_type(declared: TypeExtern, item: TypeValue, name: ExternName) -> TypeValue:
-    """The type of an export ascribed `(type (eq T))`: T's new name."""
-    if type(declared.type) is not type(item.type):
-        raise DecodeError(f"export `{name.name}` is ascribed another kind of type than it has")
-    return TypeValue(declared.type)
 
 
 def _has_sort(item: Item, sort: Sort) -> bool:

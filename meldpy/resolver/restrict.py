@@ -15,44 +15,27 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import final
 
-from meldpy.model.builtins import Copy, EventPlace, TaskReturn, TextOptions, ThreadStart
 from meldpy.model.extern import ExternName, ExternType, FuncType, TypeExtern
 from meldpy.model.ids import (
     BuiltinId,
     CoreInstanceId,
-    FuncId,
-    GlobalId,
     ImportFuncId,
     InstanceId,
     LiftId,
     LowerId,
-    MemoryId,
     ModuleId,
     ResourceId,
-    TableId,
-    TagId,
 )
 from meldpy.model.linked import (
-    Builtin,
-    BuiltinFunc,
-    CanonicalOptions,
     ComponentFunc,
-    CoreFunc,
-    CoreInstance,
-    CoreItem,
     FuncItem,
     ImportedFunc,
     ImportFunc,
-    Lift,
     LiftFunc,
     LinkedGraph,
-    Lower,
-    LowerFunc,
-    Module,
     OuterExport,
     OuterImport,
     Resource,
-    ResourceBuiltin,
     TypeItem,
 )
 from meldpy.model.partition import ModuleNeed, Need, Piece, Used
@@ -70,6 +53,7 @@ from meldpy.model.valtype import (
 )
 from meldpy.records import replace
 from meldpy.resolver.nodes import func_mentions, mentions
+from meldpy.resolver.renumbered import NewIds
 
 
 def restrict(graph: LinkedGraph, instances: Collection[InstanceId], used: Used) -> Piece:
@@ -79,7 +63,7 @@ def restrict(graph: LinkedGraph, instances: Collection[InstanceId], used: Used) 
 
 @final
 class _Restriction:
-    """Decides the part's world first (`_boundary`), then copies what is inside under new ids."""
+    """Decides the part's world (`_boundary`); what is inside is copied under new ids (`renumbered`)."""
 
     def __init__(self, graph: LinkedGraph, members: frozenset[InstanceId], used: Used) -> None:
         self.graph = graph
@@ -111,16 +95,25 @@ class _Restriction:
     def run(self) -> Piece:
         offered = self._boundary()
         graph = self.graph
+        ids = NewIds(
+            self.modules,
+            self.core_instances,
+            self.lifts,
+            self.lowers,
+            self.builtins,
+            self.import_funcs,
+            self.import_modules,
+        )
         return Piece(
             graph=LinkedGraph(
                 inputs=graph.inputs,
-                modules=tuple(self._module(graph.modules[old], new) for old, new in self.modules.items()),
+                modules=tuple(ids.module(graph.modules[old], new) for old, new in self.modules.items()),
                 instances=graph.instances,
-                core_instances=tuple(self._core_instance(graph.core_instances[old]) for old in self.core_instances),
-                resources=tuple(self._resource(each) for each in graph.resources),
-                lifts=tuple(self._lift(graph.lifts[old]) for old in self.lifts),
-                lowers=tuple(self._lower(graph.lowers[old]) for old in self.lowers),
-                builtins=tuple(self._builtin(graph.builtins[old]) for old in self.builtins),
+                core_instances=tuple(ids.core_instance(graph.core_instances[old]) for old in self.core_instances),
+                resources=tuple(self._resource(each, ids) for each in graph.resources),
+                lifts=tuple(ids.lift(graph.lifts[old]) for old in self.lifts),
+                lowers=tuple(ids.lower(graph.lowers[old]) for old in self.lowers),
+                builtins=tuple(ids.builtin(graph.builtins[old]) for old in self.builtins),
                 imports=tuple(self.imports),
                 import_funcs=tuple(self.import_funcs.values()),
                 exports=tuple(self.exports),
@@ -234,79 +227,7 @@ class _Restriction:
             if not self._defines(resource) and any(user in self.members for user in self.used.users[resource]):
                 self._resource_named(resource)
 
-    # --- what is inside ---------------------------------------------------------------------------------------------
-    def _module(self, module: Module, new: ModuleId) -> Module:
-        imported = module.imported
-        if imported is not None:
-            imported = replace(imported, import_=self.import_modules[module.id], path=())
-        return replace(module, id=new, imported=imported)
-
-    def _core_instance(self, old: CoreInstance) -> CoreInstance:
-        args = tuple(self._core_item(arg) for arg in old.args)
-        return replace(old, id=self.core_instances[old.id], module=self.modules[old.module], args=args)
-
-    def _core_item(self, item: CoreItem) -> CoreItem:
-        match item:
-            case TableId() | MemoryId() | GlobalId() | TagId():
-                return replace(item, instance=self.core_instances[item.instance])
-            case FuncId() | LowerFunc() | BuiltinFunc():
-                return self._core_func(item)
-
-    def _core_func(self, func: CoreFunc) -> CoreFunc:
-        match func:
-            case FuncId():
-                return replace(func, instance=self.core_instances[func.instance])
-            case LowerFunc(lower):
-                return LowerFunc(self.lowers[lower])
-            case BuiltinFunc(builtin):
-                return BuiltinFunc(self.builtins[builtin])
-
-    def _optional(self, func: CoreFunc | None) -> CoreFunc | None:
-        return None if func is None else self._core_func(func)
-
-    def _options(self, options: CanonicalOptions) -> CanonicalOptions:
-        memory = options.memory
-        return replace(
-            options,
-            memory=None if memory is None else self._memory(memory),
-            realloc=self._optional(options.realloc),
-            post_return=self._optional(options.post_return),
-            callback=self._optional(options.callback),
-        )
-
-    def _lift(self, lift: Lift) -> Lift:
-        core_func = self._core_func(lift.core_func)
-        return replace(lift, id=self.lifts[lift.id], core_func=core_func, options=self._options(lift.options))
-
-    def _lower(self, lower: Lower) -> Lower:
-        callee: ComponentFunc
-        if isinstance(lower.callee, LiftFunc) and self._is_inside(lower.callee):
-            callee = LiftFunc(self.lifts[lower.callee.lift])
-        else:
-            callee = ImportFunc(self.import_funcs[lower.callee].id)
-        return replace(lower, id=self.lowers[lower.id], callee=callee, options=self._options(lower.options))
-
-    def _builtin(self, builtin: Builtin) -> Builtin:
-        new = self.builtins[builtin.id]
-        if isinstance(builtin, ResourceBuiltin):
-            return replace(builtin, id=new)
-        immediates = builtin.immediates
-        match immediates:
-            case TaskReturn() | Copy() | TextOptions():
-                immediates = replace(immediates, options=self._options(immediates.options))
-            case EventPlace():
-                immediates = replace(immediates, memory=self._memory(immediates.memory))
-            case ThreadStart(table=TableId() as table):
-                place = replace(table, instance=self.core_instances[table.instance])
-                immediates = replace(immediates, table=place)
-            case _:
-                pass  # nothing in them is an identity of the graph
-        return replace(builtin, id=new, immediates=immediates)
-
-    def _memory(self, memory: MemoryId) -> MemoryId:
-        return replace(memory, instance=self.core_instances[memory.instance])
-
-    def _resource(self, resource: Resource) -> Resource:
+    def _resource(self, resource: Resource, ids: NewIds) -> Resource:
         if not self._defines(resource.id):
             return replace(resource, definer=None, dtor=None)
-        return replace(resource, dtor=self._optional(resource.dtor))
+        return replace(resource, dtor=ids.optional(resource.dtor))

@@ -12,24 +12,23 @@ free. Which import satisfies which is not decided here (`match`), nor is anythin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from functools import reduce
 from itertools import combinations
 from typing import final
 
 from meldpy.errors import LinkError, Location
-from meldpy.model.extern import ExternName, ExternType, InstanceType, TypeExtern, TypeNode
-from meldpy.model.linked import OuterImport
+from meldpy.model.extern import ExternName, ExternType, InstanceType, TypeExtern
 from meldpy.model.valtype import ResourceType
 from meldpy.records import dataclass, replace
 from meldpy.resolver.attributes import contradiction, rank
-from meldpy.resolver.follow import Key, Origins
+from meldpy.resolver.follow import Key
 from meldpy.resolver.match import Matching
-from meldpy.resolver.names import clash, free, resource_label, strong
-from meldpy.resolver.nodes import names_of, node_of, reached
+from meldpy.resolver.names import clash, free, strong
+from meldpy.resolver.nodes import node_of
+from meldpy.resolver.openimports import OpenImports
 from meldpy.resolver.order import in_order
-from meldpy.resolver.semver import versioned
 from meldpy.resolver.sides import views_diff
 from meldpy.resolver.subtype import Mismatch, Subtyping
 from meldpy.resolver.surface import Surface, is_demand
@@ -46,16 +45,6 @@ class Merged:
     type: ExternType
     location: Location
     members: tuple[Key, ...]
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class _Mention:
-    """A type that an import mentions: its node there, the import that introduces it, and its node in that."""
-
-    node: TypeNode
-    key: Key
-    origin: TypeNode
 
 
 def merge_imports(
@@ -75,114 +64,44 @@ class _Merger:
         self.types = types
         self.subtyping = subtyping
         self.substitution = types.substitution()
-        self.origins = Origins(surfaces, matching.matches, matching.followed)
+        self.open = OpenImports(surfaces, matching, types.nodes)
         self.merged: list[Merged] = []
-        self.reduced: dict[Key, OuterImport] = {}
-        """Satisfied imports that stay imports for the names of their value types, and have nothing else."""
         self.taken: set[str] = set()
         """Canonical names that the imports of the whole have; what nobody asks for gives way to them."""
 
     def run(self) -> list[Merged]:
         every = [(i, n) for i, s in enumerate(self.surfaces) for n in range(len(s.imports))]
-        demands = [key for key in every if not self.matching.satisfies(key) and is_demand(self._import(key).type)]
+        demands = [key for key in every if not self.matching.satisfies(key) and self.open.is_named(key)]
         for key in demands:
             self._refuse_foreign(key)
-        keys = sorted({*demands, *self._named_for(demands)})
-        fixed = {owner for key in keys if (owner := self._resource_of(key)) is not None}
-        groups = self._ordered(self._grouped(keys, self._track))
+        keys = sorted({*demands, *self.open.named_for(demands)})
+        fixed = {owner for key in keys if (owner := self.open.resource_of(key)) is not None}
+        groups = self._ordered(self._grouped(keys, self.open.track_of))
         if groups is None:
             # Tracks that need each other cannot merge as a whole; names can only be imported once in any case.
-            groups = self._ordered(self._grouped(keys, lambda key: self._import(key).name.name))
+            groups = self._ordered(self._grouped(keys, lambda key: self.open.import_of(key).name.name))
         if groups is None:
             raise LinkError(
                 "imports that are left open use each other's types in a circle",
                 remedy="give an input that exports one of them",
             )
-        asked = [key for key in keys if (self._is_named(key) and key not in self.reduced) or key in fixed]
-        self.taken = {strong(self._import(key).name.name) for key in asked}
+        asked = [key for key in keys if (self.open.is_named(key) and key not in self.open.reduced) or key in fixed]
+        self.taken = {strong(self.open.import_of(key).name.name) for key in asked}
         for group in groups:
-            if self._is_named(group[0]):
+            if self.open.is_named(group[0]):
                 self.merged += self._merge(group)
             else:
                 self._name_type(group[0], fixed)
         self._refuse_clash()
         return self.merged
 
-    def _import(self, key: Key) -> OuterImport:
-        return self.reduced.get(key, self.surfaces[key[0]].imports[key[1]])
-
-    def _input(self, key: Key) -> str:
-        return self.surfaces[key[0]].input.name
-
-    def _track(self, key: Key) -> str:
-        name = self._import(key).name
-        found = versioned(name)
-        return name.name if found is None else found.track
-
-    def _is_named(self, key: Key) -> bool:
-        """Whether the import's name is what identifies it: not so for a type that equals another."""
-        return is_demand(self._import(key).type)
-
-    # --- dependencies --------------------------------------------------------------------------------------------
-    def _mentioned(self, key: Key) -> Iterator[_Mention]:
-        """The types that this import mentions and other imports introduce."""
-        input_, number = key
-        owners = self.surfaces[input_].owners
-        for node in reached([node_of(self._import(key).type)]):
-            owner = owners.get(node)
-            if owner is None or owner == number:
-                continue
-            if self.matching.satisfies((input_, owner)):
-                # What another input merely passes on comes from where that has it.
-                origin, there = self.origins.of(input_, node)
-                if (source := self.origins.open_import(origin, there)) is not None:
-                    yield _Mention(node, source, there)
-                    continue
-            yield _Mention(node, (input_, owner), node)
-        if (resource := self._resource_of(key)) is not None:
-            named = node_of(self.surfaces[input_].imports[resource[1]].type)
-            yield _Mention(named, resource, named)
-
-    def _resource_of(self, key: Key) -> Key | None:
-        """The import that names the resource type which the name of this one says it belongs to."""
-        label = resource_label(self._import(key).name.name)
-        imports = self.surfaces[key[0]].imports
-        found = (n for n, import_ in enumerate(imports) if import_.name.name == label)
-        number = next(found, None)
-        return None if number is None else (key[0], number)
-
-    def _named_for(self, keys: list[Key]) -> Iterator[Key]:
-        """Imports that nobody must provide, but whose names for value types the open ones use.
-
-        Types that equal another; and interfaces that another input provides, of which only the value types stay: what
-        is open goes on to use them by name. A value type is the same whoever names it.
-        """
-        pending, seen = list(keys), set(keys)
-        while pending:
-            key = pending.pop()
-            type_ = self._import(key).type
-            named = frozenset(names_of(type_.type)) if isinstance(type_, TypeExtern) else frozenset()
-            for mention in self._mentioned(key):
-                other = mention.key
-                if other not in seen and mention.node not in named:
-                    seen.add(other)
-                    pending.append(other)
-                    self._reduce(other)
-                    yield other
-
-    def _reduce(self, key: Key) -> None:
-        """An instance keeps its value types only: its functions, and resource types, are the provider's."""
-        import_ = self._import(key)
-        if isinstance(import_.type, InstanceType):
-            kept = tuple(export for export in import_.type.exports if _is_value_type(export.type))
-            self.reduced[key] = replace(import_, type=self.types.nodes.instance(kept))
-
+    # --- which belong together, and in which order ---------------------------------------------------------------
     def _refuse_foreign(self, key: Key) -> None:
         """An import from outside cannot mention a resource type that another input defines."""
-        for mention in self._mentioned(key):
+        for mention in self.open.mentioned(key):
             provider = self.matching.provider(mention.key)
             if isinstance(mention.node, ResourceType) and provider is not None:
-                import_, used = self._import(key), self._import(mention.key).name.name
+                import_, used = self.open.import_of(key), self.open.import_of(mention.key).name.name
                 raise LinkError(
                     f"`{import_.name.name}` is left to be imported, but uses resource types of `{used}`,"
                     f" which input `{self.surfaces[provider].input.name}` provides",
@@ -195,14 +114,14 @@ class _Merger:
         """`keys` grouped, groups and members in order of appearance; a type that has no claim to its name is alone."""
         groups: dict[str | Key, list[Key]] = {}
         for key in keys:
-            groups.setdefault(by(key) if self._is_named(key) else key, []).append(key)
+            groups.setdefault(by(key) if self.open.is_named(key) else key, []).append(key)
         return list(groups.values())
 
     def _ordered(self, groups: list[list[Key]]) -> list[list[Key]] | None:
         """The groups so that each follows those whose types it mentions; None if that is impossible."""
         number = {key: i for i, group in enumerate(groups) for key in group}
         needs = {
-            i: {number[m.key] for key in group for m in self._mentioned(key) if m.key in number} - {i}
+            i: {number[m.key] for key in group for m in self.open.mentioned(key) if m.key in number} - {i}
             for i, group in enumerate(groups)
         }
         order = in_order(len(groups), needs)
@@ -211,11 +130,11 @@ class _Merger:
     # --- types that need a name only -----------------------------------------------------------------------------
     def _name_type(self, key: Key, fixed: AbstractSet[Key]) -> None:
         """Imports a type that equals another: as one with an equal type of that name, else under a free name."""
-        import_ = self._import(key)
+        import_ = self.open.import_of(key)
         self._adopt(key)
         node = node_of(import_.type)
         for position, other in enumerate(self.merged):
-            if not is_demand(other.type) and self._import(other.members[0]).name.name == import_.name.name:
+            if not is_demand(other.type) and self.open.import_of(other.members[0]).name.name == import_.name.name:
                 try:
                     self.subtyping.nodes(self.substitution.node(node), node_of(other.type))
                 except Mismatch:
@@ -225,13 +144,13 @@ class _Merger:
                 return
         name = import_.name if key in fixed else self._free(import_.name)
         union = Union(name, self.types, self.subtyping, self.substitution)
-        union.add(View(self._input(key), import_.type), import_.location)
+        union.add(View(self.open.input_of(key), import_.type), import_.location)
         self.substitution = union.substitution
         self.merged.append(Merged(name, union.type(), import_.location, (key,)))
 
     def _adopt(self, key: Key) -> None:
         """Types that come from an import of another input are those of that import, which was merged before."""
-        for mention in self._mentioned(key):
+        for mention in self.open.mentioned(key):
             if mention.origin is not mention.node:
                 self.substitution.map[mention.node] = self.substitution.node(mention.origin)
 
@@ -239,7 +158,7 @@ class _Merger:
     def _merge(self, group: list[Key]) -> list[Merged]:
         by_name: dict[str, list[Key]] = {}
         for key in group:
-            by_name.setdefault(self._import(key).name.name, []).append(key)
+            by_name.setdefault(self.open.import_of(key).name.name, []).append(key)
         if len(by_name) > 1:
             try:
                 return [self._attempt(group)]
@@ -248,62 +167,64 @@ class _Merger:
         return [merged for members in by_name.values() for merged in self._one_name(members)]
 
     def _one_name(self, members: list[Key]) -> list[Merged]:
-        self._refuse_contradiction([key for key in members if key not in self.reduced])
+        self._refuse_contradiction([key for key in members if key not in self.open.reduced])
         try:
             return [self._attempt(members)]
         except Mismatch as mismatch:
             # What is there for names only need not be one with what is asked for, or with each other.
-            asked = [key for key in members if key not in self.reduced]
-            kept = [[key] for key in members if key in self.reduced]
+            asked = [key for key in members if key not in self.open.reduced]
+            kept = [[key] for key in members if key in self.open.reduced]
             if kept:
                 return [merged for part in ([asked] if asked else []) + kept for merged in self._one_name(part)]
-            first = self._import(members[0])
-            places = [f"`{self._input(k)}` imports it at {self._import(k).location}" for k in members]
+            first = self.open.import_of(members[0])
+            places = [f"`{self.open.input_of(k)}` imports it at {self.open.import_of(k).location}" for k in members]
             error = LinkError(
                 f"`{first.name.name}` is left to be imported, but the inputs expect different types of it",
                 first.location,
                 causes=(*places, *mismatch.reasons),
                 remedy="rebuild the inputs against one version of it, or provide it to one of them by an input:"
-                f" --link {self._input(members[0])}:{first.name.name}=PROVIDER:EXPORT",
+                f" --link {self.open.input_of(members[0])}:{first.name.name}=PROVIDER:EXPORT",
             )
             for a, b in combinations(members, 2):
-                error.diff = views_diff(first.name.name, self._import(a).type, self._import(b).type)
+                error.diff = views_diff(first.name.name, self.open.import_of(a).type, self.open.import_of(b).type)
                 if error.diff:
-                    error.diff_title = f"What `{self._input(a)}` imports (-) and what `{self._input(b)}` imports (+)"
+                    error.diff_title = (
+                        f"What `{self.open.input_of(a)}` imports (-) and what `{self.open.input_of(b)}` imports (+)"
+                    )
                     break
             raise error from None
 
     def _refuse_contradiction(self, members: list[Key]) -> None:
         """LinkError if one name stands for different things, by its attributes; one component can import it once."""
         for a, b in combinations(members, 2):
-            said = contradiction(self._import(a).name, self._import(b).name)
+            said = contradiction(self.open.import_of(a).name, self.open.import_of(b).name)
             if said is not None:
-                name = self._import(b).name.name
+                name = self.open.import_of(b).name.name
                 sides = zip((a, b), said, strict=True)
+                one, other = self.open.input_of(a), self.open.input_of(b)
                 raise LinkError(
-                    f"`{name}` is left to be imported, but `{self._input(a)}` and `{self._input(b)}` mean different"
-                    " things by it",
-                    self._import(b).location,
+                    f"`{name}` is left to be imported, but `{one}` and `{other}` mean different things by it",
+                    self.open.import_of(b).location,
                     causes=tuple(
-                        f"as `{self._input(k)}` imports it at {self._import(k).location}, it {what}"
+                        f"as `{self.open.input_of(k)}` imports it at {self.open.import_of(k).location}, it {what}"
                         for k, what in sides
                     ),
                     remedy="one component imports a name once: provide it to one of them by an input,"
-                    f" --link {self._input(b)}:{name}=PROVIDER:EXPORT",
+                    f" --link {self.open.input_of(b)}:{name}=PROVIDER:EXPORT",
                 )
 
     def _attempt(self, members: list[Key]) -> Merged:
         """One import for all of `members`, named as the highest version. Mismatch if they contradict each other."""
-        ranked = sorted(members, key=lambda key: rank(self._import(key).name), reverse=True)
-        first = self._import(ranked[0])
-        asked = [self._import(key).name for key in ranked if key not in self.reduced]
-        name = reduce(agreed, asked) if asked else self._import(ranked[0]).name
+        ranked = sorted(members, key=lambda key: rank(self.open.import_of(key).name), reverse=True)
+        first = self.open.import_of(ranked[0])
+        asked = [self.open.import_of(key).name for key in ranked if key not in self.open.reduced]
+        name = reduce(agreed, asked) if asked else self.open.import_of(ranked[0]).name
         for key in ranked:
             self._adopt(key)
         union = Union(name, self.types, self.subtyping, self.substitution)
         # A view that says which resource type it uses comes before one that takes any.
-        for key in sorted(ranked, key=lambda key: _used_resources(self._import(key).type), reverse=True):
-            union.add(View(self._input(key), self._import(key).type), first.location)
+        for key in sorted(ranked, key=lambda key: _used_resources(self.open.import_of(key).type), reverse=True):
+            union.add(View(self.open.input_of(key), self.open.import_of(key).type), first.location)
         self.substitution = union.substitution
         return Merged(name if asked else self._free(name), union.type(), first.location, tuple(members))
 
@@ -323,9 +244,9 @@ class _Merger:
             f"`{name}` and `{other_name}` are left to be imported, but one component cannot import both:"
             " case and hyphens do not tell names apart",
             other.location,
-            causes=tuple(f"`{self._input(m.members[0])}` imports `{n}` at {m.location}" for n, m in sides),
+            causes=tuple(f"`{self.open.input_of(m.members[0])}` imports `{n}` at {m.location}" for n, m in sides),
             remedy="rename one of them, or provide it by an input:"
-            f" --link {self._input(other.members[0])}:{other_name}=PROVIDER:EXPORT",
+            f" --link {self.open.input_of(other.members[0])}:{other_name}=PROVIDER:EXPORT",
         )
 
 
@@ -338,7 +259,3 @@ def _used_resources(type_: ExternType) -> int:
             return isinstance(type_.type, ResourceType) and not type_.bound_resource
         case _:
             return 0
-
-
-def _is_value_type(type_: ExternType) -> bool:
-    return isinstance(type_, TypeExtern) and not any(isinstance(node, ResourceType) for node in reached([type_.type]))

@@ -36,7 +36,7 @@ from meldpy.model.component import (
     Sort,
     SortIndex,
 )
-from meldpy.model.core import CoreSort, NumType
+from meldpy.model.core import NumType
 from meldpy.model.fused import (
     BoundAsync,
     BoundBuiltin,
@@ -63,18 +63,10 @@ from meldpy.records import dataclass, field
 from meldpy.wrapper.builder import ComponentBuilder
 from meldpy.wrapper.builtins import written_immediates
 from meldpy.wrapper.canons import encoding_options, option_list, resource_builtin
+from meldpy.wrapper.coresorts import CORE_SORTS
 from meldpy.wrapper.imports import Imports
 from meldpy.wrapper.scope import Entry, Scope
 from meldpy.wrapper.types import type_index
-
-_SORTS = {
-    CoreSort.FUNC: Sort.CORE_FUNC,
-    CoreSort.TABLE: Sort.CORE_TABLE,
-    CoreSort.MEMORY: Sort.CORE_MEMORY,
-    CoreSort.GLOBAL: Sort.CORE_GLOBAL,
-    CoreSort.TAG: Sort.CORE_TAG,
-}
-
 
 _OF_A_TYPE = frozenset(
     {
@@ -162,7 +154,7 @@ class Knot:
         """The carrier's export, or the canonical definition that makes what is imported, its aliases written."""
         match binding:
             case CoreExportRef(sort=sort):
-                return SortIndex(_SORTS[sort], self.core(binding))
+                return SortIndex(CORE_SORTS[sort], self.core(binding))
             case BoundLower(func, options):
                 return CanonLower(self.imports.func(ImportFunc(func)), self._options(options))
             case BoundBuiltin():
@@ -233,7 +225,7 @@ class Knot:
         if ref not in self._aliases:
             instance = self._main if ref.carrier is None else self._carriers[ref.carrier]
             assert instance is not None, "only lifts mention exports of the main module"
-            self._aliases[ref] = self.builder.alias(CoreExportAlias(_SORTS[ref.sort], instance, ref.name))
+            self._aliases[ref] = self.builder.alias(CoreExportAlias(CORE_SORTS[ref.sort], instance, ref.name))
         return self._aliases[ref]
 
 

@@ -32,7 +32,6 @@ from meldpy.model.component import (
     Sort,
     SortIndex,
 )
-from meldpy.model.core import CoreSort
 from meldpy.model.ids import (
     ComponentIndex,
     CoreFuncIndex,
@@ -73,20 +72,13 @@ from meldpy.records import dataclass
 from meldpy.wrapper.builder import ComponentBuilder, ExportPath
 from meldpy.wrapper.builtins import async_builtin
 from meldpy.wrapper.canons import option_list, resource_builtin
+from meldpy.wrapper.coresorts import CORE_SORTS, sort_of
 from meldpy.wrapper.coretypes import shifted
 from meldpy.wrapper.exports import Exports
 from meldpy.wrapper.imports import Imports
 from meldpy.wrapper.modules import Modules
 from meldpy.wrapper.scope import Entry, Scope
 from meldpy.wrapper.types import type_index
-
-_SORTS = {
-    CoreSort.FUNC: Sort.CORE_FUNC,
-    CoreSort.TABLE: Sort.CORE_TABLE,
-    CoreSort.MEMORY: Sort.CORE_MEMORY,
-    CoreSort.GLOBAL: Sort.CORE_GLOBAL,
-    CoreSort.TAG: Sort.CORE_TAG,
-}
 
 
 @final
@@ -212,7 +204,7 @@ class _Whole:
         module = self.graph.modules[core_instance.module]
         groups: dict[str, list[tuple[str, SortIndex]]] = {}
         for import_, item in zip(module.module.imports, core_instance.args, strict=True):
-            index = SortIndex(self._sort(item), self.core(item))
+            index = SortIndex(sort_of(item), self.core(item))
             groups.setdefault(import_.module, []).append((import_.name, index))
         args = tuple(
             (name, CoreInstanceIndex(self.builder.core_instance(CoreInlineExports(tuple(exports)))))
@@ -236,7 +228,7 @@ class _Whole:
             case BuiltinFunc(builtin=builtin):
                 return self.builder.canon(self._builtin(self.graph.builtins[builtin]))
             case FuncId() | TableId() | MemoryId() | GlobalId() | TagId():
-                alias = CoreExportAlias(self._sort(item), self.core_instances[item.instance], self._name(item))
+                alias = CoreExportAlias(sort_of(item), self.core_instances[item.instance], self._name(item))
                 return self.builder.alias(alias)
             case _:
                 assert_never(item)
@@ -253,26 +245,11 @@ class _Whole:
     def _name(self, item: FuncId | TableId | MemoryId | GlobalId | TagId) -> str:
         """The first name under which the instance that defines `item` exports it: whatever left it, left it so."""
         module = self.graph.modules[self.graph.core_instances[item.instance].module].module
-        sort = self._sort(item)
+        sort = sort_of(item)
         for export in module.exports:
-            if _SORTS[export.sort] is sort and export.index == item.index:
+            if CORE_SORTS[export.sort] is sort and export.index == item.index:
                 return export.name
         raise InternalError("a core item is used outside its instance, which does not export it")
-
-    def _sort(self, item: CoreItem) -> Sort:
-        match item:
-            case FuncId() | LowerFunc() | BuiltinFunc():
-                return Sort.CORE_FUNC
-            case TableId():
-                return Sort.CORE_TABLE
-            case MemoryId():
-                return Sort.CORE_MEMORY
-            case GlobalId():
-                return Sort.CORE_GLOBAL
-            case TagId():
-                return Sort.CORE_TAG
-            case _:
-                assert_never(item)
 
     def options(self, options: CanonicalOptions) -> tuple[CanonOpt, ...]:
         return option_list(options, self.core, self.core_type)
