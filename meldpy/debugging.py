@@ -14,6 +14,8 @@ from meldpy.errors import UsageError
 from meldpy.model.component import Component, ComponentSection, CoreModuleSection
 from meldpy.model.core import CoreModule, PlacedCustom, RawCustom
 from meldpy.model.fused import FusedModule, MergedUnit
+from meldpy.model.regions import RegionCode
+from meldpy.model.reindexed import Positions
 from meldpy.records import dataclass, replace
 
 if TYPE_CHECKING:
@@ -65,14 +67,34 @@ def _has_map(modules: Iterable[CoreModule], options: DebugOptions) -> bool:
     return options.source_map != "drop" and SOURCE_MAP in _sections(modules)
 
 
-def carry_customs(fused: FusedModule, options: DebugOptions) -> tuple[FusedModule, list[str]]:
-    """`fused` with the custom sections that follow its code, and notes about those that cannot."""
+def followed(
+    units: Sequence[MergedUnit], positions: Positions | None, regions: Sequence[RegionCode] = ()
+) -> tuple[MergedUnit, ...]:
+    """The units after their code moved once more, and perhaps their memories: to `regions`, by index."""
+
+    def moved(unit: MergedUnit) -> MergedUnit:
+        if regions and unit.memory is not None:
+            unit = replace(unit, region=regions[unit.memory])
+        if positions is None or unit.positions is None:
+            return unit
+        return replace(unit, base=positions.new(unit.base), positions=unit.positions.then(unit.base, positions))
+
+    return tuple(map(moved, units))
+
+
+def carry_customs(
+    fused: FusedModule, options: DebugOptions, say_features: bool = True
+) -> tuple[FusedModule, list[str]]:
+    """`fused` with the custom sections that follow its code, and notes about those that cannot.
+
+    say_features: whether the code still uses what its inputs say that they use.
+    """
     if not _sections(unit.module for unit in fused.units):
         return fused, dropped_note(fused.dropped_customs)
     from meldpy.debug.carry import carry
     from meldpy.kernel.dwarf import rewrite_dwarf
 
-    carried = carry(fused, options.dwarf != "drop", rewrite_dwarf)
+    carried = carry(fused, options.dwarf != "drop", rewrite_dwarf, say_features)
     finished_later = {SOURCE_MAP} if options.source_map != "drop" else set()
     notes = [*carried.notes, *dropped_note(name for name in carried.dropped if name not in finished_later)]
     main = replace(fused.main, customs=(*fused.main.customs, *carried.customs))

@@ -81,7 +81,7 @@ def _runtime_module(name: str, vectors: bool) -> CoreModule:
 
 
 # --- for a core output ----------------------------------------------------------------------------------------------
-def rebasing_tools() -> Tools:
+def rebasing_tools(with_positions: bool = False) -> Tools:
     from meldpy.binary.decode import decode_module
     from meldpy.core_output import Tools
     from meldpy.engine.text import assemble
@@ -91,14 +91,14 @@ def rebasing_tools() -> Tools:
     return Tools(
         survey=lambda module: survey(module.code.bodies, module.code.count, counts(module)),
         rebase=lambda module, params, regions: rebase(
-            module.code.bodies, module.code.count, counts(module), params, regions
+            module.code.bodies, module.code.count, counts(module), params, regions, with_positions
         ),
         reindex=lambda module, maps: reindex(module.code.bodies, module.code.count, maps).bodies,
         assemble=lambda text: decode_module(assemble(text.encode(), "helpers of a single memory"), "helpers"),
     )
 
 
-def lowering_tools() -> LoweringTools:
+def lowering_tools(with_positions: bool = False) -> LoweringTools:
     from meldpy.core_output import LoweringTools
     from meldpy.kernel.lower import lower
 
@@ -107,7 +107,7 @@ def lowering_tools() -> LoweringTools:
         see=opcodes,
         survey=tools.survey,
         scan=scan,
-        lower=lambda module, given: lower(module.code.bodies, module.code.count, counts(module), given),
+        lower=lambda module, given: lower(module.code.bodies, module.code.count, counts(module), given, with_positions),
         reindex=tools.reindex,
         assemble=tools.assemble,
     )

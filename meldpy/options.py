@@ -96,15 +96,6 @@ class FuseOptions:
             raise UsageError(
                 "--keep asks for what --flat refuses, and a core module cannot have", remedy="leave one out"
             )
-        wanted = self.dwarf == "split" or self.source_map == "file" or self.origins
-        if wanted and self.moves_code_again():
-            single = self.memory == "single"
-            raise UsageError(
-                f"{'in a single memory' if single else 'for a target that lacks instructions'} code moves once more, "
-                "and debugging information does not follow it",
-                remedy="leave out --dwarf split, --source-map file and --origins, "
-                f"or {'--memory single' if single else '--features'}",
-            )
         if self.memory == "single" and self.provenance:
             raise UsageError(
                 "in a single memory functions get other indices, and provenance does not follow them",

@@ -180,7 +180,7 @@ def build_core(
 ) -> tuple[CoreModule, list[str], int]:
     """The same for a core output, which has no carriers."""
     from meldpy.core_output import check_features, in_one_memory, lowered, parse_features, present
-    from meldpy.debugging import finish
+    from meldpy.debugging import carry_customs, finish, followed
     from meldpy.resolver import as_users_call
     from meldpy.wrapper import world_type
 
@@ -195,18 +195,25 @@ def build_core(
     # Present: the names that the ecosystem gives a guest's edge, and the world as a type.
     world = encode(world_type(graph, fused.boundary.core.string_encoding))
     module = present(graph, fused, world)
+    debug, units = debug_options(options), fused.units
+    traced = any(unit.positions is not None for unit in units)
     if options.memory == "single":
         # Rebase: for engines that have one memory only.
-        module = in_one_memory(
-            module, as_users_call(graph, fused.memory_names), options.memory_limits(), rebasing_tools()
-        )
+        names = as_users_call(graph, fused.memory_names)
+        joined = in_one_memory(module, names, options.memory_limits(), rebasing_tools(traced))
+        module, units = joined.module, followed(units, joined.positions, joined.regions)
     if options.features:
         # Lower: what the target lacks and can be said otherwise; then it must have what the module uses.
-        module = lowered(module, allowed, lowering_tools())
+        low = lowered(module, allowed, lowering_tools(traced))
+        module, units = low.module, followed(units, low.positions)
         check_features(module, opcodes(module), allowed)
-    if options.memory == "single":
-        return module, notes, 0
-    module, more = finish(module, fused.units, debug_options(options), beside)
+    if options.moves_code_again():
+        # Carry: only now does the code lie where it stays.
+        fused, carried = carry_customs(
+            replace(fused, main=module, units=units), debug, say_features=not options.features
+        )
+        module, notes = fused.main, [*notes, *carried]
+    module, more = finish(module, units, debug, beside)
     if options.provenance:
         from meldpy.provenance.attach import with_provenance
 
@@ -215,11 +222,9 @@ def build_core(
 
 
 def debug_options(options: FuseOptions) -> DebugOptions:
-    """What becomes of debugging information. Where code moves once more, nothing follows it."""
+    """What becomes of debugging information."""
     from meldpy.debugging import DebugOptions
 
-    if options.moves_code_again():
-        return DebugOptions("drop", "drop")
     return DebugOptions(options.dwarf, options.source_map, options.origins, options.file)
 
 
@@ -240,7 +245,7 @@ def merged(
     from meldpy import __version__
     from meldpy.adapter import adapt, declared_opaque, opaque_notes
     from meldpy.analysis import analyse
-    from meldpy.debugging import carry_customs, dropped_note, needs_positions
+    from meldpy.debugging import carry_customs, needs_positions
     from meldpy.kernel.reindex import reindex
     from meldpy.merger import MergeOptions, merge
     from meldpy.resolver import with_written_names
@@ -261,12 +266,11 @@ def merged(
         fused = merge(named, facts, adapted, reindex, scan, merge_options)
     if found is not None:
         found.append(Stages(graph, facts, adapted, fused))
-    # Carry: the custom sections that hold offsets into the code, or speak of it, unless the code moves once more.
-    if options.moves_code_again():
-        carried = dropped_note(fused.dropped_customs)
-    else:
+    notes = opaque_notes(graph, options.opaque_reps, adapted)
+    if not options.moves_code_again():
+        # Carry: the custom sections that hold offsets into the code, or speak of it.
         fused, carried = carry_customs(fused, debug)
-    notes = [*opaque_notes(graph, options.opaque_reps, adapted), *carried]
+        notes = [*notes, *carried]
     if adapted.passing is not None:
         label = graph.instances[adapted.passing].label
         notes.append(f"the async of `{label}` stays the engine's: no call between components has to do with it")

@@ -35,10 +35,10 @@ from meldpy.model.core import (
 from meldpy.model.facts import CodeFacts, RefKind
 from meldpy.model.lowered import Replacements
 from meldpy.model.regions import MemoryUses, Seen
-from meldpy.model.reindexed import IndexMaps
+from meldpy.model.reindexed import IndexMaps, Positions, Rewritten
 from meldpy.records import dataclass, replace
 
-Lower: TypeAlias = "Callable[[CoreModule, Replacements], bytes | None]"
+Lower: TypeAlias = "Callable[[CoreModule, Replacements], Rewritten | None]"
 
 
 @final
@@ -58,7 +58,16 @@ LOWERABLE: Final = frozenset({"sign-extension", "nontrapping-fptoint", "bulk-mem
 """The features whose instructions can be said otherwise; with all of them nothing in the code moves."""
 
 
-def lowered(module: CoreModule, allowed: frozenset[str], tools: LoweringTools) -> CoreModule:
+@final
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """positions: where each byte of the bodies went; None if none moved, or if nobody asked."""
+
+    module: CoreModule
+    positions: Positions | None = None
+
+
+def lowered(module: CoreModule, allowed: frozenset[str], tools: LoweringTools) -> Lowered:
     """The module with what `allowed` lacks said otherwise, where that is possible."""
     seen = tools.see(module)
     used = {instruction_feature(each.prefix, each.opcode) for each in seen}
@@ -72,11 +81,12 @@ def lowered(module: CoreModule, allowed: frozenset[str], tools: LoweringTools) -
     )
     several = _several_results(module, tools) if "multi-value" not in allowed else {}
     signs = "sign-extension" in lacking
+    result = Lowered(module)
     if signs or wanted.something or several:
         made = _replaced(module, wanted, several, signs, tools)
         # a branch out of a function with several results: then they stay
-        module = made or _replaced(module, wanted, {}, signs, tools) or module
-    return _without_count(module, allowed)
+        result = made or _replaced(module, wanted, {}, signs, tools) or result
+    return replace(result, module=_without_count(result.module, allowed))
 
 
 _MISC: Final = 0xFC
@@ -87,7 +97,7 @@ Results: TypeAlias = "Mapping[int, tuple[CoreValType, ...]]"
 
 def _replaced(
     module: CoreModule, wanted: Wanted, several: Results, signs: bool, tools: LoweringTools
-) -> CoreModule | None:
+) -> Lowered | None:
     """None if a branch leaves a function of `several`."""
     types = [type_ for group in module.types for type_ in group.types]
     imported_funcs = sum(isinstance(each.type, FuncImportType) for each in module.imports)
@@ -111,13 +121,13 @@ def _replaced(
         return None
     module = replace(
         module,
-        code=Code(module.code.count, made),
+        code=Code(module.code.count, made.bodies),
         globals=(*module.globals, *(Global(GlobalType(type_, True), _zero(type_)) for type_ in carriers)),
     )
     if several:
         module = _single_results(module)
     if helper is None:
-        return module
+        return Lowered(module, made.positions)
     maps = IndexMaps(
         types=range(first_type, first_type + sum(len(group.types) for group in helper.types)),
         funcs=range(first_func, first_func + len(helper.funcs)),
@@ -128,12 +138,13 @@ def _replaced(
         elems=(),
         data=(),
     )
-    return replace(
+    whole = replace(
         module,
         types=(*module.types, *helper.types),
         funcs=(*module.funcs, *(CoreTypeIndex(first_type + type_) for type_ in helper.funcs)),
-        code=Code(module.code.count + helper.code.count, made + tools.reindex(helper, maps)),
+        code=Code(module.code.count + helper.code.count, made.bodies + tools.reindex(helper, maps)),
     )
+    return Lowered(whole, made.positions)
 
 
 # --- several results --------------------------------------------------------------------------------------------------

@@ -44,11 +44,11 @@ from meldpy.model.core import (
     SegmentMode,
 )
 from meldpy.model.regions import MemoryUses, RegionCode, RegionMap
-from meldpy.model.reindexed import IndexMaps
+from meldpy.model.reindexed import IndexMaps, Positions, Rewritten
 from meldpy.records import dataclass, replace
 
 Survey: TypeAlias = "Callable[[CoreModule], MemoryUses]"
-Rebase: TypeAlias = "Callable[[CoreModule, Sequence[int], RegionMap], bytes]"
+Rebase: TypeAlias = "Callable[[CoreModule, Sequence[int], RegionMap], Rewritten]"
 Reindexed: TypeAlias = "Callable[[CoreModule, IndexMaps], bytes]"
 Assemble: TypeAlias = "Callable[[str], CoreModule]"
 
@@ -64,13 +64,24 @@ class Tools:
     assemble: Assemble
 
 
-def in_one_memory(module: CoreModule, names: Sequence[str], limits: Mapping[str, int], tools: Tools) -> CoreModule:
+@final
+@dataclass(frozen=True, slots=True)
+class OneMemory:
+    """regions: by the index of the memory that each one was; none if nothing had to be done. positions: where each byte
+    of the bodies went, if that was asked for."""
+
+    module: CoreModule
+    regions: tuple[RegionCode, ...] = ()
+    positions: Positions | None = None
+
+
+def in_one_memory(module: CoreModule, names: Sequence[str], limits: Mapping[str, int], tools: Tools) -> OneMemory:
     """`names`: what the user calls the memories; `limits`: most pages by name. At most one memory is exported.
 
     Raises UsageError, LimitError and UnsupportedError as `plan_regions` does.
     """
     if not module.memories or (len(module.memories) == 1 and not limits):
-        return module
+        return OneMemory(module)
     exported = [export.index for export in module.exports if export.sort is CoreSort.MEMORY]
     uses = tools.survey(module)
     plan = plan_regions(module.memories, names, uses, exported[0] if exported else None, limits)
@@ -78,23 +89,24 @@ def in_one_memory(module: CoreModule, names: Sequence[str], limits: Mapping[str,
     helper = tools.assemble(made.text)
     first = _first(module)
     mapped = _region_map(plan, uses, made, first)
-    bodies = tools.rebase(module, _params(module), mapped)
+    moved = tools.rebase(module, _params(module), mapped)
     added = tools.reindex(helper, _maps(helper, first))
     starts = {region.memory: region.start for region in plan.regions}
-    return replace(
+    joined = replace(
         module,
         types=(*module.types, *helper.types),
         funcs=(*module.funcs, *(CoreTypeIndex(first.types + type_) for type_ in helper.funcs)),
         memories=(MemoryType(Limits(plan.pages, plan.most)),),
         globals=(*module.globals, *(_global(value) for _, value in made.globals)),
         exports=tuple(replace(e, index=0) if e.sort is CoreSort.MEMORY else e for e in module.exports),
-        code=Code(module.code.count + helper.code.count, bodies + added),
+        code=Code(module.code.count + helper.code.count, moved.bodies + added),
         data=tuple(_moved(segment, starts) for segment in module.data),
         customs=tuple(
             replace(each, section=_named(each.section, made, first)) if isinstance(each.section, NameSection) else each
             for each in module.customs
         ),
     )
+    return OneMemory(joined, tuple(mapped.regions), moved.positions)
 
 
 @final

@@ -39,7 +39,7 @@ def needs_positions(modules: Iterable[CoreModule], dwarf: bool) -> bool:
     )
 
 
-def carry(fused: FusedModule, dwarf: bool, rewrite: RewriteDwarf) -> Carried:
+def carry(fused: FusedModule, dwarf: bool, rewrite: RewriteDwarf, say_features: bool = True) -> Carried:
     """What of the inputs' custom sections the main module can have."""
     customs: list[PlacedCustom] = []
     notes: list[str] = []
@@ -63,7 +63,7 @@ def carry(fused: FusedModule, dwarf: bool, rewrite: RewriteDwarf) -> Carried:
             done |= set(dropped)
             notes.append("dropped the debugging information, as --dwarf drop says")
 
-    features = joined_features(fused.units, fused.main, _memories(fused.main))
+    features = joined_features(fused.units, fused.main, _memories(fused.main)) if say_features else None
     if features is not None:
         customs.append(PlacedCustom(_LAST, RawCustom(FEATURES, features)))
         done.add(FEATURES)

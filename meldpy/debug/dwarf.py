@@ -80,6 +80,7 @@ def join_dwarf(units: Iterable[MergedUnit], lead: int, rewrite: RewriteDwarf) ->
             strings.add(sections.get(_STR, b"")),
             line_strings.add(sections.get(_LINE_STR, b"")),
             sizes,
+            unit.region,
         )
         written = rewrite(given)
         if isinstance(written, UnknownDwarf):
@@ -87,6 +88,9 @@ def join_dwarf(units: Iterable[MergedUnit], lead: int, rewrite: RewriteDwarf) ->
             line_strings.take_back()
             notes.append(f"dropped the DWARF of {unit.label} in {unit.component} ({unit.source}): {written.reason}")
             continue
+        if written.left_out:
+            names = ", ".join(written.left_out)
+            notes.append(f"dropped {names} of {unit.label} in {unit.component}: its entries moved with its memory")
         for name, data in written.sections.items():
             parts[name].append(data)
             sizes[name] += len(data)

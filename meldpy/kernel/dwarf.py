@@ -18,19 +18,22 @@ from typing import Final, final
 from wasmtime import Trap, WasmtimeError
 
 from meldpy.errors import LimitError
-from meldpy.kernel.dwarf_codes import operands, roles
+from meldpy.kernel.dwarf_codes import effects, operands, roles
+from meldpy.kernel.dwarf_memory import widened
 from meldpy.kernel.loader import Kernel, Layout, load, text_of
 from meldpy.model.debug import DwarfInput, DwarfOutput, UnknownDwarf
 
 _SOURCES: Final = (
     "dwarf.wat",
     "dwarf_expressions.wat",
+    "dwarf_memory.wat",
     "dwarf_units.wat",
     "dwarf_lists.wat",
     "dwarf_lines.wat",
     "dwarf_tables.wat",
 )
 _OPERANDS_AT: Final = 0x200
+_EFFECTS_AT: Final = 0x40300
 _HEAP: Final = 0x40400
 _LOCK: Final = Lock()
 
@@ -65,6 +68,7 @@ def _kernel() -> Kernel:
     table = roles()
     loaded.view[: len(table)] = table
     loaded.view[_OPERANDS_AT : _OPERANDS_AT + 256] = operands()
+    loaded.view[_EFFECTS_AT : _EFFECTS_AT + 256] = effects()
     return loaded
 
 
@@ -72,7 +76,8 @@ def rewrite_dwarf(given: DwarfInput) -> DwarfOutput | UnknownDwarf:
     """The sections of one module for its moved code; UnknownDwarf says why there is nothing that could be kept."""
     with _LOCK:
         try:
-            return DwarfOutput(_Run(given).sections())
+            run = _Run(given)
+            return DwarfOutput(run.sections(), run.left_out)
         except _Failure as failure:
             reason = _REASONS[failure.code] if failure.code else "the rewriter trapped, a defect of meldpy"
             return UnknownDwarf(reason, failure.code)
@@ -95,90 +100,101 @@ class _Run:
         self.loaded = _kernel()
         self.layout = Layout(_HEAP)
         self.results: dict[str, bytes] = {}
-        size = sum(map(len, given.sections.values()))
-        self._set("failure", 0)
-        self._set("fuel", _LEAST_EFFORT + _EFFORT * size)
-        self._set("loaded", -1)
+        self.given_sections = given.sections
+        self.left_out: tuple[str, ...] = ()
+        self.set("failure", 0)
+        self.set("loaded", -1)
+        self.set("widening", 0)
+        self._fuel()
+
+    def _fuel(self) -> None:
+        self.set("fuel", _LEAST_EFFORT + _EFFORT * sum(map(len, self.given_sections.values())))
 
     # --- memory and calls
-    def _set(self, name: str, value: int) -> None:
+    def set(self, name: str, value: int) -> None:
         if name != "fuel":
             value = (value + 0x80000000) % 0x100000000 - 0x80000000
         self.loaded.globals[name].set_value(self.loaded.store, value)
 
-    def _get(self, name: str) -> int:
+    def get(self, name: str) -> int:
         value = self.loaded.globals[name].value(self.loaded.store)
         assert isinstance(value, int)
         return value & 0xFFFFFFFF
 
-    def _call(self, name: str, *args: int) -> None:
+    def call(self, name: str, *args: int) -> None:
         try:
             self.loaded.functions[name](self.loaded.store, *args)
         except (Trap, WasmtimeError) as error:
-            raise _Failure(self._get("failure")) from error
+            raise _Failure(self.get("failure")) from error
 
-    def _room(self, size: int) -> int:
+    def room(self, size: int) -> int:
         at = self.layout.take(size)
         self.loaded.reserve(self.layout.top)
         return at
 
-    def _put(self, data: bytes | memoryview) -> int:
-        at = self._room(len(data))
+    def put(self, data: bytes | memoryview) -> int:
+        at = self.room(len(data))
         self.loaded.view[at : at + len(data)] = data
         return at
 
-    def _blank(self, size: int) -> int:
-        at = self._room(size)
-        self._call("clear", at, size)
+    def blank(self, size: int) -> int:
+        at = self.room(size)
+        self.call("clear", at, size)
         return at
 
-    def _bytes(self, start: int, end: int) -> bytes:
+    def bytes_of(self, start: int, end: int) -> bytes:
         return bytes(self.loaded.view[start:end])
 
     # --- sections
     def _section(self, name: str) -> bytes | memoryview:
         """The section, empty if there is none."""
         key = f".debug_{name}"
-        return self.given.sections.get(key, b"")
+        return self.given_sections.get(key, b"")
 
     def _load(self, name: str) -> int:
         """Puts a section where the kernel finds it; its address."""
         data = self._section(name)
-        at = self._put(data)
-        self._set(name, at)
+        at = self.put(data)
+        self.set(name, at)
         if name != "info":
-            self._set(f"{name}_size", len(data))
+            self.set(f"{name}_size", len(data))
         return at
 
     def _base(self, name: str) -> None:
-        self._set(f"{name}_base", self.given.bases[f".debug_{name}"])
+        self.set(f"{name}_base", self.given.bases[f".debug_{name}"])
 
     def sections(self) -> dict[str, bytes]:
         self._code()
         self._strings()
-        for name in ("abbrev", "info", "line", "addr", "str_offsets", "ranges", "loc", "rnglists", "loclists"):
-            self._base(name)
         for name in ("abbrev", "line", "addr", "ranges", "loc", "rnglists", "loclists"):
             self._load(name)
+        self.set("records", self.room(8 * len(self._section("abbrev"))))
+        region = self.given.region
+        if region is not None and (region.base or region.base_global is not None):
+            # What has moved in memory first: entries get longer.
+            self.given_sections, self.left_out = widened(self, self.given_sections, region, len(self.given.globals))
+            self._load("loc")
+            self._fuel()
+        for name in ("abbrev", "info", "line", "addr", "str_offsets", "ranges", "loc", "rnglists", "loclists"):
+            self._base(name)
         # Notes that units leave for what is written after them.
-        self._set("addr_marks", self._blank(len(self._section("addr"))))
+        self.set("addr_marks", self.blank(len(self._section("addr"))))
         for name in ("rnglists", "loclists"):
-            self._set(f"{name}_notes", self._blank(16 * (len(self._section(name)) + 1)))
-        self._set("records", self._room(8 * len(self._section("abbrev"))))
-        references = self._room(3 * (len(self._section("info")) + len(self._section("types"))))
-        self._set("fixups", references)
-        self._set("fixups_end", references)
+            self.set(f"{name}_notes", self.blank(16 * (len(self._section(name)) + 1)))
+        references = self.room(3 * (len(self._section("info")) + len(self._section("types"))))
+        self.set("fixups", references)
+        self.set("fixups_end", references)
         # Lines first: units say where theirs begin. Units next: what they say of lists is needed to read those.
         self._lines()
-        copies = {name: self._put(self._section(name)) for name in ("ranges", "loc")}
+        copies = {name: self.put(self._section(name)) for name in ("ranges", "loc")}
         for name, copy in copies.items():
-            self._set(f"{name}_out", copy)
+            self.set(f"{name}_out", copy)
         copies |= {name: self._units(name) for name in ("info", "types")}
         for name in ("rnglists", "loclists"):
             self._lists(name)
-        self._call("fix_all")
-        copies["addr"] = self._put(self._section("addr"))
-        self._call("addresses", copies["addr"])
+        self.call("fix_all")
+        copies["addr"] = self.put(self._section("addr"))
+        self.call("addresses", copies["addr"])
         for name, copy in copies.items():
             self._keep(name, copy, copy + len(self._section(name)))
         self._keep_bytes("abbrev", bytes(self._section("abbrev")))
@@ -186,7 +202,7 @@ class _Run:
         return self.results
 
     def _keep(self, name: str, start: int, end: int) -> None:
-        self._keep_bytes(name, self._bytes(start, end))
+        self._keep_bytes(name, self.bytes_of(start, end))
 
     def _keep_bytes(self, name: str, data: bytes) -> None:
         if data:
@@ -195,48 +211,50 @@ class _Run:
     def _code(self) -> None:
         given = self.given
         table = memoryview(given.positions).cast("B")
-        self._set("positions", self._put(table))
-        self._set("code_size", len(given.positions) - 1)
-        self._set("lead", given.lead)
-        self._set("code_base", given.code_base)
+        self.set("positions", self.put(table))
+        self.set("code_size", len(given.positions) - 1)
+        self.set("lead", given.lead)
+        self.set("code_base", given.code_base)
         indices = array("i", given.globals)
-        self._set("globals", self._put(memoryview(indices).cast("B")))
-        self._set("global_count", len(indices))
+        if given.region is not None and given.region.base_global is not None:
+            indices.append(given.region.base_global)
+        self.set("globals", self.put(memoryview(indices).cast("B")))
+        self.set("global_count", len(indices))
 
     def _strings(self) -> None:
         for name, moved in (("str", self.given.strings), ("line_str", self.given.line_strings)):
-            old = self._put(memoryview(moved.old).cast("B"))
-            new = self._put(memoryview(moved.new).cast("B"))
+            old = self.put(memoryview(moved.old).cast("B"))
+            new = self.put(memoryview(moved.new).cast("B"))
             size = moved.old[-1]
-            table = self._room(4 * size)
-            self._call("spread", old, new, len(moved.new), table)
-            self._set(f"{name}_size", size)
-            self._set(f"{name}_new", table)
+            table = self.room(4 * size)
+            self.call("spread", old, new, len(moved.new), table)
+            self.set(f"{name}_size", size)
+            self.set(f"{name}_new", table)
 
     def _lines(self) -> None:
         size = len(self._section("line"))
-        self._set("line_new", self._room(4 * size))
+        self.set("line_new", self.room(4 * size))
         start = self._writing(12 * size + 64)
-        self._call("lines")
-        self._keep("line", start, self._get("writing"))
+        self.call("lines")
+        self._keep("line", start, self.get("writing"))
 
     def _writing(self, size: int) -> int:
-        start = self._room(size)
-        self._set("writing", start)
-        self._set("writing_end", start + size)
+        start = self.room(size)
+        self.set("writing", start)
+        self.set("writing_end", start + size)
         return start
 
     def _units(self, name: str) -> int:
         data = self._section(name)
-        at, out = self._put(data), self._put(data)
-        self._call("units", at, len(data), out, int(name == "types"))
+        at, out = self.put(data), self.put(data)
+        self.call("units", at, len(data), out, int(name == "types"))
         return out
 
     def _lists(self, name: str) -> None:
         size = len(self._section(name))
         start = self._writing(8 * size + 64)
-        self._call("lists", self._get(name), size, self._get(f"{name}_notes"), int(name == "loclists"))
-        self._keep(name, start, self._get("writing"))
+        self.call("lists", self.get(name), size, self.get(f"{name}_notes"), int(name == "loclists"))
+        self._keep(name, start, self.get("writing"))
 
     def _tables(self) -> None:
         for name, function in (
@@ -249,12 +267,12 @@ class _Run:
         ):
             data = self._section(name)
             if data:
-                at, out = self._put(data), self._put(data)
-                self._call(function, at, len(data), out)
+                at, out = self.put(data), self.put(data)
+                self.call(function, at, len(data), out)
                 self._keep(name, out, out + len(data))
         data = self._section("aranges")
         if data:
-            at = self._put(data)
+            at = self.put(data)
             start = self._writing(2 * len(data) + 64)
-            self._call("address_ranges", at, len(data))
-            self._keep("aranges", start, self._get("writing"))
+            self.call("address_ranges", at, len(data))
+            self._keep("aranges", start, self.get("writing"))

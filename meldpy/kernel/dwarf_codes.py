@@ -28,6 +28,7 @@ class Role(IntEnum):
     MACROS = 11
     SPLIT = 12
     MEMBER = 13
+    VALUE = 14
 
 
 _ROLES: Final[dict[int, Role]] = {
@@ -41,7 +42,12 @@ _ROLES: Final[dict[int, Role]] = {
             0x02,  # location
             0x19,  # string_length
             0x2A,  # return_addr
-            0x40,  # frame_base
+        ),
+        Role.LOCATION,
+    ),
+    **dict.fromkeys(
+        (
+            0x40,  # frame_base: as the code has it
             0x46,  # segment
             0x48,  # static_link
             0x4A,  # use_location
@@ -52,9 +58,10 @@ _ROLES: Final[dict[int, Role]] = {
             0x2113,  # GNU_call_site_target
             0x2114,  # GNU_call_site_target_clobbered
         ),
-        Role.LOCATION,
+        Role.VALUE,
     ),
     0x38: Role.MEMBER,  # data_member_location
+    0x50: Role.MEMBER,  # data_location
     0x72: Role.STR_OFFSETS_BASE,
     0x73: Role.ADDR_BASE,
     0x74: Role.RNGLISTS_BASE,
@@ -130,4 +137,64 @@ def operands() -> bytes:
     for kind, operations in _OPERANDS.items():
         for operation in operations:
             table[operation] = kind
+    return bytes(table)
+
+
+@unique
+class Effect(IntEnum):
+    """What an operation does to the stack; the numbers are those of dwarf_memory.wat. LOST: it is not followed."""
+
+    LOST = 0
+    PUSH = 1
+    OBJECT = 2
+    DUP = 3
+    DROP = 4
+    OVER = 5
+    PICK = 6
+    SWAP = 7
+    ROT = 8
+    DEREF = 9
+    NONE = 10
+    UNARY = 11
+    BINARY = 12
+    PLUS = 13
+    MINUS = 14
+    REGISTER = 15
+    STACK_VALUE = 16
+    IMPLICIT = 17
+    PIECE = 18
+
+
+_EFFECTS: Final[dict[Effect, Iterable[int]]] = {
+    # addr, constants, literals, registers' values, fbreg, addrx and constx, typed constants, entry values, locals
+    Effect.PUSH: (
+        *(0x03, *range(0x08, 0x12), *range(0x30, 0x50), *range(0x70, 0x93)),
+        *(0xA1, 0xA2, 0xA3, 0xA4, 0xA5, 0xED, 0xF3, 0xF4, 0xF5, 0xFB, 0xFC),
+    ),
+    Effect.OBJECT: (0x97,),
+    Effect.DUP: (0x12,),
+    Effect.DROP: (0x13,),
+    Effect.OVER: (0x14,),
+    Effect.PICK: (0x15,),
+    Effect.SWAP: (0x16,),
+    Effect.ROT: (0x17,),
+    Effect.DEREF: (0x06, 0x94, 0xA6, 0xF6),
+    Effect.NONE: (0x23, 0x96, 0xA8, 0xA9, 0xF0, 0xF7, 0xF9),  # plus_uconst, nop, conversions
+    Effect.UNARY: (0x19, 0x1F, 0x20),
+    Effect.BINARY: (0x1A, 0x1B, 0x1D, 0x1E, 0x21, *range(0x24, 0x28), *range(0x29, 0x2F)),
+    Effect.PLUS: (0x22,),
+    Effect.MINUS: (0x1C,),
+    Effect.REGISTER: (*range(0x50, 0x70), 0x90),
+    Effect.STACK_VALUE: (0x9F,),
+    Effect.IMPLICIT: (0x9E,),
+    Effect.PIECE: (0x93, 0x9D),
+}
+
+
+def effects() -> bytes:
+    """The effect of each operation."""
+    table = bytearray(0x100)
+    for effect, operations in _EFFECTS.items():
+        for operation in operations:
+            table[operation] = effect
     return bytes(table)

@@ -100,8 +100,12 @@
 
 ;; --- version 5: notes, one of 16 bytes for every offset -------------------------------------------------------------
 ;;
-;; flags: 1 a list begins here, 2 something alive has it, 4 `new` is known, 16 and 32 the state of its base;
-;; base: u32; addr: the unit's part of .debug_addr; new: the offset in what is written.
+;; flags: 1 a list begins here, 2 something alive has it, 4 `new` is known, 8 it tells values and no places, 16 and 32
+;; the state of its base; base: u32; addr: the unit's part of .debug_addr; new: the offset in what is written, and before
+;; that is known the old offset of the unit (dwarf_memory.wat).
+
+;; Whether the attribute at hand tells values; whether the list at hand does.
+(global $of_values (mut i32) (i32.const 0))
 
 (func $note_list (param $notes i32) (param $size i32) (param $offset i32)
   (local $note i32) (local $flags i32)
@@ -113,9 +117,16 @@
       (if (i32.or (i32.ne (i32.load offset=8 (local.get $note)) (global.get $unit_addr))
             (i32.or (i32.ne (i32.load offset=4 (local.get $note)) (i32.wrap_i64 (global.get $base_old)))
                     (i32.ne (i32.shr_u (local.get $flags) (i32.const 4)) (global.get $base_state))))
+        (then (call $fail (i32.const 15))))
+      (if (i32.and (global.get $widening)
+            (i32.or (i32.ne (i32.load offset=12 (local.get $note)) (global.get $unit_old))
+              (i32.ne (i32.and (i32.shr_u (local.get $flags) (i32.const 3)) (i32.const 1)) (global.get $of_values))))
         (then (call $fail (i32.const 15)))))
     (else
-      (local.set $flags (i32.or (i32.const 1) (i32.shl (global.get $base_state) (i32.const 4))))
+      (local.set $flags
+        (i32.or (i32.or (i32.const 1) (i32.shl (global.get $of_values) (i32.const 3)))
+          (i32.shl (global.get $base_state) (i32.const 4))))
+      (i32.store offset=12 (local.get $note) (global.get $unit_old))
       (i32.store offset=4 (local.get $note) (i32.wrap_i64 (global.get $base_old)))
       (i32.store offset=8 (local.get $note) (global.get $unit_addr))))
   (i32.store (local.get $note)
@@ -215,6 +226,8 @@
             (local.set $note (i32.add (local.get $notes) (i32.shl (local.get $offset) (i32.const 4))))
             (if (i32.and (i32.load (local.get $note)) (i32.const 1))
               (then
+                (global.set $of_values (i32.and (i32.shr_u (i32.load (local.get $note)) (i32.const 3)) (i32.const 1)))
+                (if (global.get $widening) (then (call $take_unit (i32.load offset=12 (local.get $note)))))
                 (call $set_new (local.get $notes) (local.get $offset) (i32.sub (global.get $o) (local.get $origin)))
                 (global.set $p (local.get $at))
                 (global.set $base_old (i64.load32_u offset=4 (local.get $note)))
@@ -362,6 +375,14 @@
   (local.set $length (call $uleb32))
   (local.set $start (global.get $p))
   (call $skip (local.get $length))
+  (if (i32.and (local.get $keep) (global.get $widening))
+    (then
+      (local.set $length (call $apart (local.get $start) (global.get $p) (i32.eqz (global.get $of_values))))
+      (call $w_uleb (i64.extend_i32_u (local.get $length)))
+      (local.set $out (global.get $o))
+      (call $join (local.get $length))
+      (call $expression (local.get $out) (global.get $o) (local.get $out))
+      (return)))
   (if (local.get $keep)
     (then
       (call $w_uleb (i64.extend_i32_u (local.get $length)))

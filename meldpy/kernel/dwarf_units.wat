@@ -39,38 +39,20 @@
 
 ;; All units of a section of `size` bytes at `at`, copied to `out`. types: it is .debug_types.
 (func (export "units") (param $at i32) (param $size i32) (param $out i32) (param $types i32)
-  (local $end i32) (local $next i32) (local $type i32) (local $abbrev i32) (local $first i32)
+  (local $end i32) (local $next i32) (local $first i32) (local $old_units i32)
+  (local.set $old_units (global.get $old_units))
   (local.set $end (i32.add (local.get $at) (local.get $size)))
   (global.set $shift (i32.sub (local.get $out) (local.get $at)))
   (global.set $p (local.get $at))
   (block $done
     (loop $unit
       (br_if $done (i32.ge_u (global.get $p) (local.get $end)))
-      (global.set $e (local.get $end))
-      (local.set $next (call $unit_length))
-      (global.set $e (local.get $next))
-      (global.set $version (call $u16))
-      (if (i32.gt_u (i32.sub (global.get $version) (i32.const 2)) (i32.const 3)) (then (call $fail (i32.const 10))))
-      (local.set $type (local.get $types))
-      (if (i32.eq (global.get $version) (i32.const 5))
-        (then
-          ;; 1 compile, 2 type, 3 partial; 4 to 6 are split
-          (local.set $type (call $u8))
-          (if (i32.eqz (local.get $type)) (then (call $fail (i32.const 10))))
-          (if (i32.gt_u (local.get $type) (i32.const 6)) (then (call $fail (i32.const 10))))
-          (if (i32.gt_u (local.get $type) (i32.const 3)) (then (call $fail (i32.const 11))))
-          (local.set $type (i32.eq (local.get $type) (i32.const 2)))
-          (global.set $address_size (call $u8))
-          (local.set $abbrev (call $abbreviations_offset)))
-        (else
-          (local.set $abbrev (call $abbreviations_offset))
-          (global.set $address_size (call $u8))))
-      (call $check_address_size (global.get $address_size))
-      (if (local.get $type) (then (call $skip (i32.const 12))))
+      (call $open_unit (local.get $end) (local.get $types)) (drop) (local.set $next)
       (local.set $first (global.get $p))
-      (call $load_abbreviations (local.get $abbrev))
-      (global.set $p (local.get $first))
-      (global.set $e (local.get $next))
+      (if (i32.and (global.get $widening) (i32.eqz (local.get $types)))
+        (then
+          (global.set $unit_old (i32.load (local.get $old_units)))
+          (local.set $old_units (i32.add (local.get $old_units) (i32.const 4)))))
       (global.set $depth (i32.const 0))
       (global.set $dead_depth (i32.const -1))
       (call $find_bases)
@@ -81,6 +63,37 @@
             (call $die)
             (br $entry))))
       (br $unit))))
+
+;; Reads the head of the unit at $p; its end, and whether it is one of a type. Its abbreviations are loaded, and $p is at
+;; its first entry.
+(func $open_unit (param $end i32) (param $types i32) (result i32 i32)
+  (local $next i32) (local $type i32) (local $abbrev i32) (local $first i32)
+  (global.set $e (local.get $end))
+  (local.set $next (call $unit_length))
+  (global.set $e (local.get $next))
+  (global.set $version (call $u16))
+  (if (i32.gt_u (i32.sub (global.get $version) (i32.const 2)) (i32.const 3)) (then (call $fail (i32.const 10))))
+  (local.set $type (local.get $types))
+  (if (i32.eq (global.get $version) (i32.const 5))
+    (then
+      ;; 1 compile, 2 type, 3 partial; 4 to 6 are split
+      (local.set $type (call $u8))
+      (if (i32.eqz (local.get $type)) (then (call $fail (i32.const 10))))
+      (if (i32.gt_u (local.get $type) (i32.const 6)) (then (call $fail (i32.const 10))))
+      (if (i32.gt_u (local.get $type) (i32.const 3)) (then (call $fail (i32.const 11))))
+      (local.set $type (i32.eq (local.get $type) (i32.const 2)))
+      (global.set $address_size (call $u8))
+      (local.set $abbrev (call $abbreviations_offset)))
+    (else
+      (local.set $abbrev (call $abbreviations_offset))
+      (global.set $address_size (call $u8))))
+  (call $check_address_size (global.get $address_size))
+  (if (local.get $type) (then (call $skip (i32.const 12))))
+  (local.set $first (global.get $p))
+  (call $load_abbreviations (local.get $abbrev))
+  (global.set $p (local.get $first))
+  (global.set $e (local.get $next))
+  (local.get $next) (local.get $type))
 
 (func $abbreviations_offset (result i32)
   (local $offset i32)
@@ -182,6 +195,7 @@
   (if (i32.eq (local.get $form) (i32.const 0x16)) (then (local.set $form (call $direct_form))))
   (local.set $at (global.get $p))
   (local.set $value (call $value (local.get $form)))
+  (global.set $of_values (i32.or (i32.eqz (local.get $role)) (i32.eq (local.get $role) (i32.const 14))))
   (block $other
   (block $index_list (block $index (block $section (block $expression (block $reference (block $line_string
   (block $string (block $block (block $constant_ (block $implicit (block $address
@@ -212,7 +226,9 @@
       (global.set $entry_to (global.get $p)) (global.set $entry_offset (local.get $value))
       (return)))
   (if (i32.and (i32.lt_u (global.get $version) (i32.const 4))
-        (i32.and (i32.lt_u (i32.sub (local.get $role) (i32.const 4)) (i32.const 8))
+        (i32.and
+          (i32.or (i32.lt_u (i32.sub (local.get $role) (i32.const 4)) (i32.const 8))
+                  (i32.eq (local.get $role) (i32.const 14)))
           (i32.or (i32.eq (local.get $form) (i32.const 6)) (i32.eq (local.get $form) (i32.const 7)))))
     (then
       (if (i32.eq (local.get $form) (i32.const 7)) (then (call $fail (i32.const 5))))
@@ -220,7 +236,7 @@
   (return))
   ;; block: before version 4 it holds the expressions, too
   (if (i32.and (i32.lt_u (global.get $version) (i32.const 4))
-        (i32.or (i32.eq (local.get $role) (i32.const 6)) (i32.eq (local.get $role) (i32.const 13))))
+        (i32.or (i32.eq (local.get $role) (i32.const 6)) (i32.lt_u (i32.sub (local.get $role) (i32.const 13)) (i32.const 2))))
     (then (call $expression_before (local.get $value))))
   (return))
   ;; string
@@ -454,7 +470,7 @@
   (block $loclists (block $rnglists (block $addr (block $str_offsets (block $location (block $ranges (block $line
   (block $unknown
     (br_table $unknown $unknown $unknown $unknown $line $ranges $location $str_offsets $addr $rnglists $loclists
-      $unknown (local.get $role)))
+      $unknown $unknown $unknown $location $unknown (local.get $role)))
   (call $fail (i32.const 14)))
   ;; line
   (if (i32.ge_u (local.get $offset) (global.get $line_size)) (then (call $fail (i32.const 8))))

@@ -39,9 +39,10 @@ _SOURCES: Final = ("common.wat", "reindex_immediates.wat", "reindex.wat", "scan_
 _TRACING_SOURCES: Final = ("common.wat", "reindex_immediates.wat", "reindex.wat", "positions.wat")
 _REBASING_SOURCES: Final = ("common.wat", "scan_immediates.wat", "writing.wat", "rebase.wat", "scan.wat")
 _LOWERING_SOURCES: Final = ("common.wat", "scan_immediates.wat", "writing.wat", "lower.wat", "scan.wat")
+_POSITIONS: Final = "positions.wat"
 _ZERO_SOURCES: Final = ("common.wat", "scan_immediates.wat", "zero.wat", "scan.wat")
 _TRACING_MARK: Final = ";;@ "
-"""In front of lines that are code in the tracing kernel only, so that nobody pays who does not trace."""
+"""In front of lines that are code in tracing kernels only, so that nobody pays who does not trace."""
 _SEEING_MARK: Final = ";;! "
 """The same for lines of scan.wat in the kernels that look at each instruction: one rebases memories, one replaces
 what a target lacks, one looks for functions that return 0."""
@@ -161,9 +162,9 @@ def tracing_kernel() -> Kernel:
 
 
 @cache
-def rebasing_kernel() -> Kernel:
-    """The kernel that moves all memories into one; it cannot reindex."""
-    loaded = _with_tables(load(text_of(_REBASING_SOURCES).replace(_SEEING_MARK, "")))
+def rebasing_kernel(tracing: bool = False) -> Kernel:
+    """The kernel that moves all memories into one; it cannot reindex. tracing: it notes where each byte goes."""
+    loaded = _with_tables(load(_seeing(_REBASING_SOURCES, tracing)))
     table = accesses()
     loaded.view[ACCESSES : ACCESSES + len(table)] = table
     return loaded
@@ -176,9 +177,14 @@ def zero_kernel() -> Kernel:
 
 
 @cache
-def lowering_kernel() -> Kernel:
-    """The kernel that replaces what a target lacks; it cannot reindex."""
-    return _with_tables(load(text_of(_LOWERING_SOURCES).replace(_SEEING_MARK, "")))
+def lowering_kernel(tracing: bool = False) -> Kernel:
+    """The kernel that replaces what a target lacks; it cannot reindex. tracing: it notes where each byte goes."""
+    return _with_tables(load(_seeing(_LOWERING_SOURCES, tracing)))
+
+
+def _seeing(sources: Sequence[str], tracing: bool) -> str:
+    text = text_of((*sources, _POSITIONS) if tracing else sources).replace(_SEEING_MARK, "")
+    return text.replace(_TRACING_MARK, "") if tracing else text
 
 
 def text_of(sources: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ from meldpy.kernel.failures import Origin, failure
 from meldpy.kernel.loader import LOCK, Layout, lowering_kernel
 from meldpy.kernel.scan import clear_stamps
 from meldpy.model.lowered import Replacements
-from meldpy.model.reindexed import IndexCounts
+from meldpy.model.reindexed import DROPPED_BIT, IndexCounts, Positions, Rewritten
 
 _GROWTH: Final = 8
 """The output is at most this much larger, but for results: a sign extension of one byte becomes six."""
@@ -29,23 +29,39 @@ _SINGLE: Final = 0
 """In place of the list of a function with one result or none."""
 
 
-def lower(bodies: bytes | memoryview, count: int, counts: IndexCounts, replacements: Replacements) -> bytes | None:
+def lower(
+    bodies: bytes | memoryview,
+    count: int,
+    counts: IndexCounts,
+    replacements: Replacements,
+    with_positions: bool = False,
+) -> Rewritten | None:
     """The `count` bodies rewritten; `counts`: the sizes of the module's index spaces.
 
     None if a branch leaves a function of several results with all of them, which cannot be said otherwise.
     """
     with LOCK:
-        run = _Run(memoryview(bodies).cast("B"), count, counts, replacements)
+        traced = array("I") if with_positions else None
+        run = _Run(memoryview(bodies).cast("B"), count, counts, replacements, traced)
         in_chunks(len(bodies), count, run.origin, run.process)
         stuck = run.loaded.call("lower_stuck")
-    return None if stuck else b"".join(run.out)
+    if stuck:
+        return None
+    return Rewritten(b"".join(run.out), None if traced is None else run.positions(traced))
 
 
 @final
 class _Run:
     """One pass over all bodies: what goes through the kernel, and what has come out so far."""
 
-    def __init__(self, bodies: memoryview, count: int, counts: IndexCounts, given: Replacements) -> None:
+    def __init__(
+        self,
+        bodies: memoryview,
+        count: int,
+        counts: IndexCounts,
+        given: Replacements,
+        traced: array[int] | None,
+    ) -> None:
         self.bodies = bodies
         self.count = count
         self.origin = Origin("the merged module", 0, ())
@@ -53,7 +69,9 @@ class _Run:
         most = max(map(len, given.extra_results.values()), default=0)
         self.growth = _GROWTH + _RESULT * most
         layout = Layout()
-        self.loaded = lowering_kernel()
+        self.traced = traced
+        self.written = 0
+        self.loaded = lowering_kernel(traced is not None)
         clear_stamps(self.loaded, counts, layout)
         memories = range(counts.memories)
         tables = [
@@ -82,12 +100,21 @@ class _Run:
         source = layout.take(size)
         records = layout.take(5 * size)
         target = layout.take(self.growth * size)
+        table = layout.take(4 * size) if self.traced is not None else 0
         loaded = self.loaded
         loaded.reserve(layout.top)
         loaded.view[source : source + size] = self.bodies[position : position + size]
+        if table:
+            loaded.call("trace", source, size, table, target, self.written)
         failed = loaded.call("lower", source, source + size, self.count - done, done + 1, records, target)
         state = loaded.state()
         if failed:
             raise failure(state, position + state.at - source, self.bodies, self.origin)
         self.out.append(bytes(loaded.view[target : state.output]))
+        self.written += state.output - target
+        if self.traced is not None:
+            self.traced.frombytes(loaded.view[table : table + 4 * (state.consumed - source)])
         return state.consumed - source, state.bodies
+
+    def positions(self, traced: array[int]) -> Positions:
+        return Positions(array("I", [*traced, self.written | DROPPED_BIT]))

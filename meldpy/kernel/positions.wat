@@ -6,7 +6,8 @@
 ;; front of a body likewise; a body that was left out goes to the end of the one before it. (Debugging information points
 ;; inside instructions, too: wasm-ld leaves the addresses of a weak definition that lost pointing into the one that won.)
 ;;
-;; While a body is rewritten, an entry is the address of an instruction's output plus one, or 0 (reindex.wat).
+;; While a body is rewritten, an entry is the address of an instruction's output plus one, or 0 (reindex.wat,
+;; writing.wat).
 
 ;; Address of the table, minus four times the address of the input; output's address, minus its offset in the whole.
 (global $positions (mut i32) (i32.const 0))

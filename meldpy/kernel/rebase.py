@@ -23,7 +23,7 @@ from meldpy.kernel.loader import LOCK, Kernel, Layout, rebasing_kernel
 from meldpy.kernel.opcodes import ACCESSES_END, SUB_OPCODES
 from meldpy.kernel.scan import clear_stamps
 from meldpy.model.regions import MemoryUses, RegionCode, RegionMap, Seen
-from meldpy.model.reindexed import IndexCounts
+from meldpy.model.reindexed import DROPPED_BIT, IndexCounts, Positions, Rewritten
 
 _GROWTH: Final = 24
 """The output is at most this much larger: a load of three bytes becomes one of 45."""
@@ -47,13 +47,19 @@ def survey(bodies: bytes | memoryview, count: int, counts: IndexCounts) -> Memor
 
 
 def rebase(
-    bodies: bytes | memoryview, count: int, counts: IndexCounts, params: Sequence[int], regions: RegionMap
-) -> bytes:
+    bodies: bytes | memoryview,
+    count: int,
+    counts: IndexCounts,
+    params: Sequence[int],
+    regions: RegionMap,
+    with_positions: bool = False,
+) -> Rewritten:
     """The `count` bodies rewritten for one memory. params: how many parameters each function has."""
     with LOCK:
-        run = _Run(memoryview(bodies).cast("B"), counts, array("I", params).tobytes(), regions)
+        traced = array("I") if with_positions else None
+        run = _Run(memoryview(bodies).cast("B"), counts, array("I", params).tobytes(), regions, traced=traced)
         in_chunks(len(bodies), count, run.origin, run.process)
-    return b"".join(run.out)
+    return Rewritten(b"".join(run.out), None if traced is None else run.positions(traced))
 
 
 def opcodes_seen(bodies: bytes | memoryview, count: int, counts: IndexCounts) -> tuple[Seen, ...]:
@@ -69,14 +75,22 @@ class _Run:
     """One pass over all bodies: what goes through the kernel, and what has come out so far."""
 
     def __init__(
-        self, bodies: memoryview, counts: IndexCounts, params: bytes, regions: RegionMap | None, opcodes: int = 0
+        self,
+        bodies: memoryview,
+        counts: IndexCounts,
+        params: bytes,
+        regions: RegionMap | None,
+        opcodes: int = 0,
+        traced: array[int] | None = None,
     ) -> None:
         self.bodies = bodies
         self.params = params
         self.origin = Origin("the merged module", 0, ())
         self.out: list[bytes] = []
         layout = Layout(ACCESSES_END)
-        self.loaded = loaded = rebasing_kernel()
+        self.traced = traced
+        self.written = 0
+        self.loaded = loaded = rebasing_kernel(traced is not None)
         clear_stamps(loaded, counts, layout)
         number = counts.memories
         self.regions = layout.take(_RECORD * number)
@@ -102,19 +116,28 @@ class _Run:
         records = layout.take(5 * size)
         params = layout.take(4 * size)
         target = layout.take(_GROWTH * size)
+        table = layout.take(4 * size) if self.traced is not None else 0
         loaded = self.loaded
         loaded.reserve(layout.top)
         _write(loaded, source, self.bodies[position : position + size])
         # no body is shorter than a byte
         _write(loaded, params, self.params[4 * done : 4 * (done + size)])
         count = len(self.params) // 4 - done
+        if table:
+            loaded.call("trace", source, size, table, target, self.written)
         failed = loaded.call("rebase", source, source + size, count, done + 1, records, params, target)
         state = loaded.state()
         if failed:
             raise failure(state, position + state.at - source, self.bodies, self.origin)
         self._see(position - source)
         self.out.append(bytes(loaded.view[target : state.output]))
+        self.written += state.output - target
+        if self.traced is not None:
+            self.traced.frombytes(loaded.view[table : table + 4 * (state.consumed - source)])
         return state.consumed - source, state.bodies
+
+    def positions(self, traced: array[int]) -> Positions:
+        return Positions(array("I", [*traced, self.written | DROPPED_BIT]))
 
     def _see(self, moved: int) -> None:
         """What is in the table of opcodes and new: `moved` is how far offsets are from addresses."""

@@ -49,7 +49,7 @@
   (call $byte (i32.const 0x00)))
 
 ;; --- which opcodes there are ----------------------------------------------------------------------------------------
-(func $note (param $opcode i32) (param $at i32)
+(func $note_opcode (param $opcode i32) (param $at i32)
   (local $entry i32)
   (local.set $entry (i32.add (global.get $copies) (i32.shl (local.get $opcode) (i32.const 3))))
   (if (i32.eqz (i32.load (local.get $entry)))
@@ -64,7 +64,7 @@
   (local.set $first (i32.load8_u (local.get $at)))
   (if (i32.lt_u (local.get $first) (i32.const 0xFB))
     (then
-      (call $note (local.get $first) (local.get $at))
+      (call $note_opcode (local.get $first) (local.get $at))
       (if (i32.or
             (i32.and (i32.ge_u (local.get $first) (i32.const 2)) (i32.le_u (local.get $first) (i32.const 6)))
             (i32.eq (local.get $first) (i32.const 0x1F)))
@@ -74,10 +74,10 @@
           (if (i32.and
                 (i32.ne (local.get $first) (i32.const 5))
                 (i32.ne (i32.and (local.get $byte) (i32.const 0xC0)) (i32.const 0x40)))
-            (then (call $note (i32.const 0xE0) (local.get $at))))))
+            (then (call $note_opcode (i32.const 0xE0) (local.get $at))))))
       (return)))
   (call $read_u (i32.add (local.get $at) (i32.const 1)) (i32.const 32)) (drop) (local.set $value)
-  (call $note
+  (call $note_opcode
     (i32.add
       (i32.add (i32.const 256) (i32.shl (i32.sub (local.get $first) (i32.const 0xFB)) (i32.const 9)))
       (i32.wrap_i64 (local.get $value)))
@@ -413,13 +413,18 @@
           (call $declare (i32.const 6) (i32.const 0x7B))
           (call $declare (i32.const 7) (i32.const 0x7F))
           (call $declare (i32.const 8) (i32.const 0x7E))
+          ;;@ (global.set $noted (i32.const 0))
           (drop (call $scan_body (local.get $start) (local.get $end)))
           (call $copy_to (local.get $end))
           ;; the size, and the content behind it
           (local.set $size (i32.sub (global.get $out) (local.get $content)))
           (local.set $code (call $write_u (i32.sub (local.get $content) (i32.const 5)) (i64.extend_i32_u (local.get $size))))
           (memory.copy (local.get $code) (local.get $content) (local.get $size))
-          (global.set $out (i32.add (local.get $code) (local.get $size)))))
+          (global.set $out (i32.add (local.get $code) (local.get $size)))
+          ;;@ (call $note_kept (local.get $in) (local.get $start) (local.get $end)
+          ;;@   (i32.sub (local.get $content) (i32.const 5)) (local.get $code) (i32.sub (local.get $code) (local.get $content))
+          ;;@   (global.get $out))
+          ))
       (local.set $params (i32.add (local.get $params) (i32.const 4)))
       (local.set $in (local.get $end))
       (local.set $bodies (i32.add (local.get $bodies) (i32.const 1)))

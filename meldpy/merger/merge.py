@@ -157,6 +157,7 @@ def merged_units(graph: LinkedGraph, layout: Layout, moved: Mapping[CoreInstance
             moved[unit.id].base,
             moved[unit.id].positions,
             graph.instances[graph.core_instances[unit.id].instance].input,
+            next((index for index in space_map(layout.memories, unit.memories[:1]) if index != DROPPED), None),
         )
         for unit in layout.units
         if unit.id in moved and not unit.runtime

@@ -8,6 +8,7 @@ from enum import Enum, unique
 from typing import Final, final
 
 from meldpy.model.core import Bytes
+from meldpy.model.regions import RegionCode
 from meldpy.records import dataclass, field
 
 
@@ -43,7 +44,8 @@ class DwarfInput:
 
     sections: by name, `.debug_…`. positions: as in Positions. lead: bytes in front of the old bodies, from where old
     addresses count. code_base: the new address of the first body. globals: old index → new index, -1 if left out.
-    bases: for each section, how many bytes of other modules' lie before this module's.
+    bases: for each section, how many bytes of other modules' lie before this module's. region: where the module's
+    memory lies, if it became a part of a larger one.
     """
 
     sections: Mapping[str, Bytes] = field(repr=False)
@@ -54,14 +56,16 @@ class DwarfInput:
     strings: MovedStrings
     line_strings: MovedStrings
     bases: Mapping[str, int]
+    region: RegionCode | None = None
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class DwarfOutput:
-    """The rewritten sections, without those of strings."""
+    """The rewritten sections, without those of strings. left_out: names of sections that cannot follow."""
 
     sections: Mapping[str, bytes] = field(repr=False)
+    left_out: tuple[str, ...] = ()
 
 
 @final

@@ -12,6 +12,7 @@ from meldpy.model.canon import StringEncoding
 from meldpy.model.code import OuterAsyncFunc
 from meldpy.model.core import CoreModule, CoreSort
 from meldpy.model.ids import ImportFuncId, LiftId, ResourceId
+from meldpy.model.regions import RegionCode
 from meldpy.model.reindexed import Positions
 from meldpy.records import dataclass
 
@@ -134,6 +135,7 @@ class MergedUnit:
     input: which input it came from, None for the only one.
     funcs, globals: old index → index in main, -1 if it was left out. base: offset in main's `bodies` of its first body.
     positions: where each byte of its bodies went, counted from `base`; None unless asked for, and without bodies.
+    memory: index in main of its first memory, if it has one. region: where that lies, if all memories are one now.
     """
 
     module: CoreModule
@@ -145,6 +147,8 @@ class MergedUnit:
     base: int
     positions: Positions | None
     input: int | None = None
+    memory: int | None = None
+    region: RegionCode | None = None
 
 
 @final

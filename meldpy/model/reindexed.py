@@ -82,6 +82,29 @@ class Positions:
         """Whether `old` lies in a body that was kept."""
         return old < len(self.table) and not self.table[old] & DROPPED_BIT
 
+    def then(self, base: int, later: Positions) -> Positions:
+        """Where each byte is after a second move, which kept all bodies; `base`: where the first move put `bodies`.
+
+        Counted from where the second move puts what was at `base`.
+        """
+        second = later.table
+        moved = second[base] & ~DROPPED_BIT
+        return Positions(
+            array(
+                "I",
+                [(second[base + (at & ~DROPPED_BIT)] & ~DROPPED_BIT) - moved | at & DROPPED_BIT for at in self.table],
+            )
+        )
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """All bodies of a module after another move, and where each byte went, if that was asked for."""
+
+    bodies: bytes
+    positions: Positions | None = None
+
 
 @final
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,8 @@ from meldpy.errors import UsageError
 from meldpy.model.core import CoreModule, RawCustom
 from tests.debug.test_dwarf import BUILT, fused, given, sharing_a_table
 from tests.debug.test_symbolize import trapping
-from tests.support.dwarf.frames import instructions
+from tests.support.dwarf.frames import instructions, shared_instructions
+from tests.support.dwarf.fused import fuse
 from tests.support.dwarf.reader import core_modules
 from tests.support.reference_decoder import Body
 
@@ -66,12 +68,24 @@ def test_a_split_output_is_the_whole_one_without_dwarf() -> None:
     assert bytes(aside.code.bodies) == bytes(whole.main.code.bodies)
 
 
-@pytest.mark.parametrize("moving", [{"memory": "single"}, {"features": "wasm1"}, {"features": "-bulk-memory-opt"}])
-def test_code_that_moves_once_more_refuses_files_that_would_be_empty(moving: dict[str, str]) -> None:
-    wanted = {"file": "x.wasm", "core": True, **moving}
-    for more in ({"dwarf": "split"}, {"source_map": "file"}, {"origins": True}):
-        with pytest.raises(UsageError, match="code moves once more"):
-            meldpy.fuse([given("app-4-0", "app")], meldpy.FuseOptions(**wanted, **more))  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    "moving", [{"memory": "single"}, {"memory": "single", "features": "wasm1"}, {"features": "-bulk-memory-opt"}]
+)
+def test_code_that_moves_once_more_has_its_files_and_origins(moving: dict[str, Any]) -> None:
+    """The origin of every byte that is still there is that byte."""
+    inputs = {name: given(f"{name}-4-0", name) for name in ("app", "lib")}
+    options = meldpy.FuseOptions(core=True, file="x.wasm", dwarf="split", origins=True, memory_max=(), **moving)
+    result = fuse(list(inputs.values()), options)
+    assert debug_sections(result.main) == {}
+    found = symbolizer(result.data, "x.wasm", where_from=True)
+    pairs = shared_instructions(result)
+    assert len(pairs) > 300
+    for number, old, new in pairs:
+        unit = result.units[number]
+        offset = new - result.lead + result.main.code.offset
+        origin = found.frames(offset)[-1].origin
+        assert origin is not None
+        assert (origin.input, origin.offset) == (unit.component, old - unit.module.code.lead + unit.module.code.offset)
 
 
 def test_files_beside_are_those_of_the_groups_that_were_taken() -> None:

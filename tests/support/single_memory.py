@@ -141,7 +141,7 @@ class Pair:
         data = bytes(wat2wasm(wat))
         decoded = decode_module(data, "several")
         names = [f"m{i}" for i in range(len(decoded.memories))]
-        module = in_one_memory(decoded, names, limits or {}, rebasing_tools())
+        module = in_one_memory(decoded, names, limits or {}, rebasing_tools()).module
         assert len(module.memories) == 1
         return cls(_instance(data), _instance(encode_module(module)), module)
 
@@ -149,7 +149,7 @@ class Pair:
     def without(cls, wat: str, *features: str) -> Pair:
         """Beside the same without these features, which were said otherwise."""
         data = bytes(wat2wasm(wat))
-        module = lowered(decode_module(data, "all"), FEATURES - set(features), lowering_tools())
+        module = lowered(decode_module(data, "all"), FEATURES - set(features), lowering_tools()).module
         return cls(_instance(data), _instance(encode_module(module)), module)
 
     def call(self, name: str, *args: float) -> object:

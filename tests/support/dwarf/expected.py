@@ -7,18 +7,29 @@ its own by the kernel's tests). What differs is listed, with its place.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
 
-from elftools.dwarf.dwarf_expr import DWARFExprParser
+from elftools.dwarf.dwarf_expr import DWARFExprOp, DWARFExprParser
 
 from meldpy.model.fused import MergedUnit
+from tests.support.dwarf.evaluate import Machine, pieces
 from tests.support.dwarf.fused import Fused
 from tests.support.dwarf.reader import dwarf_of
 
 NOWHERE = (0, 0xFFFFFFFE, 0xFFFFFFFF)
 DEAD = "dead"
+SOMEWHERE = 0x50000
+"""Where a region is taken to begin that can move."""
+VALUES = (
+    "DW_AT_frame_base",
+    "DW_AT_call_value",
+    "DW_AT_call_target",
+    "DW_AT_vtable_elem_location",
+    "DW_AT_count",
+    "DW_AT_upper_bound",
+)
 
 
 @dataclass(frozen=True)
@@ -144,6 +155,9 @@ class Comparison:
     entries: int = 0
     attributes: int = 0
     list_entries: int = 0
+    moved_expressions: int = 0
+    _entries: dict[int, int] = field(default_factory=dict)
+    _references: list[tuple[str, int, int]] = field(default_factory=list)
 
     def differences(self) -> Iterator[str]:
         """How the fused DWARF differs from what it must be."""
@@ -155,6 +169,7 @@ class Comparison:
             if old is None:
                 continue
             moves = Moves(unit, self.fused.lead)
+            self._entries, self._references = {}, []
             for old_cu in old.iter_CUs():
                 where = f"{unit.label} unit at {old_cu.cu_offset:#x}"
                 if position >= len(new_units):
@@ -164,6 +179,9 @@ class Comparison:
                 position += 1
                 yield from self._lines(where, old, old_cu, new, new_cu, moves)
                 yield from self._unit(where, old, old_cu, new, new_cu, moves)
+            for place, before, after in self._references:
+                if self._entries.get(before) != after:
+                    yield f"{place}: leads to {after:#x} and not to {self._entries.get(before)}"
         if position != len(new_units):
             yield f"{len(new_units) - position} units too many"
 
@@ -196,6 +214,7 @@ class Comparison:
                 del dead[depth:]
                 continue
             self.entries += 1
+            self._entries[old_die.offset] = new_die.offset
             below = any(dead)
             yield from self._entry(place, old, old_die, new, new_die, moves, below)
             if old_die.has_children:
@@ -240,8 +259,8 @@ class Comparison:
             if attribute.form in _LISTS:
                 yield from self._lists(here, old, old_die, attribute, new, new_die, found, moves, below)
             elif attribute.form == "DW_FORM_exprloc":
-                expected = _expression(old_cu, attribute.value, moves)
-                if (got := _expression(new_cu, found.value, None)) != expected:
+                expected = self._said(old, old_cu, name, attribute.value, moves)
+                if (got := self._said(new, new_cu, name, found.value, None, moves)) != expected:
                     yield f"{here}: {got} in place of {expected}"
             elif attribute.form in _ADDRESS_FORMS:
                 address = attribute.value
@@ -250,10 +269,9 @@ class Comparison:
                 if found.value != address:
                     yield f"{here}: {found.value:#x} in place of {address:#x}"
             elif attribute.form == "DW_FORM_ref_addr":
-                if (old.get_DIE_from_refaddr(attribute.value).offset - old_cu.cu_offset) != (
-                    new.get_DIE_from_refaddr(found.value).offset - new_cu.cu_offset
-                ):
-                    yield f"{here}: leads elsewhere"
+                self._references.append((here, attribute.value, found.value))
+            elif attribute.form.startswith("DW_FORM_ref") and attribute.form != "DW_FORM_ref_sig8":
+                self._references.append((here, attribute.value + old_cu.cu_offset, found.value + new_cu.cu_offset))
             elif attribute.value != found.value:
                 yield f"{here}: {found.value!r} in place of {attribute.value!r}"
         low, high = self._extent(old_die)
@@ -269,6 +287,27 @@ class Comparison:
         elif got != (moves.place(low), None if high is None else moves.place(high)):
             yield f"{place}: {got} in place of {moves.place(low):#x}"
 
+    def _said(
+        self, dwarf: Any, cu: Any, attribute: str, data: Sequence[int], moves: Moves | None, of: Moves | None = None
+    ) -> object:
+        """An expression as its operations; where its memory moved, what it comes to. moves: it is an old one."""
+        unit = (moves or of).unit  # type: ignore[union-attr]
+        region = unit.region
+        plain = _expression(cu, data, moves)
+        if plain is DEAD or region is None or not (region.base or region.base_global is not None):
+            return plain
+        self.moved_expressions += 1
+        operations = DWARFExprParser(cu.structs).parse_expr(list(data))
+        base, base_global = (0, None) if of is None else (region.base or SOMEWHERE, region.base_global)
+        machine = Machine(
+            base, lambda index: int(dwarf.get_addr(cu, index)), base_global, None if moves is None else unit.globals
+        )
+        start = base + 0x1234 if attribute == "DW_AT_data_member_location" else None
+        if attribute in VALUES:
+            # what is left on the stack, and no place
+            operations = [*operations, DWARFExprOp(0x9F, "DW_OP_stack_value", [], 0)]
+        return pieces(operations, machine, start)
+
     def _lists(
         self,
         here: str,
@@ -281,14 +320,15 @@ class Comparison:
         moves: Moves,
         below: bool,
     ) -> Iterator[str]:
+        name = attribute.name
         expected: list[object] = []
         for low, high, expression in _list(old_die.cu, old_die, attribute, old):
             span = (-1, -1) if low == -1 else moves.span(low, high)
             if span is not None and not below:
-                moved = None if expression is None else _expression(old_die.cu, expression, moves)
+                moved = None if expression is None else self._said(old, old_die.cu, name, expression, moves)
                 expected.append((*span, moved))
         got = [
-            (low, high, None if expression is None else _expression(new_die.cu, expression, None))
+            (low, high, None if expression is None else self._said(new, new_die.cu, name, expression, None, moves))
             for low, high, expression in _list(new_die.cu, new_die, found, new)
             if low not in NOWHERE
         ]

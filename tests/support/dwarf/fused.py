@@ -9,14 +9,14 @@ from unittest import mock
 
 import meldpy
 from meldpy import debugging, pipeline
+from meldpy.debugging import modules_in
 from meldpy.model.core import CoreModule
 from meldpy.model.fused import FusedModule, MergedUnit
-from tests.support.dwarf.reader import core_modules
 
 
 @dataclass(frozen=True)
 class Fused:
-    """data: the component. main: its module with the guests' code, as decoded. units: as the merger left them."""
+    """data: the output. main: its module with the guests' code, as decoded. units: where their code lies in the end."""
 
     data: bytes
     main: CoreModule
@@ -32,12 +32,12 @@ def fuse(inputs: Sequence[Path | pipeline.FuseInput], options: meldpy.FuseOption
     seen: list[FusedModule] = []
     real = debugging.carry_customs
 
-    def carry(fused: FusedModule, *rest: object) -> object:
+    def carry(fused: FusedModule, *rest: object, **more: object) -> object:
         seen.append(fused)
-        return real(fused, *rest)  # type: ignore[arg-type]
+        return real(fused, *rest, **more)  # type: ignore[arg-type]
 
     with mock.patch.object(debugging, "carry_customs", carry):
         result = meldpy.fuse(list(inputs), options)
     (fused,) = seen
-    main = max(core_modules(result.bytes), key=lambda module: module.size)
+    main = max(modules_in(result.bytes, "fused"), key=lambda module: module.size)
     return Fused(result.bytes, main, fused.units, result.report.notes)
