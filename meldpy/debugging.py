@@ -19,6 +19,7 @@ from meldpy.model.reindexed import Positions
 from meldpy.records import dataclass, replace
 
 if TYPE_CHECKING:
+    from meldpy.debug.coredump import DumpThread
     from meldpy.debug.symbols import Symbolizer
 
 _LAST = 11
@@ -192,6 +193,21 @@ def symbolizer(data: bytes, source: str, where_from: bool = False) -> Symbolizer
     except (NoOrigins, Malformed) as error:
         remedy = "fuse it with --origins"
         raise UsageError(f"{source} does not say where its code came from", remedy=remedy) from error
+
+
+def dumped_threads(data: bytes, source: str) -> Sequence[DumpThread]:
+    """The threads of a core dump. UsageError if it is none."""
+    from meldpy.binary.decode import decode_module
+    from meldpy.debug.coredump import threads_of
+    from meldpy.debug.cursor import Malformed
+
+    try:
+        threads = threads_of(decode_module(data, source))
+    except Malformed as error:
+        raise UsageError(f"{source} is a malformed core dump", remedy="have the engine write it again") from error
+    if threads is None:
+        raise UsageError(f"{source} is no core dump", remedy="give a file that an engine wrote when a guest trapped")
+    return threads
 
 
 def modules_in(data: bytes, source: str) -> Iterator[CoreModule]:

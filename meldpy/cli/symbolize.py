@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,23 +12,32 @@ from meldpy.cli.settings import verbosity
 from meldpy.debugging import symbolizer
 from meldpy.errors import FileError, UsageError, escape
 
+if TYPE_CHECKING:
+    from meldpy.debug.symbols import Symbolizer
+
 
 @click.command()
 @click.argument("file", metavar="FILE")
 @click.argument("offsets", nargs=-1, metavar="[OFFSET...]")
+@click.option("--core-dump", "dump", metavar="DUMP", help="Tell the stacks in a core dump that an engine wrote.")
 @click.option("--original", is_flag=True, help="Say which input the code came from, and its offset there.")
 @verbosity
-def symbolize(file: str, offsets: tuple[str, ...], original: bool) -> int:
+def symbolize(file: str, offsets: tuple[str, ...], dump: str | None, original: bool) -> int:
     """Say which functions lie at offsets in FILE, a component or core module; inlined ones too.
 
     An OFFSET counts bytes from the start of the file, as engines for components print it: 0x1a2b, or decimal. Without
     any, a backtrace is read from stdin and comes out with what is known put in: one of wasmtime's, or lines with
-    `wasm-function[7]:0x1a2b` as browsers and Node have them. The exit code is 1 if nothing was found for an OFFSET.
+    `wasm-function[7]:0x1a2b` as browsers and Node have them. With --core-dump the stacks of its threads are told. The
+    exit code is 1 if nothing was found for an OFFSET, or for any frame of a dump.
     """
     from meldpy.debug.traces import TraceFrame, rewritten, told
 
     item = read_input(file)
     symbols = symbolizer(item.data, item.source, original)
+    if dump is not None:
+        if offsets:
+            raise UsageError("a core dump has offsets of its own", remedy="leave out either")
+        return _dumped(dump, symbols)
     if not offsets:
         for line in rewritten(_stdin(file), symbols):
             click.echo(escape(line))
@@ -40,6 +50,22 @@ def symbolize(file: str, offsets: tuple[str, ...], original: bool) -> int:
         for line in told(TraceFrame(number, offset, frames)):
             click.echo(escape(line))
     return int(missing)
+
+
+def _dumped(dump: str, symbols: Symbolizer) -> int:
+    from meldpy.debug.coredump import told_threads
+    from meldpy.debug.traces import told
+    from meldpy.debugging import dumped_threads
+
+    item = read_input(dump)
+    known = False
+    for name, frames in told_threads(dumped_threads(item.data, item.source), symbols):
+        click.echo(escape(f"thread {name}:"))
+        for frame in frames:
+            known |= bool(frame.frames)
+            for line in told(frame) if frame.frames else [f"{frame.number:>4}: in a module that is not here"]:
+                click.echo(escape(line))
+    return int(not known)
 
 
 def _number(given: str) -> int:

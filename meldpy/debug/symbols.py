@@ -73,11 +73,21 @@ class _Module:
             self.starts.append(module.code.offset + cursor.position)
             cursor.position += size
         self.end = module.code.offset + len(module.code.bodies)
+        self.name: str | None = None
         self.names: dict[int, str] = {}
         for custom in module.customs:
             if isinstance(custom.section, NameSection):
+                self.name = custom.section.module
                 self.names = dict(dict(custom.section.maps)[NameKind.FUNCTION]) if _named(custom.section) else {}
         self.dwarf = DwarfReader(_dwarf(module, beside))
+
+    def has(self, index: int, offset: int) -> bool:
+        """Whether the function `index` is defined here and its body has a byte at `offset`."""
+        position = index - self.imported
+        if not 0 <= position < len(self.starts):
+            return False
+        end = self.starts[position + 1] if position + 1 < len(self.starts) else self.end
+        return self.starts[position] + offset < end
 
     def function(self, offset: int) -> int | None:
         """The index of the function that an offset in the file lies in."""
@@ -166,6 +176,19 @@ class Symbolizer:
                     return []
                 return module.frames(offset, index)
         return []
+
+    def frames_in_function(self, index: int, offset: int, name: str | None = None) -> tuple[int, list[Frame]] | None:
+        """The offset in the file of a byte in the body of the function `index`, and the frames there.
+
+        name: of its module, if that is known; if it is not, the function must be in one module only, else None.
+        """
+        found = [each for each in self._modules if each.has(index, offset)]
+        if len(found) > 1:
+            found = [each for each in found if each.name is not None and each.name == name]
+        if len(found) != 1:
+            return None
+        absolute = found[0].starts[index - found[0].imported] + offset
+        return absolute, found[0].frames(absolute, index)
 
     def frames_in_module(self, offset: int, index: int) -> list[Frame]:
         """The frames at an offset in the core module whose function `index` lies there."""
