@@ -38,6 +38,7 @@ from meldpy.model.code import Adapted, Crossing, EmittedFunc, OuterAsyncFunc, Ou
 from meldpy.model.facts import Facts
 from meldpy.model.ids import InstanceId, LiftId, LowerId, ResourceId
 from meldpy.model.linked import AsyncBuiltin, Builtin, Lift, LiftFunc, LinkedGraph, Lower
+from meldpy.runtime import FIRST_PAGES
 
 _ANY: Final = Target()
 
@@ -147,8 +148,12 @@ def adapt(
         tasks.finish()
     outer_async = _outer_async(shop)
     core_edge = None if one_memory is None else one_memory.edge(outer_lifts, outer_lowers, outer_async)
+    written = inline(functions.functions, library, shop.reallocs.values(), shop.outlined.values(), target)
+    if core or tasks is not None:
+        # The async runtime works in these memories everywhere; those of a core output may become one, side by side.
+        library.open(FIRST_PAGES)
     return Adapted(
-        functions=inline(functions.functions, library, shop.reallocs.values(), shop.outlined.values(), target),
+        functions=written,
         flags=functions.flags,
         modules=library.modules,
         runtime=library.instances,

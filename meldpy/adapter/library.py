@@ -16,6 +16,7 @@ from meldpy.model.code import FlagRef, FuncSymbol, RuntimeArg, RuntimeInstance
 from meldpy.model.core import CoreFuncType, CoreModule, CoreSort, CoreValType, FuncImportType, MemoryType
 from meldpy.model.ids import CoreFuncIndex, CoreInstanceId, CoreMemoryIndex, FuncId, MemoryId, ModuleId, TableId
 from meldpy.model.linked import Module
+from meldpy.records import replace
 
 Body: TypeAlias = "tuple[CoreFuncType, tuple[CoreValType, ...], Sequence[Part] | None]"
 """Type, locals and parts of a function; no parts if it cannot be taken apart."""
@@ -86,6 +87,14 @@ class Instances:
     @property
     def modules(self) -> tuple[Module, ...]:
         return tuple(self._modules.values())
+
+    def open(self, pages: Mapping[str, int]) -> None:
+        """Let the memories of the modules named have so many pages from the start, not from the first use on."""
+        for name in self._modules.keys() & pages.keys():
+            module = self._modules[name]
+            (memory,) = module.module.memories
+            opened = replace(memory, limits=replace(memory.limits, min=pages[name]))
+            self._modules[name] = replace(module, module=replace(module.module, memories=(opened,)))
 
     @property
     def instances(self) -> tuple[RuntimeInstance, ...]:

@@ -44,6 +44,7 @@ from meldpy.runtime.macros import choose, expand
 __all__ = [
     "BOUNDARY",
     "ENDS",
+    "FIRST_PAGES",
     "GATES",
     "HANDLES",
     "HEAP",
@@ -71,6 +72,9 @@ BOUNDARY = "boundary"
 
 WAITABLES, TASKS, STREAMS, ROOTS = "waitables", "tasks", "streams", "roots"
 """The modules of the async runtime. Each must be instantiated once; all of them work in the memory of the handles."""
+
+FIRST_PAGES: Mapping[str, int] = {HANDLES: 4, BOUNDARY: 1}
+"""The memories that begin without a page, and how many pages they take when they are first used."""
 
 GATES = "gates"
 """That for calls that wait to start."""

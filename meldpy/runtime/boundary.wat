@@ -16,6 +16,9 @@
 ;; it, which the engine has taken away before anything else happens. A call that the engine gives up while it lowers
 ;; parameters leaves some bytes above base; the next export's mark is below them, so they go with it.
 ;;
+;; The memory has no page before something is put into it (or before anybody looks, if others of the library work in it):
+;; to map pages costs an instance more than most have to say to the host. Until then base and top are where it begins.
+;;
 ;; Handles that the engine lent to an export's parameters are kept on the stack too (`keep`), until the call ends.
 (module
   (import "trap" "boundary memory full" (func $trap_full))
@@ -23,7 +26,7 @@
   ;; 0x00  top, as a distance from where the stack begins
   ;; 0x04  base, likewise
   ;; 0x10  the stack: no pointer into it is 0
-  (memory $boundary 1)
+  (memory $boundary 0)
 
   ;; What canonical options and adapters call to allocate. Only the last allocation can grow in place.
   (func $boundary.realloc (export "realloc")
@@ -46,18 +49,22 @@
 
   ;; The mark of an export.
   (func $boundary.base (export "base") (result i32)
+    (if (i32.eqz (memory.size)) (then (return (i32.const 16))))
     (i32.add (i32.load offset=4 (i32.const 0)) (i32.const 16)))
 
   ;; The mark of an import.
   (func $boundary.top (export "top") (result i32)
+    (if (i32.eqz (memory.size)) (then (return (i32.const 16))))
     (i32.add (i32.load (i32.const 0)) (i32.const 16)))
 
   ;; What lies below stays while others are called.
   (func $boundary.hold (export "hold")
+    (if (i32.eqz (memory.size)) (then return))
     (i32.store offset=4 (i32.const 0) (i32.load (i32.const 0))))
 
   ;; Everything above the mark goes.
   (func $boundary.reset (export "reset") (param $mark i32)
+    (if (i32.eqz (memory.size)) (then return))
     (i32.store (i32.const 0) (i32.sub (local.get $mark) (i32.const 16)))
     (call $boundary.hold))
 

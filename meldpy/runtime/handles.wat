@@ -29,7 +29,9 @@
 ;; **Rows.** Everything is a row of 16 bytes in a growing array of them. Row `i` of a table is handle `i`; row 0 stays
 ;; free for ever, as in the spec. An array's descriptor is a row too, at a fixed address: its words are where row 0
 ;; is, how many rows there are room for, and the index of the next free row. Zeros are an empty array, so the memory
-;; needs no data.
+;; needs no data. It has no page either before the first row of all is needed (or before anybody looks, if others of the
+;; library work in it): to map pages costs an instance more than most have to do with handles. Until then no index is
+;; known, no mark but 0 was given, and whatever needs a row grows.
 ;;
 ;;              +0               +4           +8             +12
 ;;   handle     type             rep          lends          0 for own, else the scope of the borrow
@@ -68,13 +70,15 @@
   ;; 0x0_0020  the descriptor of the lenders
   ;; 0x0_0030  the descriptors of the tables: 12,285, more than an engine has instances
   ;; 0x3_0000  the heap
-  (memory $handles 4)
+  (memory $handles 0)
 
   ;; --- handles ---------------------------------------------------------------------------------------------------
 
   ;; lower_own; canon resource.new. Returns the index.
   (func $handle.new_own (export "new-own") (param $table i32) (param $type i32) (param $rep i32) (result i32)
     (local $index i32) (local $row i32)
+    (if (i32.eqz (memory.size))
+      (then (return (call $handle.grow_for_own (local.get $table) (local.get $type) (local.get $rep)))))
     (local.set $index (i32.load offset=8 (local.get $table)))
     (if (i32.ge_u (local.get $index) (i32.load offset=4 (local.get $table)))
       (then (return (call $handle.grow_for_own (local.get $table) (local.get $type) (local.get $rep)))))
@@ -91,6 +95,7 @@
   ;; lift_own. Returns the rep.
   (func $handle.take_own (export "take-own") (param $table i32) (param $type i32) (param $index i32) (result i32)
     (local $row i32) (local $rep i32)
+    (if (i32.eqz (memory.size)) (then (call $trap_unknown) unreachable))
     (if (i32.ge_u (local.get $index) (i32.load offset=4 (local.get $table)))
       (then (call $trap_unknown) unreachable))
     (local.set $row
@@ -112,6 +117,7 @@
   ;; canon resource.rep.
   (func $handle.rep (export "rep") (param $table i32) (param $type i32) (param $index i32) (result i32)
     (local $row i32)
+    (if (i32.eqz (memory.size)) (then (call $trap_unknown) unreachable))
     (if (i32.ge_u (local.get $index) (i32.load offset=4 (local.get $table)))
       (then (call $trap_unknown) unreachable))
     (local.set $row
@@ -124,6 +130,7 @@
   ;; the caller has the destructor run.
   (func $handle.drop (export "drop") (param $table i32) (param $type i32) (param $index i32) (result i32 i32)
     (local $row i32) (local $rep i32) (local $scope i32)
+    (if (i32.eqz (memory.size)) (then (call $trap_unknown) unreachable))
     (if (i32.ge_u (local.get $index) (i32.load offset=4 (local.get $table)))
       (then (call $trap_unknown) unreachable))
     (local.set $row
@@ -154,6 +161,7 @@
   ;; lift_borrow; the caller remembers the index as that of a lender. Returns the rep.
   (func $handle.lend (export "lend") (param $table i32) (param $type i32) (param $index i32) (result i32)
     (local $row i32)
+    (if (i32.eqz (memory.size)) (then (call $trap_unknown) unreachable))
     (if (i32.ge_u (local.get $index) (i32.load offset=4 (local.get $table)))
       (then (call $trap_unknown) unreachable))
     (local.set $row
@@ -175,6 +183,7 @@
   ;; lift_borrow; the lender is pushed. Returns the rep.
   (func $handle.lend_pushed (export "lend-pushed") (param $table i32) (param $type i32) (param $index i32) (result i32)
     (local $row i32) (local $top i32) (local $lender i32)
+    (if (i32.eqz (memory.size)) (then (call $trap_unknown) unreachable))
     (if (i32.ge_u (local.get $index) (i32.load offset=4 (local.get $table)))
       (then (call $trap_unknown) unreachable))
     (local.set $row
@@ -195,11 +204,13 @@
 
   ;; The mark of a call that is about to push its lenders.
   (func $handle.lenders (export "lenders") (result i32)
+    (if (i32.eqz (memory.size)) (then (return (i32.const 0))))
     (i32.load offset=0x28 (i32.const 0)))
 
   ;; Subtask.deliver_resolve, all lenders above the mark.
   (func $handle.release_to (export "release-to") (param $mark i32)
     (local $top i32) (local $lender i32) (local $row i32)
+    (if (i32.eqz (memory.size)) (then return))
     (local.set $top (i32.load offset=0x28 (i32.const 0)))
     block $done
       loop $next
@@ -223,6 +234,7 @@
   ;; A scope is taken like a handle, and not stacked, since tasks need not end in the order in which they began.
   (func $handle.scope_enter (export "scope-enter") (result i32)
     (local $scope i32)
+    (if (i32.eqz (memory.size)) (then (return (call $handle.grow_for_scope))))
     (local.set $scope (i32.load offset=0x18 (i32.const 0)))
     (if (i32.ge_u (local.get $scope) (i32.load offset=0x14 (i32.const 0)))
       (then (return (call $handle.grow_for_scope))))
@@ -309,6 +321,11 @@
   ;; Doubles the room of an array; the first room is 16 rows.
   (func $handle.double (param $array i32)
     (local $rows i32) (local $capacity i32) (local $size i64) (local $room i32)
+    ;; The first pages: all descriptors, and a page of the heap.
+    (if (i32.eqz (memory.size))
+      (then
+        (if (i32.eq (memory.grow (i32.const 4)) (i32.const -1))
+          (then (call $trap_full) unreachable))))
     (local.set $rows (i32.load (local.get $array)))
     (local.set $capacity (i32.load offset=4 (local.get $array)))
     (local.set $size (i64.shl (i64.extend_i32_u (local.get $capacity)) (i64.const 4)))

@@ -72,3 +72,12 @@ def test_a_memory_is_what_its_module_says(limits: Limits, memory: Memory) -> Non
     graph = replace(graph, modules=(graph.modules[0], replace(graph.modules[1], module=module)))
     id = MemoryId(CoreInstanceId(1), CoreMemoryIndex(1))
     assert memory_of(graph, id) == replace(memory, id=id)
+
+
+def test_a_memory_is_opened_for_those_that_do_not_ask_first() -> None:
+    empty = CoreModule(memories=(MemoryType(Limits(0)),))
+    instances = Instances({"a": empty, "b": empty}, 0, 0)
+    for name in ("a", "b"):
+        instances.memory(name, ())
+    instances.open({"b": 3, "c": 1})
+    assert [module.module.memories[0].limits.min for module in instances.modules] == [0, 3]

@@ -71,3 +71,21 @@ def test_what_shrinks_stays(size: int, smaller: int) -> None:
     first = boundary.realloc(0, 0, 1, size)
     boundary.realloc(0, 0, 1, 5)
     assert boundary.realloc(first, size, 1, smaller) == first
+
+
+def test_a_call_that_puts_nothing_there_takes_no_page() -> None:
+    boundary = Boundary()
+    calls: Any = boundary.exports
+    top = calls["top"](boundary.store)
+    assert calls["base"](boundary.store) == top
+    calls["hold"](boundary.store)
+    calls["reset"](boundary.store, top)
+    assert calls["memory"].size(boundary.store) == 0
+    assert boundary.realloc(0, 0, 1, 1) == top
+    assert calls["memory"].size(boundary.store) == runtime.FIRST_PAGES[runtime.BOUNDARY]
+
+
+def test_an_empty_value_has_a_place_inside_of_the_memory() -> None:
+    boundary = Boundary()
+    assert boundary.realloc(0, 0, 1, 0) <= boundary.exports["memory"].data_len(boundary.store)
+    assert boundary.exports["memory"].size(boundary.store) == 1

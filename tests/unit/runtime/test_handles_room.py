@@ -134,3 +134,32 @@ def test_no_table_has_2_to_the_28_rows(used: int) -> None:
     for offset in (4, 8):
         handles.call("poke", TABLE + offset, 2**27)
     assert handles.trap_of("new-own", TABLE, TYPE, 0) == FULL
+
+
+@pytest.mark.parametrize("export", ["rep", "take-own", "drop", "lend", "lend-pushed"])
+def test_before_the_first_row_no_index_is_known_and_no_page_is_taken(export: str) -> None:
+    handles = Handles()
+    assert handles.trap_of(export, TABLE, TYPE, 1) == UNKNOWN
+    assert handles.count("pages") == 0
+    assert handles.call("new-own", TABLE, TYPE, 5) == 1
+    assert handles.count("pages") == runtime.FIRST_PAGES[runtime.HANDLES]
+
+
+def test_a_call_that_lends_nothing_takes_no_page() -> None:
+    handles = Handles()
+    handles.call("release-to", handles.count("lenders"))
+    assert handles.count("pages") == 0
+
+
+def test_the_first_scope_takes_the_first_pages() -> None:
+    handles = Handles()
+    scope = handles.count("scope-enter")
+    assert handles.call("rep", TABLE, TYPE, handles.count("lower-borrow", TABLE, TYPE, 7, scope)) == 7
+    assert handles.count("pages") == runtime.FIRST_PAGES[runtime.HANDLES]
+
+
+@pytest.mark.parametrize("export", ["new-own", "scope-enter"])
+def test_without_room_for_the_first_row_the_table_is_full(export: str) -> None:
+    handles = Handles(pages=3)
+    assert handles.trap_of(export, *((TABLE, TYPE, 0) if export == "new-own" else ())) == FULL
+    assert handles.count("pages") == 0
