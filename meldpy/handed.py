@@ -72,12 +72,18 @@ class RuntimeLibrary(Mapping[str, CoreModule]):
 
 @cache
 def _runtime_module(name: str, vectors: bool) -> CoreModule:
+    from meldpy import kept, runtime
     from meldpy.binary.decode import decode_module
     from meldpy.engine.text import assemble
-    from meldpy.runtime import sources
 
     source = f"runtime library, {name}"
-    return decode_module(assemble(sources(vectors=vectors)[name].encode(), source), source)
+    flavour = "vectors" if vectors else "scalars"
+    place, origin = f"{flavour}-{name.replace('/', '-')}", runtime.everything()
+    data = kept.read(place, origin)
+    if data is None:
+        data = assemble(runtime.sources(vectors=vectors)[name].encode(), source)
+        kept.write(place, origin, data)
+    return decode_module(data, source)
 
 
 # --- for a core output ----------------------------------------------------------------------------------------------

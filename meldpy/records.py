@@ -2,9 +2,9 @@
 
 The standard library's decorator writes, compiles and runs the text of six methods for every class, and needs `inspect`:
 with some 300 classes that was a third of what a cold `meld fuse` took. Here a class costs a few microseconds. Its
-`__init__` is compiled when the first instance is made, which for most classes in most runs is never; comparison, hash
-and repr read the fields through one getter. To a type checker these *are* the standard library's, and
-`dataclasses.fields`, `replace` and `is_dataclass` take the classes for what they look like.
+`__init__` is made when the first instance is, which for most classes in most runs is never, and classes with as many
+fields share its code; comparison, hash and repr read the fields through one getter. To a type checker these *are* the
+standard library's, and `dataclasses.fields`, `replace` and `is_dataclass` take the classes for what they look like.
 
 What nobody uses is not here: keyword-only fields, InitVar, classes without slots.
 """
@@ -22,6 +22,8 @@ else:
 
     _NOTHING = object()
     _set = object.__setattr__
+    _codes = {}
+    _Function, _Code = type(lambda: None), type((lambda: None).__code__)
 
     class _Field:
         """What `field` says of one field."""
@@ -108,38 +110,45 @@ else:
         return __init__
 
     def _init(cls, fields, frozen):
-        parameters, body, space = [], [], {"_NOTHING": _NOTHING}
-        for name, each in fields.items():
+        """Classes of one shape share one code; each gives it names, and what they stand for."""
+        names, defaults, body, space = [], [], [], {"_NOTHING": _NOTHING}
+        for at, (name, each) in enumerate(fields.items()):
+            made = each.default_factory is not _NOTHING
+            value = f"p{len(names)}"
             if each.init:
-                if each.default is not _NOTHING:
-                    space[f"_d_{name}"] = each.default
-                    parameters.append(f"{name}=_d_{name}")
-                elif each.default_factory is not _NOTHING:
-                    parameters.append(f"{name}=_NOTHING")
-                else:
-                    parameters.append(name)
-            value = name
-            if each.default_factory is not _NOTHING:
-                space[f"_f_{name}"] = each.default_factory
-                value = f"_f_{name}() if {name} is _NOTHING else {name}" if each.init else f"_f_{name}()"
-            elif not each.init:
+                names.append(name)
+                if made or each.default is not _NOTHING:
+                    defaults.append(_NOTHING if made else each.default)
+                elif defaults:
+                    raise TypeError(f"non-default argument {name!r} follows default argument")
+            elif not made:
                 if each.default is _NOTHING:
                     continue
-                space[f"_d_{name}"] = each.default
-                value = f"_d_{name}"
+                space[f"_d{at}"] = each.default
+                value = f"_d{at}"
+            if made:
+                space[f"_f{at}"] = each.default_factory
+                value = f"_f{at}() if {value} is _NOTHING else {value}" if each.init else f"_f{at}()"
             if frozen:
                 # the slot itself, past the class's __setattr__
-                space[f"_s_{name}"] = getattr(cls, name).__set__
-                body.append(f"_s_{name}(self, {value})")
+                space[f"_s{at}"] = getattr(cls, name).__set__
+                body.append(f"_s{at}(self, {value})")
             else:
                 body.append(f"self.{name} = {value}")
         if hasattr(cls, "__post_init__"):
             body.append("self.__post_init__()")
         lines = "\n  ".join(body) or "pass"
-        exec(f"def __init__(self, {', '.join(parameters)}):\n  {lines}", space)
-        init = space["__init__"]
+        parameters = "".join(f", p{at}" for at in range(len(names)))
+        code = _code(f"def __init__(self{parameters}):\n  {lines}").replace(co_varnames=("self", *names))
+        init = _Function(code, space, "__init__", tuple(defaults))
         init.__qualname__ = f"{cls.__qualname__}.__init__"
         return init
+
+    def _code(text):
+        """The code of the one function in a text."""
+        if text not in _codes:
+            (_codes[text],) = (each for each in compile(text, "<string>", "exec").co_consts if type(each) is _Code)
+        return _codes[text]
 
     # --- comparing ---------------------------------------------------------------------------------------------------
     def _compare(cls, space, names, frozen, order):

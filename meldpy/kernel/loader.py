@@ -1,8 +1,8 @@
-"""The kernel as a loaded module: compiled once per process, one memory, the instruction table in place.
+"""The kernel as a loaded module: compiled once per user, one memory, the instruction table in place.
 
-The kernel is a few kilobytes of text that wasmtime compiles in some milliseconds; that is cheaper than keeping a
-compiled copy on disk right. It runs in wasmtime's sandbox, so a defect in it can give a wrong answer or a trap, but
-cannot reach outside its memory. A trap is a defect of ours and is reported as one.
+The kernel is a few kilobytes of text that wasmtime compiles in some milliseconds, and loads in a fraction of one from
+a compiled copy on disk (`kept`). It runs in wasmtime's sandbox, so a defect in it can give a wrong answer or a trap,
+but cannot reach outside its memory. A trap is a defect of ours and is reported as one.
 
 Memory is used as one stack of regions that each run lays out anew behind the fixed part (see common.wat), and is
 read and written through one `memoryview`, at memcpy speed.
@@ -21,6 +21,7 @@ from typing import Final, NamedTuple, final
 from wasmtime import Config, Engine, Func, Global, Instance, Memory, Module, Store, Trap, WasmtimeError, wat2wasm
 from wasmtime import _ffi as ffi
 
+from meldpy import kept
 from meldpy.errors import InternalError, LimitError
 from meldpy.kernel.opcodes import ACCESSES, accesses, shapes, type_codes
 from meldpy.records import dataclass, field
@@ -152,19 +153,19 @@ class Kernel:
 @cache
 def kernel() -> Kernel:
     """The kernel, compiled on first use."""
-    return _with_tables(load(text_of(_SOURCES)))
+    return _with_tables(load(text_of(_SOURCES), name="kernel"))
 
 
 @cache
 def tracing_kernel() -> Kernel:
     """The kernel that notes where each byte of the bodies goes as it rewrites them; it cannot scan."""
-    return _with_tables(load(text_of(_TRACING_SOURCES).replace(_TRACING_MARK, "")))
+    return _with_tables(load(text_of(_TRACING_SOURCES).replace(_TRACING_MARK, ""), name="tracing-kernel"))
 
 
 @cache
 def rebasing_kernel(tracing: bool = False) -> Kernel:
     """The kernel that moves all memories into one; it cannot reindex. tracing: it notes where each byte goes."""
-    loaded = _with_tables(load(_seeing(_REBASING_SOURCES, tracing)))
+    loaded = _with_tables(load(_seeing(_REBASING_SOURCES, tracing), name=_name("rebasing", tracing)))
     table = accesses()
     loaded.view[ACCESSES : ACCESSES + len(table)] = table
     return loaded
@@ -173,13 +174,13 @@ def rebasing_kernel(tracing: bool = False) -> Kernel:
 @cache
 def zero_kernel() -> Kernel:
     """The kernel that finds out which functions return nothing but 0; it cannot reindex."""
-    return _with_tables(load(text_of(_ZERO_SOURCES).replace(_SEEING_MARK, "")))
+    return _with_tables(load(text_of(_ZERO_SOURCES).replace(_SEEING_MARK, ""), name="zero-kernel"))
 
 
 @cache
 def lowering_kernel(tracing: bool = False) -> Kernel:
     """The kernel that replaces what a target lacks; it cannot reindex. tracing: it notes where each byte goes."""
-    return _with_tables(load(_seeing(_LOWERING_SOURCES, tracing)))
+    return _with_tables(load(_seeing(_LOWERING_SOURCES, tracing), name=_name("lowering", tracing)))
 
 
 def _seeing(sources: Sequence[str], tracing: bool) -> str:
@@ -187,17 +188,21 @@ def _seeing(sources: Sequence[str], tracing: bool) -> str:
     return text.replace(_TRACING_MARK, "") if tracing else text
 
 
+def _name(kind: str, tracing: bool) -> str:
+    return f"{kind}-tracing-kernel" if tracing else f"{kind}-kernel"
+
+
 def text_of(sources: Sequence[str]) -> str:
     return "\n".join(Path(__file__).with_name(source).read_text("utf-8") for source in sources)
 
 
-def load(text: str, optimise: bool = False) -> Kernel:
-    """An instance of the module with these fields, which exports its memory."""
+def load(text: str, optimise: bool = False, *, name: str | None = None) -> Kernel:
+    """An instance of the module with these fields, which exports its memory. name: of the compiled copy."""
     config = Config()
     if not optimise:
         config.cranelift_opt_level = "none"
     engine = Engine(config)
-    module = Module(engine, bytes(wat2wasm(f"(module\n{text})")))
+    module = _compiled(engine, text) if name is None else _kept(engine, text, name)
     store = Store(engine)
     exports = Instance(store, module, []).exports(store)
     memory = exports["memory"]
@@ -205,6 +210,24 @@ def load(text: str, optimise: bool = False) -> Kernel:
     functions = {name: item for name, item in exports.items() if isinstance(item, Func)}
     globals_ = {name: item for name, item in exports.items() if isinstance(item, Global)}
     return Kernel(store, memory, functions, globals_)
+
+
+def _compiled(engine: Engine, text: str) -> Module:
+    return Module(engine, bytes(wat2wasm(f"(module\n{text})")))
+
+
+def _kept(engine: Engine, text: str, name: str) -> Module:
+    """The module from its copy on disk, if there is one and this version of the engine takes it."""
+    source = text.encode()
+    copy = kept.read(name, source)
+    if copy is not None:
+        try:
+            return Module.deserialize(engine, copy)
+        except WasmtimeError:
+            pass
+    module = _compiled(engine, text)
+    kept.write(name, source, bytes(module.serialize()))
+    return module
 
 
 def _with_tables(loaded: Kernel) -> Kernel:

@@ -60,6 +60,7 @@ __all__ = [
     "WAITABLES",
     "MemoryShape",
     "end_tag",
+    "everything",
     "resource_tag",
     "sources",
     "string_source",
@@ -127,6 +128,13 @@ def _source_name(source: MemoryShape) -> str:
 def sources(*, vectors: bool = True) -> Mapping[str, str]:
     """WAT text by module name, for every module of the library. Text is made when it is asked for."""
     return _LIBRARIES[vectors]
+
+
+@cache
+def everything() -> bytes:
+    """All that decides what the texts are: the files of this package."""
+    files = sorted(path for path in Path(__file__).parent.iterdir() if path.suffix in (".wat", ".py"))
+    return b"\0".join(each for path in files for each in (path.name.encode(), path.read_bytes()))
 
 
 @final

@@ -1,0 +1,62 @@
+"""What follows from meldpy's own text alone, kept on disk between processes.
+
+That is the kernel's machine code, and the runtime library. To make them takes a cold process as long as everything else
+that it does for a small pair. What is kept is trusted as byte code of Python is: the file says which text it was made
+from, by the hash that Python's own byte code files use, and has a checksum against accidents. Machine code is run as it
+is, so a file counts only if it is the user's own and nobody else can write it; where an owner cannot be asked for,
+nothing is kept. A cache that cannot be read or written is no error: then things are made again.
+
+One file for each name, so that a new version takes the place of an old one. Nothing of a user's is in here; what is
+made of inputs has caches of its own (`batch.cache`, `engine.guests.precompiled`).
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from importlib.util import source_hash
+from typing import Final
+
+_HEAD: Final = 12
+"""Bytes in front of what is kept: the hash of its source, and its checksum."""
+_WRITABLE_BY_OTHERS: Final = 0o022
+
+
+def read(name: str, source: bytes) -> bytes | None:
+    """What was kept as `name` and made from `source`."""
+    try:
+        with open(os.path.join(_folder(), name), "rb") as file:
+            status = os.fstat(file.fileno())
+            if status.st_uid != os.getuid() or status.st_mode & _WRITABLE_BY_OTHERS:
+                return None
+            found = file.read()
+    except (OSError, AttributeError):  # no such file; no such system
+        return None
+    data = found[_HEAD:]
+    return data if found[:_HEAD] == _head(source, data) else None
+
+
+def write(name: str, source: bytes, data: bytes) -> None:
+    """Keep `data`, which was made from `source`, as `name`."""
+    folder = _folder()
+    path = os.path.join(folder, name)
+    mine = f"{path}.{os.getpid()}"
+    try:
+        os.makedirs(folder, 0o700, exist_ok=True)
+        with open(os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(_head(source, data) + data)
+        os.replace(mine, path)
+    except OSError:
+        return
+
+
+def _head(source: bytes, data: bytes) -> bytes:
+    return source_hash(source) + zlib.crc32(data).to_bytes(4, "little")
+
+
+def _folder() -> str:
+    """$MELDPY_CACHE/own, else ~/.cache/meldpy/own."""
+    base = os.environ.get("MELDPY_CACHE")
+    if not base:
+        base = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "meldpy")
+    return os.path.join(base, "own")
