@@ -10,7 +10,7 @@ bytes. When a group meets a limit of the engines, which only the merged form can
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeAlias, final
 
 from meldpy.adapter import exported_lifts, unsupported, unsupported_forms
@@ -23,13 +23,14 @@ from meldpy.cabi import Abi
 from meldpy.errors import LimitError, MeldError, UnsupportedError
 from meldpy.model.component import Component
 from meldpy.model.core import CoreModule
-from meldpy.model.facts import CodeFacts, Facts
+from meldpy.model.facts import Facts
 from meldpy.model.ids import InstanceId, LiftId
 from meldpy.model.linked import LinkedGraph
 from meldpy.model.partition import Part, Partition, Piece, Reason
 from meldpy.model.record import Stages
 from meldpy.records import dataclass, field
 from meldpy.resolver import restrict
+from meldpy.scans import Scan, Scans
 from meldpy.wrapper import Child, write_whole
 
 
@@ -63,8 +64,6 @@ Flat: TypeAlias = "Callable[[LinkedGraph], Built]"
 
 Check: TypeAlias = "Callable[[Component | CoreModule], None]"
 """Is given an output. Raises LimitError if engines cannot take it."""
-
-Scan: TypeAlias = "Callable[[CoreModule], CodeFacts]"
 
 
 def assemble(
@@ -122,7 +121,7 @@ class _Cut:
         self.flat = flat
         self.check = check
         self.verbatim = verbatim
-        self.scans = _Scans(scan, [each.module for each in graph.modules if each.imported is not None])
+        self.scans = Scans(scan, [each.module for each in graph.modules if each.imported is not None])
         self.used = used_definitions(graph)
         self.labels = {each.id: each.label for each in graph.instances}
         self.hand: dict[InstanceId, tuple[Reason, ...]] = {}
@@ -286,37 +285,3 @@ def _nesting(piece: Piece) -> tuple[InstanceId, list[list[InstanceId]]]:
             groups.setdefault(chain[-2], []).append(member)
     (outermost,) = tops  # instances that need each other in a circle lie in one of them (ADR-0041)
     return outermost, list(groups.values())
-
-
-@final
-class _Scans:
-    """What bodies refer to, each module scanned once. Nothing is known of those with instructions that the kernel does
-    not know, nor of those that come from outside (`imported`)."""
-
-    def __init__(self, scan: Scan, imported: Iterable[CoreModule]) -> None:
-        self._scan = scan
-        self._unread: dict[int, UnsupportedError | None] = {id(module): None for module in imported}
-        self._found: dict[int, CodeFacts] = {id(module): _nothing(module) for module in imported}
-
-    def __call__(self, module: CoreModule) -> CodeFacts:
-        key = id(module)
-        if key not in self._found:
-            try:
-                self._found[key] = self._scan(module)
-            except UnsupportedError as error:
-                self._unread[key] = error
-                self._found[key] = _nothing(module)
-        return self._found[key]
-
-    def unread(self, module: CoreModule) -> UnsupportedError | None:
-        """Why the bodies of `module` could not be read; None if they could, or if there are none."""
-        return self._unread.get(id(module))
-
-    def is_unread(self, module: CoreModule) -> bool:
-        return id(module) in self._unread
-
-
-def _nothing(module: CoreModule) -> CodeFacts:
-    """As if no function did anything."""
-    spans = (0,) * (len(module.funcs) + 1)
-    return CodeFacts(spans, spans, (), ())

@@ -143,7 +143,9 @@ class OuterExports:
             case ModuleValue():
                 return ModuleItem(item.module, item.type or self._builder.module_type(item.module))
             case ComponentValue():
-                raise _refusal(EXPORTED_COMPONENT, f"the root component exports the component `{name}`", location)
+                reason = f"the root component exports the component `{name}`"
+                remedy = "no engine takes a component from a root: leave the export out with --hide"
+                raise UnsupportedError(EXPORTED_COMPONENT, reason, location, remedy=remedy)
             case _:
                 assert_never(item)
 
