@@ -53,6 +53,8 @@ ENGINE_TEXTS: dict[str, frozenset[str]] = {
     "handle of the wrong resource type": frozenset(
         {
             "handle index _ used with the wrong type",
+            "index _ is not a resource",
+            "index is not a resource",
             "handle is not a subtask",
             "handle is not a waitable",
             "handle is not an waitable-set",
@@ -124,7 +126,9 @@ In an output that was fused again, the function has the component and module in 
 """
 _CAUSE = re.compile(r"Caused by:\n(?P<causes>.*)\Z", re.DOTALL)
 _ALIGNED_TO = re.compile(r"string pointer not aligned to \d+")
-_HANDLE_INDEX = re.compile(r"(unknown handle index|handle index) \d+( used with the wrong type)?.*")
+_HANDLE_INDEX = re.compile(
+    r"(unknown handle index|handle index|index(?= \d+ is not)) \d+( used with the wrong type| is not a resource)?.*"
+)
 
 
 def trap_kind(message: str) -> str:

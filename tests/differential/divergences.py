@@ -221,6 +221,26 @@ def reader_missed_in_composition(difference: Difference) -> bool:
 
 
 @predicate
+def left_work_sooner_or_later(difference: Difference) -> bool:
+    """What two calls told the host that return the same: what one does besides, the other leaves to the next call."""
+    composed, fused = difference.composed, difference.fused
+    if (
+        difference.aspect != "host calls of one that leaves work"
+        or not isinstance(composed, list)
+        or not isinstance(fused, list)
+    ):
+        return False
+    shorter, longer = sorted((composed, fused), key=len)
+    return len(shorter) < len(longer) and bool(longer[: len(shorter)] == shorter)
+
+
+@predicate
+def still_lent_in_fused_only(difference: Difference) -> bool:
+    """A handle is used that is lent to a call that is over, of which the caller has not heard."""
+    return _returned_but_trapped(difference, "handle is lent")
+
+
+@predicate
 def result_not_there_in_fused(difference: Difference) -> bool:
     """Whether the place of a host call's result has one, before the caller could hear of it: 1 and 0."""
     from tests.support.harness import Returned

@@ -1,0 +1,134 @@
+"""Random webs of async instances (`support/asyncwebs`), composed beside fused, whole and cut in two."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable
+
+import pytest
+
+from meldpy.pipeline import FuseOptions, fuse
+from meldpy.records import replace
+from tests.differential.divergences import Divergences
+from tests.support.asyncwebs import Likeness, Web, composition, halves, likeness, make, play, together
+from tests.support.asyncwebs.elements import ELEMENTS
+from tests.support.asyncwebs.program import Instance, Step, Task
+from tests.support.asyncwebs.run import CALLS, graph_of
+from tests.support.definitions import Verdict, allowed, definitions
+from tests.support.harness import Returned, Trap
+from tests.support.shape import assert_fused_shape
+
+FIRST = int(os.environ.get("ASYNC_SEED", "0"))
+
+
+def fused(binary: bytes) -> tuple[bytes, bool]:
+    """And whether it is flat; what could not be fused is kept."""
+    result = fuse([binary], FuseOptions(validate=False))
+    if not result.report.kept:
+        assert_fused_shape(result.bytes)
+    return result.bytes, not result.report.kept
+
+
+# --- whole ------------------------------------------------------------------------------------------------------------
+def _search(seeds: Iterable[int], divergences: Divergences) -> Counter[str]:
+    """How many are flat, and how often each outcome and likeness came."""
+    found: Counter[str] = Counter()
+    for seed in seeds:
+        composed = composition(make(seed))
+        output, flat = fused(composed)
+        found["flat" if flat else "kept"] += 1
+        seen = play(composed)
+        try:
+            found[likeness(seen, play(output), divergences).value] += 1
+        except AssertionError as error:
+            raise AssertionError(f"seed {seed}: {error}") from error
+        found.update(step.outcome.kind if isinstance(step.outcome, Trap) else "returned" for step in seen)
+    return found
+
+
+def test_random_webs_do_the_same_composed_and_fused(divergences: Divergences) -> None:
+    found = _search(range(FIRST, FIRST + 12), divergences)
+    assert found["flat"] >= 9
+    assert {"returned", "deadlock detected", "same"} <= found.keys()
+
+
+@pytest.mark.deep
+def test_many_random_webs(divergences: Divergences) -> None:
+    print(_search(range(FIRST, FIRST + int(os.environ.get("ASYNC_WEBS", "500"))), divergences))
+
+
+# --- cut --------------------------------------------------------------------------------------------------------------
+def _cut(seeds: Iterable[int], divergences: Divergences) -> Counter[str]:
+    """One part fused, the other its host: it calls, or answers at once, later or never."""
+    found: Counter[str] = Counter()
+    for seed in seeds:
+        web = make(seed)
+        at = 1 + seed % web.last
+        front, back = halves(web, at)
+        seen = play(together(front, back))
+        for forms in ((fused(front)[0], back), (front, fused(back)[0])):
+            try:
+                found[likeness(seen, play(together(*forms)), divergences).value] += 1
+            except AssertionError as error:
+                raise AssertionError(f"seed {seed}, cut at {at}: {error}") from error
+    return found
+
+
+def test_either_part_of_a_random_web_may_be_the_host(divergences: Divergences) -> None:
+    assert _cut(range(FIRST, FIRST + 5), divergences)["same"] >= 5
+
+
+@pytest.mark.deep
+def test_many_parts(divergences: Divergences) -> None:
+    print(_cut(range(FIRST, FIRST + int(os.environ.get("ASYNC_CUTS", "200"))), divergences))
+
+
+# --- the spec's own code ----------------------------------------------------------------------------------------------
+@pytest.mark.deep
+def test_the_spec_allows_what_fused_webs_do() -> None:
+    """`support/definitions` says where it has the spec from."""
+    found: Counter[Verdict] = Counter()
+    for seed in range(FIRST, FIRST + int(os.environ.get("ASYNC_SPEC", "100"))):
+        composed = composition(make(seed))
+        output, flat = fused(composed)
+        if not flat:
+            continue
+        verdict, why = allowed(definitions(), graph_of(composed), list(zip(CALLS, play(output), strict=False)))
+        assert verdict is not Verdict.NOT_ALLOWED, f"seed {seed}: {why}"
+        found[verdict] += 1
+    print(found)
+    assert found[Verdict.UNDECIDED] * 20 <= found[Verdict.ALLOWED]
+
+
+@pytest.mark.deep
+def test_the_spec_does_not_allow_another_log() -> None:
+    """The search says no: an event is told twice, and one is left out."""
+    composed = composition(make(FIRST))
+    call, step = CALLS[0], play(composed)[0]
+    for calls in ([*step.host_calls, step.host_calls[-1]], step.host_calls[:5] + step.host_calls[6:]):
+        verdict, _ = allowed(definitions(), graph_of(composed), [(call, replace(step, host_calls=calls))])
+        assert verdict is Verdict.NOT_ALLOWED
+
+
+# --- what webs show that is no fault ----------------------------------------------------------------------------------
+def pair(main: tuple[Step, ...], kind: str, task: tuple[Step, ...]) -> Web:
+    """Two instances with one task each."""
+    callee = Instance(1, (), (Task(kind, True, task),), (), plain=False)
+    return Web(ELEMENTS[1], (Instance(0, (1,), (Task("number", True, main),), (), plain=False), callee))
+
+
+def test_what_a_root_leaves_is_done_before_or_after_its_host_goes_on(divergences: Divergences) -> None:
+    """The engine switches stacks for a call, and goes back to the host at that occasion, since there is a result."""
+    web = pair((("return",), ("call", 6, 1, 0, 5), ("exit",)), "number", (("return",), ("exit",)))
+    composed = composition(web)
+    assert likeness(play(composed), play(fused(composed)[0]), divergences) is Likeness.LEFT
+
+
+def test_what_is_lent_is_lent_until_its_caller_hears_that_the_call_is_over(divergences: Divergences) -> None:
+    steps: tuple[Step, ...] = (("thing", 12), ("call", 6, 1, 0, 2), ("yield",), ("yield",), ("thing-drop", 12))
+    web = pair((*steps, ("return",), ("exit",)), "lend", (("yield",), ("return",), ("exit",)))
+    composed = composition(web)
+    seen, got = play(composed), play(fused(composed)[0])
+    assert isinstance(seen[0].outcome, Returned)
+    assert likeness(seen, got, divergences) is Likeness.KNOWN
