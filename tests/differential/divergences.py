@@ -235,6 +235,15 @@ def left_work_sooner_or_later(difference: Difference) -> bool:
 
 
 @predicate
+def told_in_another_order(difference: Difference) -> bool:
+    """The same numbers. Whether that order is legal, `support/definitions` knows."""
+    composed, fused = difference.composed, difference.fused
+    if difference.aspect != "order of host calls" or not isinstance(composed, list) or not isinstance(fused, list):
+        return False
+    return composed != fused and sorted(map(str, composed)) == sorted(map(str, fused))
+
+
+@predicate
 def still_lent_in_fused_only(difference: Difference) -> bool:
     """A handle is used that is lent to a call that is over, of which the caller has not heard."""
     return _returned_but_trapped(difference, "handle is lent")

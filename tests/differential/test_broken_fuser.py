@@ -38,15 +38,17 @@ def test_every_part_is_mutated() -> None:
 def test_an_unbroken_copy_passes(tmp_path: Path) -> None:
     """What the mutants are blamed for is their mutation's fault."""
     names = sorted({*SAMPLE, *(name for mutation in mutations() for name in mutation.caught_by)})
-    played = play(copy_of_the_fuser(tmp_path, None), names)
+    scenes = sorted({name for mutation in mutations() for name in mutation.scenes})
+    played = play(copy_of_the_fuser(tmp_path, None), names, scenes)
     assert {name: each.fault for name, each in played.items() if not each.valid or each.fault} == {}
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS)
 def test_fixtures_catch_the_mutant(mutation: Mutation, tmp_path: Path) -> None:
-    assert mutation.caught_by
-    played = play(copy_of_the_fuser(tmp_path, mutation), [*{*SAMPLE, *mutation.caught_by}])
-    assert [name for name in mutation.caught_by if not played[name].silently_wrong] == []
+    assert mutation.caught_by or mutation.scenes
+    played = play(copy_of_the_fuser(tmp_path, mutation), [*{*SAMPLE, *mutation.caught_by}], mutation.scenes)
+    noticed = [*mutation.caught_by, *(f"scene {name}" for name in mutation.scenes)]
+    assert [name for name in noticed if not played[name].silently_wrong] == []
     valid = [name for name in SAMPLE if played[name].valid]
     assert len(valid) > len(SAMPLE) / 2, "the mutant's output is invalid more often than not: nothing silent"
 

@@ -26,12 +26,14 @@ ROOT = Path(__file__).resolve().parents[3]
 @final
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """One way to break the fuser. caught_by: the fixtures that must notice, among others perhaps."""
+    """One way to break the fuser. caught_by: the fixtures that must notice, among others perhaps; scenes: the same of
+    `asyncwebs.scenes`, where fixtures do not get at it."""
 
     name: str
     patch: Patch
     breaks: str
     caught_by: tuple[str, ...]
+    scenes: tuple[str, ...] = ()
 
 
 @final
@@ -50,7 +52,13 @@ class Played:
 def mutations() -> list[Mutation]:
     table = tomllib.loads(Path(__file__).with_name("mutations.toml").read_text(encoding="utf-8"))
     return [
-        Mutation(row["name"], Patch(row["file"], row["old"], row["new"]), row["breaks"], tuple(row["caught-by"]))
+        Mutation(
+            row["name"],
+            Patch(row["file"], row["old"], row["new"]),
+            row["breaks"],
+            tuple(row["caught-by"]),
+            tuple(row.get("scenes", ())),
+        )
         for row in table["mutation"]
     ]
 
@@ -72,8 +80,9 @@ def run_python(copy: Path, *arguments: str | Path) -> subprocess.CompletedProces
     return subprocess.run(command, env=environment, cwd=copy, capture_output=True, text=True, check=False)
 
 
-def play(copy: Path, names: Sequence[str]) -> dict[str, Played]:
-    """What the copy makes of these fixtures. A copy that cannot even do that fails here."""
-    done = run_python(copy, Path(__file__).with_name("play.py"), ROOT / "fixtures", *names)
+def play(copy: Path, names: Sequence[str], scenes: Sequence[str] = ()) -> dict[str, Played]:
+    """What the copy makes of these fixtures and scenes. A copy that cannot even do that fails here."""
+    asked = [*names, *(f"scene {name}" for name in scenes)]
+    done = run_python(copy, Path(__file__).with_name("play.py"), ROOT, *asked)
     assert done.returncode == 0, done.stderr
     return {name: Played(valid, fault) for name, (valid, fault) in json.loads(done.stdout).items()}

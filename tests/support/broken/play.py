@@ -1,9 +1,10 @@
 """Run in a process of its own, with a broken meldpy on its path: what it makes of some fixtures, as JSON on stdout.
 
-    python play.py FIXTURES NAME...
+    python play.py ROOT NAME...
 
-FIXTURES is the folder with the fixtures. For each: whether the output is valid and of the right shape, and what is
-wrong with it or with what it does. A fixture is fused from its first input form; the forms differ in linking only.
+ROOT is the repository; "scene NAME" is one of `asyncwebs.scenes`. For each: whether the output is valid and of right
+shape, and what is wrong with it or with what it does. A fixture is fused from its first input form; the forms differ in
+linking only.
 """
 
 from __future__ import annotations
@@ -35,6 +36,30 @@ def _is_valid(fixture: Fixture, form: Form) -> bool:
         return False
 
 
+def play_scene(name: str) -> tuple[bool, str]:
+    """The same of the first call of a web."""
+    from meldpy.pipeline import FuseOptions
+    from meldpy.pipeline import fuse as fuse_inputs
+    from tests.differential.divergences import load as divergences
+    from tests.support.asyncwebs import Likeness, composition, likeness
+    from tests.support.asyncwebs import play as calls
+    from tests.support.asyncwebs.scenes import SCENES
+
+    composed = composition(SCENES[name])
+    try:
+        output = fuse_inputs([composed], FuseOptions(flat=True)).bytes
+    except MeldError as error:
+        return False, error.render()
+    try:
+        same = likeness(calls(composed)[:1], calls(output)[:1], divergences()) is Likeness.SAME
+    except AssertionError as error:
+        return True, str(error)
+    return True, "" if same else "a difference that is known elsewhere"
+
+
 if __name__ == "__main__":
-    folder, *names = sys.argv[1:]
-    json.dump({name: play(load(Path(folder, name))) for name in names}, sys.stdout)
+    root, *names = sys.argv[1:]
+    sys.path.append(root)
+    scenes = {name: play_scene(name.removeprefix("scene ")) for name in names if name.startswith("scene ")}
+    fixtures = {name: play(load(Path(root, "fixtures", name))) for name in names if name not in scenes}
+    json.dump(fixtures | scenes, sys.stdout)
