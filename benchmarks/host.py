@@ -2,7 +2,7 @@
 
 calls     one call of a guest: this host, the engine's own binding, extism where it is installed; and load times
 messages  request and reply, alone and beside 50 modules that saturate the machine
-memory    200 modules at once
+memory    200 modules at once, and what of that is the engine's
 payloads  64 KiB as list<u8> each way, 1 MiB by a file in the scratch directory
 reload    swaps under 1,000 messages a second (RELOADS=100)
 kills     kill -9 of a host with jobs and swaps under way (KILLS=20)
@@ -144,14 +144,40 @@ def _slice(hosted: Hosted) -> float:
 
 # --- memory ----------------------------------------------------------------------------------------------------------
 def memory() -> None:
+    """Beside it the engine's instances alone, by one linker and with the same first calls: what the artefact takes."""
+    count, made = 200, artefact("probe")
+    kept: list[object] = []
+
+    def plain() -> object:
+        store = wasmtime.Store(made.engine.engine)
+        store.set_wasi(wasmtime.WasiConfig())
+        store.set_epoch_deadline(1 << 40)
+        instance = made.linker.instantiate(store, made.component)
+        for name, *arguments in (("initialize", "[]"), ("get-capabilities",)):
+            path = instance.get_export_index(store, "meld:host/module@0.1.0")
+            function = instance.get_func(store, instance.get_export_index(store, name, path) or "")
+            assert function is not None
+            function(store, *arguments)
+        return store, instance
+
+    def instances() -> float:
+        kept.append(plain())
+        gc.collect()
+        before = _resident()
+        kept.extend(plain() for _ in range(count))
+        gc.collect()
+        return (_resident() - before) / count / 1024
+
+    alone = on_guest_thread(instances)
     core = Core(None)
     core.load(probe("first"))
     gc.collect()
     before = _resident()
-    for number in range(200):
+    for number in range(count):
         core.load(probe(f"m{number}"))
     gc.collect()
-    print(f"  200 modules: {(_resident() - before) / 200 / 1024:.1f} kB each, thread and mailbox included", flush=True)
+    each = (_resident() - before) / count / 1024
+    print(f"  {count} modules: {each:.1f} kB each; the engine's instance alone {alone:.1f} kB", flush=True)
     core.close()
 
 

@@ -18,6 +18,7 @@ from meldpy.host.bus.turns import Turns
 from meldpy.host.faults import HostError, StateError
 from meldpy.host.jobs.jobs import Jobs
 from meldpy.host.jobs.run import JobRun
+from meldpy.host.lifecycle.crew import Crew
 from meldpy.host.lifecycle.hosted import Hosted
 from meldpy.host.lifecycle.plan import ModulePlan
 from meldpy.host.module import Services
@@ -49,7 +50,7 @@ class Core:
         self.messages, self.modules = Messages(self.database), Modules(self.database)
         self.bus = Bus(self.database, self.messages)
         self.jobs = Jobs(self.database, self._services)
-        self._turns = Turns(cores)
+        self._turns, self._crew = Turns(cores), Crew()
         self._observe = observe
         self._lock = threading.Lock()
         self._hosted: dict[str, Hosted] = {}
@@ -65,7 +66,7 @@ class Core:
                 raise StateError("the host is closed")
             if plan.name in self._hosted:
                 raise StateError(f"{plan.name} is loaded already", remedy="reload it, or unload it first")
-            hosted = self._hosted[plan.name] = Hosted(plan, self.bus, self.database, self._turns)
+            hosted = self._hosted[plan.name] = Hosted(plan, self.bus, self.database, self._turns, self._crew)
         try:
             if start:
                 hosted.start().result()
@@ -158,5 +159,6 @@ class Core:
                     logger.exception("the host failed", extra={"module_name": hosted.name, "event": "defect"})
         finally:
             impatient.cancel()
+            self._crew.close()
             self.database.close()
             sys.setswitchinterval(self._switch_interval)

@@ -11,7 +11,8 @@ from meldpy.host.bus.bus import Subscription
 from meldpy.host.core import Core
 from meldpy.host.faults import Unsupported
 from meldpy.host.jobs.store import JobRow
-from meldpy.host.lifecycle.hosted import Hosted, Status
+from meldpy.host.lifecycle.hosted import Hosted
+from meldpy.host.lifecycle.life import Status
 from meldpy.host.module import Capabilities, ModuleInstance
 from meldpy.host.wasm.instance import WasmInstance
 

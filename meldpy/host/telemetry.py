@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable
 
 from meldpy.host.core import Core
 from meldpy.host.extra import need
-from meldpy.host.lifecycle.hosted import Hosted, Status
+from meldpy.host.lifecycle.hosted import Hosted
+from meldpy.host.lifecycle.life import Status
 
 
 def instrument(core: Core) -> None:

@@ -29,7 +29,7 @@ from meldpy.host.faults import (
     StateError,
 )
 from meldpy.host.lifecycle.breaker import Breaker
-from meldpy.host.lifecycle.hosted import Status
+from meldpy.host.lifecycle.life import Status
 from meldpy.host.lifecycle.plan import Persist, RestartPolicy
 from meldpy.host.lifecycle.reload import STEPS
 from meldpy.host.limits import Directory, Grants, Limits

@@ -17,6 +17,8 @@ import wasmtime
 from wasmtime import component as wc
 
 from meldpy.engine.config import base_config
+from meldpy.engine.guests import wasi as wasi_of_the_engine
+from meldpy.engine.guests.callbacks import define
 from meldpy.engine.guests.precompiled import Precompiled
 from meldpy.engine.guests.signatures import Signature
 from meldpy.engine.guests.threads import Clock, check_process
@@ -55,7 +57,7 @@ def guest_engine(fuel: bool = False) -> GuestEngine:
 @dataclass(frozen=True, slots=True)
 class Artefact:
     """imports: interface -> function -> signature, of what a host must provide, WASI left out; exports: path ->
-    signature; wasi: names of the WASI interfaces it imports."""
+    signature; wasi: names of the WASI interfaces it imports; linker: with all of them, for every instance."""
 
     digest: str
     engine: GuestEngine
@@ -63,6 +65,7 @@ class Artefact:
     imports: Mapping[str, Mapping[str, Signature]]
     exports: Mapping[tuple[str, ...], Signature]
     wasi: tuple[str, ...]
+    linker: wc.Linker
 
 
 def load(data: bytes, *, fuel: bool = False, cache_folder: Path | None = None, digest: str | None = None) -> Artefact:
@@ -83,7 +86,11 @@ def load(data: bytes, *, fuel: bool = False, cache_folder: Path | None = None, d
         if kept is not None:
             kept.keep(component)
     imports, wasi = _imports(engine.engine, component)
-    return Artefact(digest, engine, component, imports, dict(_exports(engine.engine, component)), wasi)
+    linker = wc.Linker(engine.engine)
+    linker.allow_shadowing = True
+    wasi_of_the_engine.define(linker, wasi)
+    define(linker, imports)
+    return Artefact(digest, engine, component, imports, dict(_exports(engine.engine, component)), wasi, linker)
 
 
 # --- what a component has -------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from wasmtime import _ffi as ffi
 from wasmtime import component as wc
 
 from meldpy.engine.guests.artefacts import Artefact
-from meldpy.engine.guests.callbacks import HostWorld, define, error_address
+from meldpy.engine.guests.callbacks import HostWorld, attach, chosen, error_address
 from meldpy.engine.guests.handles import Handle, arriving
 from meldpy.engine.guests.memory import Borrowed
 from meldpy.engine.guests.signatures import Signature
@@ -96,20 +96,17 @@ class Guest:
             instances=limits.instances,
             memories=limits.memories,
         )
-        linker = wc.Linker(engine)
-        linker.allow_shadowing = True
-        configure(self._store, linker, artefact.wasi, wasi)
-        define(linker, self, world, artefact.imports)
+        configure(self._store, artefact.wasi, wasi)
+        self.functions = chosen(world, artefact.imports)
+        attach(self._store, self)
         self._on_epoch = _EPOCH(self._at_epoch)
         ffi.wasmtime_store_epoch_deadline_callback(self._store.ptr(), self._on_epoch, None, _NOTHING)
         self.alive = True
         try:
-            self._instance = self._run(lambda store: linker.instantiate(store, artefact.component), deadline)
+            self._instance = self._run(lambda store: artefact.linker.instantiate(store, artefact.component), deadline)
         except BaseException:
             self.close()
             raise
-        finally:
-            linker.close()
 
     # --- calls -------------------------------------------------------------------------------------------------------
     def call(self, path: tuple[str, ...], *arguments: object, deadline: float) -> Any:

@@ -28,7 +28,7 @@ class Precompiled:
     """The file of one component, compiled for this engine on this processor."""
 
     def __init__(self, folder: Path, digest: str, fuel: bool) -> None:
-        parts = (digest, version("wasmtime"), str(fuel), platform.machine(), _processor())
+        parts = (digest, _engine(), str(fuel), platform.machine(), _processor())
         name = sha256("\0".join(parts).encode()).hexdigest()
         self._code = folder / f"{name}.cwasm"
         self._sum = folder / f"{name}.sum"
@@ -61,6 +61,11 @@ class Precompiled:
 
     def _write_sum(self, digest: str) -> None:
         _write(self._sum, f"{digest}\n{_identity(self._code)}".encode())
+
+
+@cache
+def _engine() -> str:
+    return version("wasmtime")
 
 
 @cache

@@ -25,8 +25,16 @@ class Wasi:
     output: Path | None = None
 
 
-def configure(store: wasmtime.Store, linker: wc.Linker, imports: tuple[str, ...], given: Wasi) -> None:
-    """Give `store` its context and `linker` the interfaces that are imported."""
+def define(linker: wc.Linker, imports: tuple[str, ...]) -> None:
+    """Give a linker the interfaces that are imported. Whoever is instantiated by it must be given a context."""
+    if imports:
+        linker.add_wasip2()
+    if _wants_http(imports):
+        linker.add_wasi_http()
+
+
+def configure(store: wasmtime.Store, imports: tuple[str, ...], given: Wasi) -> None:
+    """Give `store` the context for what is imported. EngineError."""
     config = wasmtime.WasiConfig()
     config.argv = list(given.arguments)
     config.env = list(given.variables)
@@ -44,14 +52,14 @@ def configure(store: wasmtime.Store, linker: wc.Linker, imports: tuple[str, ...]
                 remedy="check that it is a directory that this process may read",
             ) from error
     store.set_wasi(config)
-    if not imports:
-        return
-    linker.add_wasip2()
-    if any(name.startswith("wasi:http/") for name in imports):
+    if _wants_http(imports):
         if not given.network:
             raise EngineError(
                 "the component imports wasi:http, and the network was not granted",
                 remedy="grant it the network, or leave out what imports wasi:http",
             )
-        linker.add_wasi_http()
         store.set_wasi_http()
+
+
+def _wants_http(imports: tuple[str, ...]) -> bool:
+    return any(name.startswith("wasi:http/") for name in imports)

@@ -23,18 +23,20 @@ class Work:
 
 @final
 class Mailbox:
-    """Closed at first: `open` lets work in. Orders (`order`) are taken until the owner ends, and before any work."""
+    """Closed at first: `open` lets work in. Orders (`order`) are taken until the owner ends, and before any work.
 
-    def __init__(self, owner: str, limit: int) -> None:
-        self._owner, self.limit = owner, limit
+    attend: called when there is something to do and nobody who does it; it has somebody `take` until there is nothing.
+    """
+
+    def __init__(self, owner: str, limit: int, attend: Callable[[], None]) -> None:
+        self._owner, self.limit, self._attend = owner, limit, attend
         self._work: deque[Work] = deque()
         self._orders: deque[Work] = deque()
         self._reserved = 0
         self._closed: str | None = "it is not running"
         self._ended: str | None = None
-        lock = threading.Lock()
-        self._arrived = threading.Condition(lock)
-        self._room = threading.Condition(lock)
+        self._attended = False
+        self._room = threading.Condition(threading.Lock())
 
     def __len__(self) -> int:
         return len(self._work)
@@ -58,37 +60,41 @@ class Mailbox:
 
     def put(self, work: Work, *, reserved: bool) -> None:
         """Without a reserved place it is work that was accepted already, and has no bound. StateError if closed."""
-        with self._arrived:
+        with self._room:
             if reserved:
                 self._reserved -= 1
             self._check_open()
             self._work.append(work)
-            self._arrived.notify()
+            attended, self._attended = self._attended, True
+        if not attended:
+            self._attend()
 
     def order(self, work: Work) -> None:
         """Something for the owner to do before the next piece of work; abandoned if there will be no next one."""
-        with self._arrived:
+        with self._room:
             ended = self._ended
             if ended is None:
                 self._orders.append(work)
-                self._arrived.notify()
+                attended, self._attended = self._attended, True
         if ended is not None:
             work.abandon(StateError(f"{self._owner}: {ended}"))
+        elif not attended:
+            self._attend()
 
-    def take(self) -> Callable[[], None]:
-        """The next thing to do; waits for it. For the owner's thread."""
-        with self._arrived:
-            while True:
-                if self._orders:
-                    return self._orders.popleft().run
-                if self._work:
-                    work = self._work.popleft()
-                    self._room.notify()
-                    return work.run
-                self._arrived.wait()
+    def take(self) -> Callable[[], None] | None:
+        """The next thing to do. None: there is nothing, and whoever asked attends no longer."""
+        with self._room:
+            if self._orders:
+                return self._orders.popleft().run
+            if self._work:
+                work = self._work.popleft()
+                self._room.notify()
+                return work.run
+            self._attended = False
+            return None
 
     def open(self) -> None:
-        with self._arrived:
+        with self._room:
             self._closed = None
 
     def close(self, reason: str) -> None:
@@ -102,7 +108,7 @@ class Mailbox:
 
     def end(self, reason: str) -> None:
         """The owner takes nothing any more: orders that are left are abandoned, and those that still come."""
-        with self._arrived:
+        with self._room:
             self._ended = reason
             left, self._orders = self._orders, deque()
         for work in left:

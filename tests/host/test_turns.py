@@ -1,0 +1,216 @@
+"""Who runs when more guests want to than there are cores."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from meldpy.host.bus.turns import Share, Turns
+
+
+class Clocks:
+    """The system's, and one for every thread, that tests move."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self._used = threading.local()
+
+    def used(self) -> float:
+        return getattr(self._used, "seconds", 0.0)
+
+    def use(self, seconds: float) -> None:
+        """This thread computes so long."""
+        self._used.seconds = self.used() + seconds
+        self.now += seconds
+
+
+def turns_of(clocks: Clocks, cores: int = 1) -> Turns:
+    return Turns(cores, now=lambda: clocks.now, used=clocks.used)
+
+
+def used(turns: Turns, clocks: Clocks, seconds: float) -> Share:
+    """A guest that used so much."""
+    share = turns.share()
+    with turns.turn(share):
+        clocks.use(seconds)
+    return share
+
+
+def started(turns: Turns, share: Share, ran: list[str], name: str) -> threading.Thread:
+    """A thread that wants a turn; it is in the queue, or had its turn."""
+
+    def run() -> None:
+        with turns.turn(share):
+            ran.append(name)
+
+    thread = threading.Thread(target=run)
+    waiting = len(turns._queue)
+    thread.start()
+    end = time.monotonic() + 30
+    while len(turns._queue) == waiting and name not in ran and time.monotonic() < end:
+        time.sleep(0.001)
+    return thread
+
+
+@contextmanager
+def joined(*threads: threading.Thread) -> Iterator[None]:
+    yield
+    for each in threads:
+        each.join(30)
+        assert not each.is_alive()
+
+
+def test_who_used_least_is_next() -> None:
+    clocks = Clocks()
+    turns = turns_of(clocks)
+    shares = {name: used(turns, clocks, seconds) for name, seconds in (("less", 0.25), ("some", 0.3), ("much", 0.4))}
+    ran: list[str] = []
+    with turns.turn(used(turns, clocks, 0.05)):
+        threads = [started(turns, shares[name], ran, name) for name in ("much", "less", "some")]
+        assert ran == []
+    with joined(*threads):
+        pass
+    assert ran == ["less", "some", "much"]
+
+
+def test_the_order_of_those_that_wait_does_not_change_with_time() -> None:
+    clocks = Clocks()
+    turns = turns_of(clocks)
+    first, second = used(turns, clocks, 0.3), used(turns, clocks, 0.29)
+    before = first.rank - second.rank
+    clocks.now += 100_000
+    assert first.rank - second.rank == before
+
+
+def test_who_has_short_turns_does_not_wait_for_long_ones() -> None:
+    clocks = Clocks()
+    turns = turns_of(clocks)
+    short, long = used(turns, clocks, 0.001), used(turns, clocks, 0.003)
+    ran: list[str] = []
+    with turns.turn(long):
+        with joined(started(turns, short, ran, "short")):
+            pass
+        assert ran == ["short"]
+
+
+def test_who_has_turns_of_a_length_waits() -> None:
+    clocks = Clocks()
+    turns = turns_of(clocks)
+    one, other = used(turns, clocks, 0.0025), used(turns, clocks, 0.003)
+    ran: list[str] = []
+    with turns.turn(other):
+        thread = started(turns, one, ran, "one")
+        assert ran == []
+    with joined(thread):
+        pass
+
+
+def test_who_uses_much_in_short_turns_waits_too() -> None:
+    clocks = Clocks()
+    turns = turns_of(clocks)
+    long, flood = used(turns, clocks, 0.2), turns.share()
+    for _ in range(200):
+        with turns.turn(flood):
+            clocks.use(0.001)
+    ran: list[str] = []
+    with turns.turn(long):
+        thread = started(turns, flood, ran, "flood")
+        assert ran == []
+    with joined(thread):
+        pass
+
+
+def test_as_many_run_besides_as_there_are_cores() -> None:
+    clocks = Clocks()
+    turns = turns_of(clocks)
+    long, one, two = (used(turns, clocks, seconds) for seconds in (0.03, 0.01, 0.001))
+    ran: list[str] = []
+    with turns.turn(long):
+        with turns.turn(one):
+            thread = started(turns, two, ran, "two")
+            assert ran == []
+        with joined(thread):
+            pass  # it looked again, and found the place
+        assert ran == ["two"]
+
+
+def test_who_waits_looks_again_whether_those_that_run_are_longer_than_they_were() -> None:
+    clocks = Clocks()
+    turns = turns_of(clocks)
+    one, other = used(turns, clocks, 0.01), used(turns, clocks, 0.01)
+    ran: list[str] = []
+    with turns.turn(one):
+        thread = started(turns, other, ran, "other")
+        assert ran == []
+        clocks.now += 10
+        with joined(thread):
+            pass
+        assert ran == ["other"]
+
+
+def test_who_waits_for_a_core_has_not_used_it() -> None:
+    clocks = Clocks()
+    turns = turns_of(clocks)
+    share = turns.share()
+    with turns.turn(share):
+        clocks.now += 5  # others had the core
+    assert share.rank <= turns.share().rank
+
+
+def test_others_run_while_one_waits_for_something_inside_its_turn() -> None:
+    clocks = Clocks()
+    turns = turns_of(clocks)
+    asks, other = used(turns, clocks, 0.3), used(turns, clocks, 0.3)
+    ran: list[str] = []
+    with turns.turn(asks), turns.aside(asks):
+        with joined(started(turns, other, ran, "other")):
+            pass
+        assert ran == ["other"]
+    with turns.turn(other):  # what was lent came back
+        assert turns._free == 0
+    assert turns._free == 1
+
+
+def test_another_thread_cannot_give_a_turn_away() -> None:
+    clocks = Clocks()
+    turns = turns_of(clocks)
+    share = turns.share()
+
+    def away() -> None:
+        with turns.aside(share):
+            pass
+
+    with turns.turn(share):
+        thread = threading.Thread(target=away)
+        thread.start()
+        thread.join(30)
+        assert turns._free == 0
+    assert turns._free == 1
+
+
+def test_no_turn_is_lost_or_made_when_many_want_one() -> None:
+    turns = Turns(2)
+    most, now, lock = 0, 0, threading.Lock()
+
+    def work() -> None:
+        nonlocal most, now
+        share = turns.share()
+        for _ in range(200):
+            with turns.turn(share):
+                with lock:
+                    now += 1
+                    most = max(most, now)
+                with turns.aside(share):
+                    pass
+                with lock:
+                    now -= 1
+
+    threads = [threading.Thread(target=work) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    with joined(*threads):
+        pass
+    assert (turns._free, turns._besides, turns._running, now) == (2, 2, set(), 0)
+    assert most <= 4
