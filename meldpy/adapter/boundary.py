@@ -111,6 +111,9 @@ class OuterEdge:
             framed = self.shims.post_return(lift, form, post_return) if form.frames else None
             return OuterLift(lift.id, core_func, form.core_type, replace(form.options, post_return=framed))
         outer = self._options(lift.instance, options, self._shop.abi.needs(lift.type, context), post_return)
+        if options.async_:
+            # a `task.return` names the same ones, whether the type needs them or not
+            outer = replace(outer, string_encoding=options.string_encoding, memory=options.memory)
         if options.callback is not None:
             outer = replace(outer, callback=self._symbols.final(options.callback))
         return OuterLift(lift.id, core_func, core_type, outer)

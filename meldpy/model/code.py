@@ -211,7 +211,7 @@ class RuntimeInstance:
 @final
 @dataclass(frozen=True, slots=True)
 class OuterOptions:
-    """Canonical options of one outer canon lift or lower: only those that its type needs."""
+    """Canonical options of one outer canon lift or lower: those that its type needs, or that a `task.return` names."""
 
     string_encoding: StringEncoding = StringEncoding.UTF8
     memory: MemoryId | None = None

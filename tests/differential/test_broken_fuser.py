@@ -46,11 +46,12 @@ def test_an_unbroken_copy_passes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mutation", MUTATIONS)
 def test_fixtures_catch_the_mutant(mutation: Mutation, tmp_path: Path) -> None:
     assert mutation.caught_by or mutation.scenes
-    played = play(copy_of_the_fuser(tmp_path, mutation), [*{*SAMPLE, *mutation.caught_by}], mutation.scenes)
+    sample = SAMPLE if mutation.caught_by else ()  # what only scenes run is in none of them
+    played = play(copy_of_the_fuser(tmp_path, mutation), [*{*sample, *mutation.caught_by}], mutation.scenes)
     noticed = [*mutation.caught_by, *(f"scene {name}" for name in mutation.scenes)]
     assert [name for name in noticed if not played[name].silently_wrong] == []
-    valid = [name for name in SAMPLE if played[name].valid]
-    assert len(valid) > len(SAMPLE) / 2, "the mutant's output is invalid more often than not: nothing silent"
+    valid = [name for name in sample if played[name].valid]
+    assert len(valid) * 2 >= len(sample), "the mutant's output is invalid more often than not: nothing silent"
 
 
 @pytest.mark.deep

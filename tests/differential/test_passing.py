@@ -229,3 +229,33 @@ def test_where_async_does_not_pass_it_is_kept() -> None:
     assert [kept.label for kept in result.report.kept] == ["component 1"]
     calls = [Call("both", []), Call("run", [1, 1])]
     assert alike(played(composition, calls), played(result.bytes, calls))
+
+
+@pytest.mark.parametrize("options", ["", '(memory (core memory $m "m"))', "string-encoding=utf16"])
+@pytest.mark.parametrize("returned", ["", '(memory (core memory $m "m"))', "string-encoding=utf16"])
+def test_task_return_has_the_options_of_its_lift_also_those_that_no_type_needs(options: str, returned: str) -> None:
+    """The engine compares them; a memory that `task.return` does not name is nothing to it."""
+    text = f"""
+    (component
+      (core module $Memory (memory (export "m") 1))
+      (core instance $m (instantiate $Memory))
+      (core func $return (canon task.return (result u32) {returned}))
+      (core func $yield (canon thread.yield))
+      (core module $M
+        (import "" "m" (memory 1))
+        (import "" "return" (func $return (param i32))) (import "" "yield" (func $yield (result i32)))
+        (func (export "run") (result i32) (drop (call $yield)) (call $return (i32.const 5)) (i32.const 0))
+        (func (export "callback") (param i32 i32 i32) (result i32) unreachable))
+      (core instance $i (instantiate $M (with "" (instance
+        (export "m" (memory $m "m")) (export "return" (func $return)) (export "yield" (func $yield))))))
+      (func (export "run") async (result u32)
+        (canon lift (core func $i "run") async {options} (callback (core func $i "callback")))))"""
+    binary = bytes(wat2wasm(text))
+    fused = meldpy.fuse([binary], FuseOptions(flat=True)).bytes
+    [composed, got] = [observe(form, [Call("run", [])]).steps[-1].outcome for form in (binary, fused)]
+    if options == returned or (returned == "" and "memory" in options):
+        assert composed == got == Returned(5)
+    else:
+        assert isinstance(composed, Trap)
+        assert isinstance(got, Trap)
+        assert same_trap(composed.kind, got.kind)

@@ -31,6 +31,7 @@ WARM = (click, networkx, wasmtime)
 TESTS = [
     *(f"tests/unit/{package}" for package in PACKAGES),
     *("tests/differential/test_resources.py", "tests/differential/test_opaque_rep.py"),
+    *("tests/differential/test_async_webs.py", "tests/differential/test_backpressure.py"),
 ]
 """Fast tests that are near the code. What only slower ones notice counts as surviving."""
 ARGUMENTS = [
@@ -83,7 +84,11 @@ def _options() -> argparse.Namespace:
     add("--jobs", type=int, default=1, choices=[1], help="always one: each mutant has a fork of one warm process")
     add("--map", type=Path, help="where to keep the map from lines to tests; made again when sources change")
     add("--trust-map", action="store_true", help="do not make the map again when sources change")
-    add("--tests", action="append", help="which tests may kill; default: the packages' own and those of handles")
+    add(
+        "--tests",
+        action="append",
+        help="which tests may kill; default: the packages' own, those of handles and of tasks",
+    )
     add("-o", "--output", type=Path, help="write a report, as JSON")
     return parser.parse_args()
 

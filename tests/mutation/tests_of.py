@@ -25,6 +25,12 @@ SLOW = 4.0
 """Seconds of processor time under the tracer; slower tests are no good here."""
 
 
+ASYNC = frozenset(
+    {"ends.wat", "gates.wat", "hosts.wat", "outer.wat", "roots.wat", "streams.wat", "tasks.wat", "waitables.wat"}
+)
+"""What only calls of async functions run."""
+
+
 @final
 @dataclass(slots=True)
 class TestMap:
@@ -43,6 +49,8 @@ class TestMap:
         if mutant.is_wat:
             # Who assembles the library may run it; the template's text is read by one line of one file.
             executing = self._touching("meldpy/runtime/__init__.py")
+            if Path(mutant.file).name in ASYNC:
+                executing &= self._touching("meldpy/adapter/tasks/calls.py")
         elif self.at_import(mutant):
             executing = self._touching(mutant.file)
         else:

@@ -68,6 +68,7 @@ def make(seed: int) -> Web:
     edges = _edges(rng, count)
     blocking = rng.random() < 0.08  # anybody may wait on its stack
     gates = rng.random() < 0.25
+    cancelling = rng.random() < 0.15  # anybody may cancel a call, and wait for what comes of it
     element = rng.choice(ELEMENTS)
     instances: list[Instance] = []
     for number in reversed(range(count)):
@@ -78,7 +79,7 @@ def make(seed: int) -> Web:
             main = Task("number", callback, script.main(rng.randint(4, 26), callback))
             instances.append(Instance(0, edges[0], (main,), script.run(3), plain=False))
             continue
-        tasks = tuple(script.task(blocking) for _ in range(rng.randint(1, 3)))
+        tasks = tuple(script.task(blocking, cancelling) for _ in range(rng.randint(1, 3)))
         poke = script.run(rng.randint(1, 4))
         instances.append(Instance(number, edges[number], tasks, poke, plain=rng.random() < 0.5))
     return Web(element, tuple(reversed(instances)))
@@ -115,11 +116,12 @@ class _Script:
             steps += [("return",), ("exit",)]
         return tuple(steps)
 
-    def task(self, blocking: bool) -> Task:
+    def task(self, blocking: bool, cancelling: bool) -> Task:
         rng = self.rng
+        more = ["await"] * blocking + ["cancel"] * (blocking or cancelling)
         if rng.random() < 0.25:
-            return Task("number", False, self.run(rng.randint(0, 4), ["await"] if blocking else []))
-        steps = list(self.run(rng.randint(0, 4), ["await", "cancel"] if blocking else []))
+            return Task("number", False, self.run(rng.randint(0, 4), more))
+        steps = list(self.run(rng.randint(0, 4), more))
         for _ in range(rng.randint(0, 3)):
             steps.insert(rng.randint(0, len(steps)), self._turn())
         kind = rng.choice(KINDS)
