@@ -1,8 +1,8 @@
 """From a linked graph to a component: one fused group if that is possible, else several parts side by side.
 
 What cannot be fused exactly is not refused: it stays a nested component beside the fused ones, and the root only wires.
-The parts are decided in `analysis`, cut out by `resolver.restrict`, and written by `wrapper`; a fused part goes through
-the same stages as a whole graph does, which the caller hands in as `flat`.
+Where it is cut is decided in `cuts`; the parts are made by `resolver.restrict`, and written by `wrapper`; a fused part
+goes through the same stages as a whole graph does, which the caller hands in as `flat`.
 
 The flat form comes first, so that a graph that can be fused as a whole costs no more than it did and gives the same
 bytes. When a group meets a limit of the engines, which only the merged form can tell, it is halved until it fits.
@@ -10,27 +10,23 @@ bytes. When a group meets a limit of the engines, which only the merged form can
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias, final
 
-from meldpy.adapter import exported_lifts, unsupported, unsupported_forms
-from meldpy.analysis import analyse
-from meldpy.analysis.dependencies import Needs, needs
-from meldpy.analysis.partition import halves, partition
-from meldpy.analysis.steps import steps_of
+from meldpy.analysis.dependencies import Needs
+from meldpy.analysis.partition import halves
 from meldpy.analysis.used import used_definitions
-from meldpy.cabi import Abi
+from meldpy.cuts import Cuts, Reasons, imported_modules
 from meldpy.errors import LimitError, MeldError, UnsupportedError
 from meldpy.model.component import Component
 from meldpy.model.core import CoreModule
-from meldpy.model.facts import Facts
-from meldpy.model.ids import InstanceId, LiftId
+from meldpy.model.ids import InstanceId
 from meldpy.model.linked import LinkedGraph
 from meldpy.model.partition import Part, Partition, Piece, Reason
 from meldpy.model.record import Stages
 from meldpy.records import dataclass, field
 from meldpy.resolver import restrict
-from meldpy.scans import Scan, Scans
+from meldpy.scans import Scan
 from meldpy.wrapper import Child, write_whole
 
 
@@ -81,7 +77,7 @@ def assemble(
     only_flat: raise what stands against one fused group, instead of keeping anything.
     verbatim: write nothing if nothing is fused.
     """
-    opened = list(_imported_modules(graph))
+    opened = list(imported_modules(graph))
     if opened and only_flat:
         raise opened[0][1]
     if not keep and not opened:
@@ -91,29 +87,13 @@ def assemble(
         except (UnsupportedError, LimitError) as error:
             if only_flat:
                 raise
-            return _Cut(graph, flat, scan, check, verbatim).run({}, error)
+            return _Assembly(graph, flat, scan, check, verbatim).run({}, error)
         return Assembled(built, Partition((Part(tuple(each.id for each in graph.instances), fused=True),), {}))
-    return _Cut(graph, flat, scan, check, verbatim).run({id_: (reason,) for id_, reason in keep.items()}, None)
-
-
-def _imported_modules(graph: LinkedGraph) -> Iterator[tuple[InstanceId, UnsupportedError]]:
-    """Each core instance whose module comes from outside, so that nothing is known of it before it runs."""
-    for core_instance in graph.core_instances:
-        module = graph.modules[core_instance.module]
-        if module.imported is not None:
-            reason = f"`{module.label}` is a core module that the root component imports"
-            error = UnsupportedError("imported core module", reason, module.location, remedy=_MODULE_REMEDY)
-            yield core_instance.instance, error
-
-
-_MODULE_REMEDY = "compose it with what it needs first, so that only functions, types and instances remain at the root"
-
-
-Reasons: TypeAlias = "Mapping[InstanceId, tuple[Reason, ...]]"
+    return _Assembly(graph, flat, scan, check, verbatim).run({id_: (reason,) for id_, reason in keep.items()}, None)
 
 
 @final
-class _Cut:
+class _Assembly:
     """hand: instances that are kept whatever is in them, which grows by those that no group can take."""
 
     def __init__(self, graph: LinkedGraph, flat: Flat, scan: Scan, check: Check, verbatim: bool) -> None:
@@ -121,16 +101,15 @@ class _Cut:
         self.flat = flat
         self.check = check
         self.verbatim = verbatim
-        self.scans = Scans(scan, [each.module for each in graph.modules if each.imported is not None])
         self.used = used_definitions(graph)
-        self.labels = {each.id: each.label for each in graph.instances}
+        self.cuts = Cuts(graph, scan, self.used)
         self.hand: dict[InstanceId, tuple[Reason, ...]] = {}
 
     def run(self, keep: Reasons, refused: MeldError | None) -> Assembled:
         """`refused`: why the flat form failed, None if it was not tried."""
         self.hand.update(keep)
         while True:
-            needs_, cut = self._cut()
+            needs_, cut = self.cuts.keeping(self.hand)
             if not cut.kept and isinstance(refused, UnsupportedError):
                 # It cannot be laid at the door of one instance, so none is fused.
                 self.hand.update((each.id, (Reason.of(refused),)) for each in self.graph.instances)
@@ -140,47 +119,6 @@ class _Cut:
             except _TooMuch as too_much:
                 reason = Reason.of(too_much.error)
                 self.hand.update((instance, (reason,)) for instance in too_much.part.instances)
-
-    # --- the cut -------------------------------------------------------------------------------------------------
-    def _cut(self) -> tuple[Needs, Partition]:
-        """The partition, with all that is unsupported kept.
-
-        Whatever crosses a cut is called from outside, whether or not the caller's code gets there: so cutting can show
-        more that is reached.
-        """
-        called: frozenset[LiftId] = frozenset()
-        while True:
-            facts = analyse(self.graph, self.scans, called)
-            must_keep = {id_: list(reasons) for id_, reasons in self.hand.items()}
-            for instance, error in self._unsupported(facts):
-                must_keep.setdefault(instance, []).append(Reason.of(error))
-            needs_ = needs(
-                self.graph, self.used, steps_of(self.graph, facts, lambda module: self.scans.unread(module) is not None)
-            )
-            cut = partition(needs_, {id_: tuple(reasons) for id_, reasons in must_keep.items()}, self.labels)
-            crossing = self._crossing(cut)
-            if crossing <= called:
-                return needs_, cut
-            called |= crossing
-
-    def _unsupported(self, facts: Facts) -> Iterator[tuple[InstanceId, UnsupportedError]]:
-        exported = exported_lifts(self.graph)
-        yield from unsupported(self.graph, facts, exported, Abi(), whole=False)
-        yield from unsupported_forms(self.graph, facts, exported)
-        yield from _imported_modules(self.graph)
-        for core_instance in self.graph.core_instances:
-            error = self.scans.unread(self.graph.modules[core_instance.module].module)
-            if error is not None:
-                yield core_instance.instance, error
-
-    def _crossing(self, cut: Partition) -> frozenset[LiftId]:
-        part_of = {id_: number for number, part in enumerate(cut.parts) for id_ in part.instances}
-        return frozenset(
-            lift
-            for lift, callers in self.used.callers.items()
-            for caller in callers
-            if caller is not None and part_of[caller] != part_of[self.graph.lifts[lift].instance]
-        )
 
     # --- the parts -----------------------------------------------------------------------------------------------
     def _build(self, cut: Partition, needs_: Needs) -> Assembled:

@@ -10,10 +10,11 @@ from meldpy.adapter.exports import exported_lifts
 from meldpy.adapter.forms import unsupported_forms
 from meldpy.adapter.naming import lifted_names
 from meldpy.adapter.opaque import declared_opaque, opaque_notes
-from meldpy.adapter.refusals import unsupported
+from meldpy.adapter.refusals import ASYNC, unsupported
 from meldpy.adapter.uses import ResourceUse, TableKind, resource_uses
 
 __all__ = [
+    "ASYNC",
     "ResourceUse",
     "TableKind",
     "adapt",

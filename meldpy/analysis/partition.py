@@ -10,15 +10,17 @@ they were. What remains has no circles, and gets levels:
     level(kept)  = the highest level of what it needs
     level(fused) = the highest of: level of what it needs, plus one if that is kept
 
-All fused instances of one level are one group. It is convex: a chain that leaves a group through a kept instance
-and ends in a fused one ends at a lower level. And there are no fewer groups with this set of kept instances: a level of
-n means a chain on which fused and kept alternate n times, and no two of its fused instances can share a group.
+Then each is raised as far as those that need it allow, so that a library is in the group of what calls it. All fused
+instances of one level are one group. It is convex: a chain that leaves a group through a kept instance and ends in a
+fused one ends at a lower level. And there are as few groups as can be: that a fused instance is n levels below the
+highest means a chain from there, on which fused and kept alternate n times, and no two of its fused instances can share
+a group.
 See ADR-0041.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import final
 
 from meldpy.analysis.dependencies import Needs
@@ -36,25 +38,46 @@ def partition(
     circles = list(_circles(needs.edges))
     kept: dict[InstanceId, tuple[Reason, ...]] = {}
     levels: dict[InstanceId, int] = {}
-    fused: dict[int, list[InstanceId]] = {}
-    rest: dict[int, list[tuple[InstanceId, ...]]] = {}
     for circle in circles:  # what a circle needs comes before it
         culprit = next((id_ for id_ in circle if id_ in must_keep), None)
         needed = {id_ for member in circle for id_ in needs.edges[member]} - set(circle)
         level = max((levels[id_] + (culprit is None and id_ in kept) for id_ in needed), default=0)
         levels.update((member, level) for member in circle)
-        if culprit is None:
-            fused.setdefault(level, []).extend(circle)
-            continue
-        rest.setdefault(level, []).append(circle)
-        reason = Reason(CIRCLE, f"it and `{label[culprit]}`, which is kept, need each other")
-        kept.update((member, must_keep.get(member, (reason,))) for member in circle)
+        if culprit is not None:
+            reason = Reason(CIRCLE, f"it and `{label[culprit]}`, which is kept, need each other")
+            kept.update((member, must_keep.get(member, (reason,))) for member in circle)
+    _raise(circles, needs, kept, levels)
+    fused: dict[int, list[InstanceId]] = {}
+    rest: dict[int, list[tuple[InstanceId, ...]]] = {}
+    for circle in circles:
+        if circle[0] in kept:
+            rest.setdefault(levels[circle[0]], []).append(circle)
+        else:
+            fused.setdefault(levels[circle[0]], []).extend(circle)
     parts: list[Part] = []
     for level in range(max(levels.values(), default=-1) + 1):
         if level in fused:
             parts.append(Part(tuple(sorted(fused[level])), fused=True))
         parts += (Part(circle, fused=False) for circle in rest.get(level, ()))
     return Partition(tuple(parts), {id_: kept[id_] for id_ in sorted(kept)})
+
+
+def _raise(
+    circles: Sequence[tuple[InstanceId, ...]],
+    needs: Needs,
+    kept: Container[InstanceId],
+    levels: dict[InstanceId, int],
+) -> None:
+    """Raises each circle as far as those that need it allow."""
+    top = max(levels.values(), default=0)
+    bounds: dict[InstanceId, int] = {}
+    for circle in reversed(circles):  # whoever needs a circle comes first here
+        level = min((bounds[member] for member in circle if member in bounds), default=top)
+        levels.update((member, level) for member in circle)
+        is_kept = circle[0] in kept
+        for needed in {id_ for member in circle for id_ in needs.edges[member]} - set(circle):
+            bound = level if is_kept or needed not in kept else level - 1
+            bounds[needed] = min(bounds.get(needed, bound), bound)
 
 
 def halves(part: Part, needs: Needs) -> tuple[Part, Part] | None:

@@ -101,6 +101,64 @@ def test_a_chain_goes_across_the_cut_from_left_to_right() -> None:
     check(texts, wires, FuseOptions(chain=True), ("first", NEWER), [2 * 15, 5 * 15])
 
 
+# --- async that passes through a group beside the rest ----------------------------------------------------------------
+LIBRARY: Final = """
+(component
+  (core module $M (func (export "twice") (param i32) (result i32) (i32.mul (local.get 0) (i32.const 2))))
+  (core instance $m (instantiate $M))
+  (func (export "twice") (param "x" u32) (result u32) (canon lift (core func $m "twice"))))"""
+
+
+def caller(imported: str, exported: str) -> str:
+    """Asks what it imports, waits on its stack, and has the library double the answer."""
+    return f"""
+(component
+  (import "{imported}" (instance $next (export "f" {TYPE})))
+  (import "twice" (func $twice (param "x" u32) (result u32)))
+  (core module $M
+    (import "" "f" (func $f (param i32) (result i32)))
+    (import "" "twice" (func $twice (param i32) (result i32)))
+    (func (export "f") (param i32) (result i32) (call $twice (call $f (local.get 0)))))
+  (core func $f (canon lower (func $next "f")))
+  (core func $twice (canon lower (func $twice)))
+  (core instance $m (instantiate $M (with "" (instance (export "f" (func $f)) (export "twice" (func $twice))))))
+  (func $f async (param "x" u32) (result u32) (canon lift (core func $m "f")))
+  (instance $i (export "f" (func $f)))
+  (export "{exported}" (instance $i)))"""
+
+
+def test_async_passes_through_a_group_beside_the_rest() -> None:
+    """The caller is fused with its library, and the engine makes its call of the provider."""
+    texts = {"provider": provider(NEWER), "library": LIBRARY, "caller": caller(NEWER, USER)}
+    result = meldpy.fuse(inputs(texts))
+    assert [kept.input for kept in result.report.kept] == ["provider"]
+    assert (result.report.groups, result.report.call_sites, result.report.engine_call_sites) == (1, 1, 1)
+    wires = [Wire("caller", NEWER, "provider", NEWER), Wire("caller", "twice", "library", "twice")]
+    composed = compose({name: bytes(wat2wasm(text)) for name, text in texts.items()}, wires, [Export("caller", USER)])
+    found = answers(composed, USER, 1, 4)
+    assert [outcome.value for outcome in found if isinstance(outcome, Returned)] == [4, 10]
+    assert answers(result.bytes, USER, 1, 4) == found
+
+
+def test_two_that_share_a_library_do_not_pass_async_through_one_group() -> None:
+    """Both are of one level, and would take one lock."""
+    other = "demo:other/api"
+    texts = {
+        "provider": provider(NEWER),
+        "library": LIBRARY,
+        "first": caller(NEWER, USER),
+        "second": caller(NEWER, other),
+    }
+    result = meldpy.fuse(inputs(texts))
+    assert [kept.input for kept in result.report.kept] == ["provider", "second"]
+    wires = [Wire(each, NEWER, "provider", NEWER) for each in ("first", "second")]
+    wires += [Wire(each, "twice", "library", "twice") for each in ("first", "second")]
+    exports = [Export("first", USER), Export("second", other)]
+    composed = compose({name: bytes(wat2wasm(text)) for name, text in texts.items()}, wires, exports)
+    for name in (USER, other):
+        assert answers(result.bytes, name, 1, 4) == answers(composed, name, 1, 4)
+
+
 # --- handles across the cut -------------------------------------------------------------------------------------------
 MAKER: Final = """
 (component

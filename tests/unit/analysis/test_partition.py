@@ -52,11 +52,11 @@ def test_a_kept_end_leaves_one_group(kept: int) -> None:
 
 
 def test_what_a_kept_instance_does_not_separate_stays_together() -> None:
-    """A diamond with one side kept: the other side goes with the bottom, and the top is above both."""
+    """A diamond with one side kept: the other side goes with what calls it, and the bottom is below both."""
     found = cut({0: (), 1: (0,), 2: (0,), 3: (1, 2)}, 1)
-    assert groups(found) == [(0, 2), (3,)]
+    assert groups(found) == [(0,), (2, 3)]
     beside = cut({0: (), 1: (), 2: (0, 1)}, 1)
-    assert groups(beside) == [(0,), (2,)]
+    assert groups(beside) == [(0, 2)]
     above = cut({0: (), 1: (0,), 2: (0,)}, 1)
     assert groups(above) == [(0, 2)]
 
@@ -71,7 +71,14 @@ def test_a_circle_with_a_kept_member_is_kept_whole() -> None:
 
 
 def test_a_circle_without_a_kept_member_is_fused() -> None:
-    assert groups(cut({0: (1,), 1: (0,), 2: (), 3: (2, 0)}, 2)) == [(0, 1), (3,)]
+    assert groups(cut({0: (1,), 1: (0,), 2: (), 3: (2, 0)}, 2)) == [(0, 1, 3)]
+
+
+def test_a_library_of_fused_and_kept_instances_is_below_the_kept_one() -> None:
+    found = cut({0: (), 1: (), 2: (0, 1), 3: (0, 1)}, 1, 3)
+    assert groups(found) == [(0, 2)]
+    below = cut({0: (), 1: (0,), 2: (0, 1)}, 1)
+    assert groups(below) == [(0,), (2,)]
 
 
 def test_long_chains_need_no_stack() -> None:
@@ -101,22 +108,22 @@ def reachable(edges: Mapping[int, tuple[int, ...]], start: int) -> set[int]:
     return seen
 
 
-def alternations(edges: Mapping[int, tuple[int, ...]], kept: set[int]) -> int:
-    """The most times that a chain of needs, read from its end, turns from kept to fused: groups that no cut saves."""
+def runs(edges: Mapping[int, tuple[int, ...]], kept: set[int]) -> int:
+    """The most runs of fused instances, with kept ones between them, on a chain of needs: groups that no cut saves."""
     reach = {node: reachable(edges, node) for node in edges}
     circle = {node: {node} | {other for other in reach[node] if node in reach[other]} for node in edges}
     all_kept = {node for node in edges if circle[node] & kept}
     memo: dict[int, int] = {}
 
-    def level(node: int) -> int:
+    def below(node: int) -> int:
         key = min(circle[node])
         if key not in memo:
-            memo[key] = -1
             needed = {other for member in circle[node] for other in edges[member]} - circle[node]
-            memo[key] = max((level(o) + (node not in all_kept and o in all_kept) for o in needed), default=0)
+            fused = node not in all_kept
+            memo[key] = max([int(fused), *(below(other) + (fused and other in all_kept) for other in needed)])
         return memo[key]
 
-    return len({level(node) for node in edges if node not in all_kept})
+    return max(map(below, edges))
 
 
 def cases() -> Iterator[tuple[dict[int, tuple[int, ...]], set[int]]]:
@@ -143,7 +150,7 @@ def test_there_are_as_few_groups_as_chains_allow() -> None:
     counts = set()
     for edges, kept in cases():
         found = len(groups(cut(edges, *kept)))
-        assert found == alternations(edges, kept)
+        assert found == runs(edges, kept)
         counts.add(found)
     assert counts >= {0, 1, 2, 3}
 

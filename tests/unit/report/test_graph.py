@@ -49,8 +49,8 @@ def test_before_all_calls_are_the_engine_s_and_after_only_those_that_cross_a_par
 
     assert set(classes("before").values()) == {"engine", "export"}
     assert classes("after") == {
-        # what is kept is instantiated before part-0, which calls it; so part-0 is a group of its own
-        ("part-0", "part-1"): "engine",
+        # what is kept is instantiated first; part-1 and what it calls are one group with part-0, which calls both
+        ("part-0", "part-1"): "copy",
         ("part-0", "part-2"): "engine",
         ("part-1", "part-3"): "copy",
         ("part-1", "part-4"): "copy",
