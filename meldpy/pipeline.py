@@ -189,7 +189,7 @@ def build_core(
             reason = f"`{export.name.name}` is or holds a core module, which a core module cannot export"
             raise UnsupportedError("exported core module", reason, export.location, remedy="leave it out with --hide")
     allowed = parse_features(options.features)
-    target = Target("simd" in allowed, "multi-value" in allowed)
+    target = Target("simd" in allowed, "multi-value" in allowed, "reference-types" in allowed)
     fused, notes = merged(graph, options, found, target=target)
     assert fused.boundary.core is not None
     # Present: the names that the ecosystem gives a guest's edge, and the world as a type.

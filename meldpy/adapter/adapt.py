@@ -38,6 +38,7 @@ from meldpy.model.code import Adapted, Crossing, EmittedFunc, OuterAsyncFunc, Ou
 from meldpy.model.facts import Facts
 from meldpy.model.ids import InstanceId, LiftId, LowerId, ResourceId
 from meldpy.model.linked import AsyncBuiltin, Builtin, Lift, LiftFunc, LinkedGraph, Lower
+from meldpy.records import replace
 from meldpy.runtime import FIRST_PAGES
 
 _ANY: Final = Target()
@@ -147,7 +148,9 @@ def adapt(
     if tasks is not None:
         tasks.finish()
     outer_async = _outer_async(shop)
-    core_edge = None if one_memory is None else one_memory.edge(outer_lifts, outer_lowers, outer_async)
+    core_edge = None
+    if one_memory is not None:
+        core_edge = replace(one_memory.edge(outer_lifts, outer_lowers, outer_async), one_table=not target.tables)
     written = inline(functions.functions, library, shop.reallocs.values(), shop.outlined.values(), target)
     if core or tasks is not None:
         # The async runtime works in these memories everywhere; those of a core output may become one, side by side.

@@ -13,6 +13,7 @@ from meldpy.cabi import Abi, Context
 from meldpy.core.handles import Entry, GuestTrap, Handle, Scope, Table
 from meldpy.core.surface import Function, Resource, Surface, read_surface
 from meldpy.core.values import Values
+from meldpy.core.wasi import Wasi
 from meldpy.engine.coreapi import CoreEngine, CoreInstance, CoreTrap, HostFunction, wasmtime_engine
 from meldpy.errors import UnsupportedError, UsageError
 from meldpy.model.canon import StringEncoding
@@ -31,13 +32,21 @@ _NEW = CoreFuncType((_I32,), (_I32,))
 _DROP = CoreFuncType((_I32,), ())
 
 
-def load(module: bytes | str | Path, host: Host | None = None, engine: CoreEngine = wasmtime_engine) -> Instance:
-    """Instantiates a core output, and calls its `_initialize` if it has one.
+def load(
+    module: bytes | str | Path,
+    host: Host | None = None,
+    engine: CoreEngine = wasmtime_engine,
+    *,
+    wasi: Wasi | None = None,
+) -> Instance:
+    """Instantiates a core output, and calls its `_initialize` if it has one. wasi: for what is not in `host`.
 
     Raises DecodeError, EngineError, UnsupportedError for async functions, and GuestTrap.
     """
     data = module if isinstance(module, bytes) else Path(module).read_bytes()
-    return Instance(read_surface(data), data, {} if host is None else host, engine)
+    surface = read_surface(data)
+    functions = {} if wasi is None else wasi.functions(surface.imports)
+    return Instance(surface, data, functions | dict(host or {}), engine)
 
 
 @final
@@ -154,8 +163,8 @@ class Instance:
             if function.label not in self._host:
                 raise UsageError(
                     f"the guest calls {function.label}, which nothing provides",
-                    remedy="give a Python function of that name; for WASI, make a component of the module "
-                    "(`wasm-tools component new`) and run it with `meld run`",
+                    remedy="give a Python function of that name; for WASI give `wasi=core.Wasi()`, or make a component "
+                    "of the module (`wasm-tools component new`) and run it with `meld run`",
                 )
             result = self._host[function.label](*given)
             for each in (each for each in given if isinstance(each, Handle) and not each.owned):

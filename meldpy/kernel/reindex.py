@@ -27,8 +27,8 @@ from meldpy.model.reindexed import DROPPED_BIT, IndexMaps, Positions, Reindexed,
 
 _GROWTH: Final = 4
 """The output is at most this much larger: `call_indirect` with two one-byte indices grows from 3 to 11 bytes."""
-_GROWTH_THROUGH_PARTS: Final = 14
-"""The same through a part of a table: from 3 to 42 bytes."""
+_GROWTH_THROUGH_PARTS: Final = 16
+"""The same through a part of a table: from 3 to 46 bytes."""
 
 
 def reindex(
@@ -100,7 +100,7 @@ def _load_parts(loaded: Kernel, parts: TableParts, layout: Layout) -> int:
     loaded.reserve(layout.top)
     loaded.view[at : at + len(pairs)] = pairs
     loaded.view[start : start + len(params)] = params
-    loaded.call("set_parts", at)
+    loaded.call("set_parts", at, -1 if parts.trap is None else parts.trap)
     _shape_indirect_calls(loaded, True)
     return start
 

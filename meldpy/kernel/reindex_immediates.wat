@@ -279,8 +279,12 @@
 ;; Per table its part's first slot and size; size 0: a whole table.
 (global $parts (mut i32) (i32.const 0))
 
-(func (export "set_parts") (param $at i32)
-  (global.set $parts (local.get $at)))
+(func (export "set_parts") (param $at i32) (param $trap i32)
+  (global.set $parts (local.get $at))
+  (global.set $trap (local.get $trap)))
+
+;; The type of functions from nothing to nothing where there is no table.get, else -1.
+(global $trap (mut i32) (i32.const -1))
 
 (func (export "set_params") (param $at i32)
   (global.set $params (local.get $at))
@@ -290,7 +294,7 @@
 ;;
 ;;   local.tee $spare  size  i32.ge_u  if  -1 table.get drop  end  local.get $spare  first  i32.add  and the call,
 ;;
-;; so that a slot outside of the part traps as one outside of the table does.
+;; so that a slot outside of the part traps as one outside of the table does. Without table.get, slot -1 is called.
 (func $through (param $in i32) (param $out i32) (result i32 i32)
   (local $value i64) (local $table_at i32) (local $after i32) (local $table i32) (local $part i32)
   (call $read_u (local.get $in) (i32.const 32)) (local.set $table_at) (drop)
@@ -327,10 +331,16 @@
   ;; i32.ge_u, if, i32.const -1, table.get
   (i64.store (local.get $out) (i64.const 0x257F41_40044F))
   (local.set $out (i32.add (local.get $out) (i32.const 6)))
+  (if (i32.ne (global.get $trap) (i32.const -1))
+    (then
+      (i32.store8 (i32.sub (local.get $out) (i32.const 1)) (i32.const 0x11)) ;; call_indirect
+      (local.set $out (call $write_u (local.get $out) (i64.extend_i32_u (global.get $trap))))))
   (call $map_u (local.get $table_at) (local.get $out) (i32.const 3)) (local.set $out) (drop)
-  (i32.store (local.get $out) (i32.const 0x200B1A)) ;; drop, end, local.get
+  (i32.store8 (local.get $out) (i32.const 0x1A)) ;; drop
+  (local.set $out (i32.add (local.get $out) (i32.eq (global.get $trap) (i32.const -1))))
+  (i32.store16 (local.get $out) (i32.const 0x200B)) ;; end, local.get
   (local.set $out
-    (call $write_u (i32.add (local.get $out) (i32.const 3)) (i64.extend_i32_u (global.get $spare))))
+    (call $write_u (i32.add (local.get $out) (i32.const 2)) (i64.extend_i32_u (global.get $spare))))
   (if (i32.load (local.get $part))
     (then
       (i32.store8 (local.get $out) (i32.const 0x41))

@@ -138,7 +138,7 @@ def _parts(unit: Unit, layout: Layout) -> TableParts | None:
             assert isinstance(type_, CoreFuncType), "a function's type is a function type"
             params[body] = len(type_.params)
     slots = [layout.parts.get(table, range(0)) for table in unit.tables]
-    return TableParts([each.start for each in slots], [len(each) for each in slots], params)
+    return TableParts([each.start for each in slots], [len(each) for each in slots], params, layout.trap_type)
 
 
 def _calls(kinds: Sequence[int]) -> Iterator[int]:

@@ -28,6 +28,7 @@ from meldpy.model.code import (
     OuterBuiltinFunc,
     OuterLowerFunc,
 )
+from meldpy.model.core import CoreFuncType
 from meldpy.model.ids import EmittedId, FuncId, MemoryId, ModuleId, TableId, TagId
 from meldpy.model.linked import CoreFunc
 
@@ -40,6 +41,7 @@ class Layout:
 
     forwarder_table: the index of the forwarders' table, the last one that is imported, if there are forwarders.
     parts: the tables that share one (and so an index), with the slots of each.
+    trap_type: of functions without parameters and results, for calls through parts in code without table.get.
     """
 
     def __init__(
@@ -73,6 +75,8 @@ class Layout:
         shared = dict.fromkeys(placement.shared.parts, main_tables)
         self.tables = _number(carried_tables) | _number(placement.main_tables, main_tables) | shared
         self.parts = placement.shared.parts
+        lacks_get = adapted.core is not None and bool(self.parts)
+        self.trap_type = self.types.func(CoreFuncType((), ())) if lacks_get else None
         guest_globals = [g for unit in units for g in unit.globals[unit.own_globals :] if g in kept.globals]
         self.globals: dict[GlobalSymbol, int] = _number((*guest_globals, *(FlagRef(flag.id) for flag in adapted.flags)))
         self.tags = _number(t for unit in units for t in unit.tags[unit.own_tags :] if t in kept.tags)

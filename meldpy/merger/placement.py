@@ -58,10 +58,14 @@ class Placement:
 def place(
     graph: LinkedGraph, units: Sequence[Unit], kept: Kept, plan: Plan, adapted: Adapted, forwarders: bool
 ) -> Placement:
-    """`adapted.core`: everything stays in the main module, since nothing has to exist before it."""
+    """`adapted.core`: everything stays in the main module, since nothing has to exist before it. Tables share one for
+    an engine that has no more, if all of them can."""
     memories = [m for unit in units for m in unit.memories[unit.own_memories :] if m in kept.memories]
     tables = [t for unit in units for t in unit.tables[unit.own_tables :] if t in kept.tables]
     if adapted.core is not None:
+        shared = share(units, kept, plan, adapted, graph) if adapted.core.one_table else SharedTable()
+        if set(shared.parts) == set(tables):
+            return Placement(tuple(memories), (), (), shared)
         return Placement(tuple(memories), tuple(tables), ())
     host_memories = {lower.options.memory for lower in adapted.outer_lowers}
     host_memories |= {func.memory for func in adapted.outer_async}

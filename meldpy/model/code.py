@@ -39,10 +39,11 @@ from meldpy.records import dataclass, field
 @dataclass(frozen=True, slots=True)
 class Target:
     """What code that we emit may use of what an engine can lack. multi_value: blocks of several results (functions of
-    several results are said otherwise later)."""
+    several results are said otherwise later). tables: several of them, and their instructions."""
 
     vectors: bool = True
     multi_value: bool = True
+    tables: bool = True
 
 
 # --- functions by symbol ------------------------------------------------------------------------------------
@@ -279,13 +280,14 @@ class UncalledImport:
 class CoreEdge:
     """What the host of a core output finds in place of canonical options: one memory and one realloc for everything.
 
-    Both are None where no type at the edge needs them.
+    Both are None where no type at the edge needs them. one_table: the engine has no more, nor what reads one.
     """
 
     memory: MemoryId | None
     realloc: FuncSymbol | None
     string_encoding: StringEncoding
     uncalled: tuple[UncalledImport, ...]
+    one_table: bool = False
 
 
 @final

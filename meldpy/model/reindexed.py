@@ -15,12 +15,14 @@ class TableParts:
     """Tables of a core module that are parts of a larger one, and are only called through.
 
     first, size: per table of the module its part's first slot, and how many slots it has; size 0: it is no part.
-    params: per body how many parameters the function has if it calls through a part, else -1.
+    params: per body how many parameters the function has if it calls through a part, else -1. trap: for code without
+    table.get, the new index of the type of functions without parameters and results.
     """
 
     first: Sequence[int]
     size: Sequence[int]
     params: Sequence[int]
+    trap: int | None = None
 
 
 @final

@@ -16,6 +16,7 @@ import pytest
 from meldpy.fixture import Stage
 from scripts.explore.adrs import RecordError
 from scripts.explore.patches import Patch
+from tests.differential.test_core_api import DIRECT
 from tests.support.broken import ROOT, Mutation, copy_of_the_fuser, mutations, play, run_python
 from tests.support.fixtures import all_fixtures
 
@@ -32,22 +33,26 @@ def named(name: str) -> Mutation:
 def test_every_part_is_mutated() -> None:
     parts = [mutation.patch.file.split("/")[1] for mutation in mutations()]
     assert len({mutation.name for mutation in mutations()}) == len(parts) >= 10
-    assert min(parts.count(part) for part in ("adapter", "runtime", "merger")) >= 3
+    assert min(parts.count(part) for part in ("adapter", "runtime", "merger", "core_output")) >= 3
 
 
 def test_an_unbroken_copy_passes(tmp_path: Path) -> None:
     """What the mutants are blamed for is their mutation's fault."""
-    names = sorted({*SAMPLE, *(name for mutation in mutations() for name in mutation.caught_by)})
+    copy = copy_of_the_fuser(tmp_path, None)
     scenes = sorted({name for mutation in mutations() for name in mutation.scenes})
-    played = play(copy_of_the_fuser(tmp_path, None), names, scenes)
-    assert {name: each.fault for name, each in played.items() if not each.valid or each.fault} == {}
+    for memory in (None, "separate", "single"):
+        some = [mutation.caught_by for mutation in mutations() if mutation.memory == memory]
+        names = sorted({*SAMPLE, *(name for caught_by in some for name in caught_by)})
+        played = play(copy, names, scenes if memory is None else (), memory)
+        assert {name: each.fault for name, each in played.items() if not each.valid or each.fault} == {}
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS)
 def test_fixtures_catch_the_mutant(mutation: Mutation, tmp_path: Path) -> None:
     assert mutation.caught_by or mutation.scenes
     sample = SAMPLE if mutation.caught_by else ()  # what only scenes run is in none of them
-    played = play(copy_of_the_fuser(tmp_path, mutation), [*{*sample, *mutation.caught_by}], mutation.scenes)
+    names = [*{*sample, *mutation.caught_by}]
+    played = play(copy_of_the_fuser(tmp_path, mutation), names, mutation.scenes, mutation.memory)
     noticed = [*mutation.caught_by, *(f"scene {name}" for name in mutation.scenes)]
     assert [name for name in noticed if not played[name].silently_wrong] == []
     valid = [name for name in sample if played[name].valid]
@@ -58,14 +63,15 @@ def test_fixtures_catch_the_mutant(mutation: Mutation, tmp_path: Path) -> None:
 @pytest.mark.parametrize("mutation", MUTATIONS)
 def test_all_fixtures_beside_the_mutant(mutation: Mutation, tmp_path: Path) -> None:
     """Every committed fixture at runtime. With MELDPY_MUTANTS=FILE, who catches whom is appended to that file."""
-    played = play(copy_of_the_fuser(tmp_path, mutation), AT_RUNTIME)
+    names = AT_RUNTIME if mutation.memory is None else DIRECT
+    played = play(copy_of_the_fuser(tmp_path, mutation), names, memory=mutation.memory)
     caught = [name for name, each in played.items() if each.silently_wrong]
     assert set(mutation.caught_by) <= set(caught)
-    assert sum(each.valid for each in played.values()) > len(AT_RUNTIME) / 2
+    assert sum(each.valid for each in played.values()) > len(names) / 2
     if report := os.environ.get("MELDPY_MUTANTS"):
         invalid = sum(not each.valid for each in played.values())
         with Path(report).open("a") as file:
-            file.write(f"{mutation.name}: {len(caught)} of {len(AT_RUNTIME)}, {invalid} invalid: {' '.join(caught)}\n")
+            file.write(f"{mutation.name}: {len(caught)} of {len(names)}, {invalid} invalid: {' '.join(caught)}\n")
 
 
 def test_a_broken_fuser_demotes_a_fixture(tmp_path: Path) -> None:

@@ -28,23 +28,9 @@ from tests.support.fixtures import ROOT, load
 
 DOCS = Path(__file__).parents[2] / "docs" / "core.md"
 GC, NEW_EXCEPTIONS = frozenset({"core-proposals"}), frozenset({"exceptions"})
-SECOND_TABLE = frozenset(
-    {
-        "instantiated-twice",
-        "reexport-floats",
-        "reexport-lists",
-        "reexport-lists-c",
-        "reexport-same-interface",
-        "reexport-same-interface-c",
-        "resource-borrowing",
-        "resource-host",
-        "resource-values",
-        "results-runner",
-    }
-)
 VECTORS = frozenset({"geometry"})
-PASSIVE_SEGMENTS = frozenset({"start-functions"})
-OF_VERSION_1 = GC | NEW_EXCEPTIONS | SECOND_TABLE | VECTORS | PASSIVE_SEGMENTS
+PASSIVE_SEGMENTS = frozenset({"start-functions", "instantiated-twice"})
+OF_VERSION_1 = GC | NEW_EXCEPTIONS | VECTORS | PASSIVE_SEGMENTS
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from random import Random
 
 import pytest
@@ -35,12 +36,13 @@ PAGE = 65_536
 BY_NAME = {topology.name: topology for topology in TOPOLOGIES}
 
 
-def check_many(seeds: range) -> Tally:
-    """Plays a flow for each seed."""
+def check_many(seeds: range, *, core: bool = False) -> Tally:
+    """Plays a flow for each seed. core: as core outputs, each topology with its memories apart and in one."""
     tally = Tally()
     for seed in seeds:
         flow = make(Random(seed), TOPOLOGIES[seed % len(TOPOLOGIES)])
-        found = check(flow, some_kept(seed, flow.topology))
+        apart = ("separate", "single")[seed // len(TOPOLOGIES) % 2]
+        found = check(flow, core=apart) if core else check(flow, some_kept(seed, flow.topology))
         assert not found, f"seed {seed}, {flow.topology.name}: " + "\n".join(found)
         tally.add(flow)
     return tally
@@ -66,11 +68,7 @@ def test_flows_go_as_the_model_says() -> None:
 
 @pytest.mark.toolchain
 def test_flows_go_the_same_way_in_core_outputs() -> None:
-    """Each topology with its memories apart and in one. CORE_FLOWS says how many flows."""
-    for seed in range(int(os.environ.get("CORE_FLOWS", "160"))):
-        flow = make(Random(seed), TOPOLOGIES[seed % len(TOPOLOGIES)])
-        found = check(flow, core=("separate", "single")[seed // len(TOPOLOGIES) % 2])
-        assert not found, f"seed {seed}, {flow.topology.name}: " + "\n".join(found)
+    check_many(range(160), core=True)
 
 
 @pytest.mark.deep
@@ -78,6 +76,14 @@ def test_flows_go_as_the_model_says_in_a_long_run() -> None:
     """Seeds from FLOWS_SEED on; the tally goes to stdout (pytest -s). See tests.support.shards."""
     start = int(os.environ.get("FLOWS_SEED", "1000000"))
     print(broad(in_shards("flows", range(start, start + DEEP_FLOWS), check_many)))
+
+
+@pytest.mark.deep
+@pytest.mark.toolchain
+def test_flows_go_the_same_way_in_core_outputs_in_a_long_run() -> None:
+    """The same seeds, as core outputs."""
+    start = int(os.environ.get("FLOWS_SEED", "1000000"))
+    print(broad(in_shards("core-flows", range(start, start + DEEP_FLOWS), partial(check_many, core=True))))
 
 
 @settings(max_examples=60)

@@ -7,6 +7,7 @@ call and post-return events, and the rule that a trap names; see tests.support.g
 from __future__ import annotations
 
 import os
+from functools import partial
 from random import Random
 
 import pytest
@@ -93,11 +94,20 @@ def test_values_cross_in_a_long_run() -> None:
     assert len(tally.cells) == 9 * 4 * 2 * len(kinds_of_all()) or tally.compositions < 2000
 
 
-def check_many(seeds: range) -> Tally:
+@pytest.mark.deep
+@pytest.mark.toolchain
+def test_values_cross_in_core_outputs_in_a_long_run() -> None:
+    """The same seeds, as core outputs of random kinds."""
+    start = int(os.environ.get("GEN_SEED", "0"))
+    print(in_shards("core-values", range(start, start + DEEP_COMPOSITIONS), partial(check_many, core=True)))
+
+
+def check_many(seeds: range, *, core: bool = False) -> Tally:
     tally = Tally()
     for seed in seeds:
         rng = Random(seed)
-        found = check(random_scenario(rng, rng.choice((1, 1, 2))), rng, 6, tally, keep=Random(seed))
+        other = {"core" if core else "keep": Random(seed)}
+        found = check(random_scenario(rng, rng.choice((1, 1, 2))), rng, 6, tally, **other)
         assert not found, f"seed {seed}: {report(found)}"
     return tally
 

@@ -7,6 +7,7 @@ as everywhere in fixtures. Traps are compared by kind where the engine tells kin
 from __future__ import annotations
 
 import math
+import re
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -46,6 +47,7 @@ class Player:
     fixture: Fixture
     engine: CoreEngine = wasmtime_engine
     kinds: bool = True
+    wasi: core.Wasi | None = None
     handles: dict[str, core.Handle] = field(default_factory=dict)
     given_out: int = 0
     events: list[tuple[str, list[Tree]]] = field(default_factory=list)
@@ -91,17 +93,24 @@ class Player:
     def start(self) -> None:
         self.handles.clear()
         self.given_out = 0
-        self.instance = core.load(self.module, self._host(), self.engine)
+        self.instance = core.load(self.module, self._host(), self.engine, wasi=self.wasi)
 
     def call(self, text: str) -> str | None:
         assert self.instance is not None
         name, trees = parse_call(text)
-        function = next(each for each in self.instance.surface.exports if each.label == name)
+        function = self._function(name)
         assert trees is not None
         params = [param for _, param in function.type.params]
         args = [self.value(param, tree) for param, tree in zip(params, trees, strict=True)]
-        result = self.instance.call(name, *args)
+        result = self.instance.call(function.label, *args)
         return None if function.type.result is None else self.text(function.type.result, result)
+
+    def _function(self, name: str) -> Function:
+        """The export of that name, else of another version, as an engine finds it."""
+        assert self.instance is not None
+        exports = self.instance.surface.exports
+        exact = [each for each in exports if each.label == name]
+        return (exact or [each for each in exports if _unversioned(each.label) == _unversioned(name)])[0]
 
     def _host(self) -> dict[str, Callable[..., Any]]:
         surface = core.read_surface(self.module)
@@ -194,6 +203,10 @@ class Player:
                 self.handles[name] = value
                 return name
         raise AssertionError(f"{value} of {type_}")
+
+
+def _unversioned(name: str) -> str:
+    return re.sub("@[^#]*", "", name)
 
 
 def _same_result(value: str | None, expected: str | None) -> bool:

@@ -27,13 +27,15 @@ ROOT = Path(__file__).resolve().parents[3]
 @dataclass(frozen=True, slots=True)
 class Mutation:
     """One way to break the fuser. caught_by: the fixtures that must notice, among others perhaps; scenes: the same of
-    `asyncwebs.scenes`, where fixtures do not get at it."""
+    `asyncwebs.scenes`, where fixtures do not get at it. memory: of the core outputs that are made of fixtures,
+    `separate` or `single`; None: components are."""
 
     name: str
     patch: Patch
     breaks: str
     caught_by: tuple[str, ...]
     scenes: tuple[str, ...] = ()
+    memory: str | None = None
 
 
 @final
@@ -58,6 +60,7 @@ def mutations() -> list[Mutation]:
             row["breaks"],
             tuple(row["caught-by"]),
             tuple(row.get("scenes", ())),
+            row.get("core-output"),
         )
         for row in table["mutation"]
     ]
@@ -80,9 +83,10 @@ def run_python(copy: Path, *arguments: str | Path) -> subprocess.CompletedProces
     return subprocess.run(command, env=environment, cwd=copy, capture_output=True, text=True, check=False)
 
 
-def play(copy: Path, names: Sequence[str], scenes: Sequence[str] = ()) -> dict[str, Played]:
-    """What the copy makes of these fixtures and scenes. A copy that cannot even do that fails here."""
+def play(copy: Path, names: Sequence[str], scenes: Sequence[str] = (), memory: str | None = None) -> dict[str, Played]:
+    """What the copy makes of these fixtures and scenes: components, or of fixtures core outputs with such memories.
+    A copy that cannot even do that fails here."""
     asked = [*names, *(f"scene {name}" for name in scenes)]
-    done = run_python(copy, Path(__file__).with_name("play.py"), ROOT, *asked)
+    done = run_python(copy, Path(__file__).with_name("play.py"), ROOT, memory or "component", *asked)
     assert done.returncode == 0, done.stderr
     return {name: Played(valid, fault) for name, (valid, fault) in json.loads(done.stdout).items()}

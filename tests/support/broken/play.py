@@ -1,10 +1,11 @@
 """Run in a process of its own, with a broken meldpy on its path: what it makes of some fixtures, as JSON on stdout.
 
-    python play.py ROOT NAME...
+    python play.py ROOT FORM NAME...
 
 ROOT is the repository; "scene NAME" is one of `asyncwebs.scenes`. For each: whether the output is valid and of right
 shape, and what is wrong with it or with what it does. A fixture is fused from its first input form; the forms differ in
-linking only.
+linking only. FORM is `component`, or how the memories of core outputs lie that are made of fixtures: `separate` or
+`single`. These are played through `meldpy.core`, whose code is the copy's too.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ import json
 import sys
 from pathlib import Path
 
+from meldpy import core
 from meldpy.errors import MeldError
 from meldpy.fixture import Fixture, Form, load
 from meldpy.fixture.prove import fuse, show_runtime
 from meldpy.fixture.shape import shape_faults
+from meldpy.pipeline import FuseOptions
 
 
 def play(fixture: Fixture) -> tuple[bool, str]:
@@ -27,6 +30,20 @@ def play(fixture: Fixture) -> tuple[bool, str]:
     except MeldError as error:
         return _is_valid(fixture, form), error.render()
     return True, ""
+
+
+def play_core(fixture: Fixture, memory: str) -> tuple[bool, str]:
+    """The same for a core output."""
+    from tests.support.core_scenario import Player
+
+    try:
+        module = fuse(fixture, fixture.forms[0], options=FuseOptions(core=True, memory=memory)).bytes
+    except MeldError as error:
+        return False, error.render()
+    try:
+        return True, "; ".join(Player(module, fixture).play())
+    except (AssertionError, LookupError, MeldError, core.GuestTrap) as error:
+        return True, f"{type(error).__name__}: {error}"
 
 
 def _is_valid(fixture: Fixture, form: Form) -> bool:
@@ -58,8 +75,9 @@ def play_scene(name: str) -> tuple[bool, str]:
 
 
 if __name__ == "__main__":
-    root, *names = sys.argv[1:]
+    root, form, *names = sys.argv[1:]
     sys.path.append(root)
     scenes = {name: play_scene(name.removeprefix("scene ")) for name in names if name.startswith("scene ")}
-    fixtures = {name: play(load(Path(root, "fixtures", name))) for name in names if name not in scenes}
-    json.dump(fixtures | scenes, sys.stdout)
+    fixtures = {name: load(Path(root, "fixtures", name)) for name in names if name not in scenes}
+    played = {n: play(f) if form == "component" else play_core(f, form) for n, f in fixtures.items()}
+    json.dump(played | scenes, sys.stdout)

@@ -60,6 +60,11 @@ class Remote:
         self._send("go")
         self._answer()
 
+    @property
+    def pid(self) -> int:
+        """Of the driver's process."""
+        return self._process.pid
+
     def has(self, name: str) -> bool:
         return name in self._exports
 

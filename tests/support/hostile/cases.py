@@ -112,13 +112,17 @@ LARGEST = 3_000_000
 """Bytes of an input: time and memory grow with the size, and hostile is what takes more than its size accounts for."""
 _ALONE = ("bomb", "type bomb", "text", "text bomb")
 _COMMANDS: tuple[tuple[int, tuple[str, ...]], ...] = (
-    (54, ("-q", "fuse")),
+    (40, ("-q", "fuse")),
     (5, ("-q", "fuse", "--keep", "in0")),
     (3, ("-q", "fuse", "--flat")),
     (6, ("fuse", "-v")),
     (4, ("-q", "fuse", "--no-names")),
     (3, ("-q", "fuse", "--strict")),
     (17, ("-q", "fuse", "--no-validate")),
+    (6, ("-q", "fuse", "--core")),
+    (4, ("-q", "fuse", "--core", "--memory", "single")),
+    (2, ("-q", "fuse", "--core", "--memory", "single", "--features", "wasm1", "--no-validate")),
+    (2, ("-q", "fuse", "--core", "--features=-simd,-multi-value", "--no-validate")),
     (4, ("inspect",)),
     (4, ("validate", "-v")),
 )

@@ -52,6 +52,7 @@ class Recorder:
         import meldpy.adapter
         import meldpy.analysis
         import meldpy.binary.encode
+        import meldpy.core_output
         import meldpy.merger
         import meldpy.wrapper
         from meldpy import pipeline, validation
@@ -64,5 +65,8 @@ class Recorder:
         self._watch(meldpy.adapter, "adapt", "adapt")
         self._watch(meldpy.merger, "merge", "merge")
         self._watch(meldpy.wrapper, "wrap", "wrap")
+        self._watch(meldpy.core_output, "present", "wrap")
         self._watch(meldpy.binary.encode, "encode_component", "encode", "wrap")
+        self._watch(pipeline, "encode", "encode", "wrap")
         self._watch(validation, "validate_output", "validate output")
+        self._watch(validation, "validate_core_output", "validate output")

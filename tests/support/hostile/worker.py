@@ -170,12 +170,15 @@ def _is_refused(data: bytes) -> bool:
 
 
 def _is_valid(data: bytes) -> bool:
+    from meldpy.engine.validate import validate_module
     from meldpy.errors import MeldError
     from meldpy.pipeline import FuseInput, decode, validate
 
-    item = FuseInput("x", "x", data)
     try:
-        validate("x", data, decode(item))
+        if data[4:8] == b"\1\0\0\0":
+            validate_module("x", data)
+        else:
+            validate("x", data, decode(FuseInput("x", "x", data)))
     except MeldError:
         return False
     return True

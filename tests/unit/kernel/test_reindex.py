@@ -280,6 +280,18 @@ def test_a_call_through_a_part_checks_its_slot_and_moves_it() -> None:
     assert reindex(source, 1, moved(tables=[4, 6, 6])).bodies == plain, "nothing of the run before is left"
 
 
+def test_without_table_get_a_slot_outside_of_the_part_is_called_to_trap() -> None:
+    parts = TableParts([0, 0, 300], [0, 300, 7], [2], 200)
+    maps = replace(moved(tables=[4, 6, 6]), parts=parts)
+    trap = b"\x41\x7f\x11\xc8\x01\x06\x0b"
+    expected = body(
+        b"\x41\x05\x22\x05\x41\xac\x02\x4f\x04\x40" + trap + b"\x20\x05\x11\x00\x06"
+        b"\x41\x05\x22\x05\x41\x07\x4f\x04\x40" + trap + b"\x20\x05\x41\xac\x02\x6a\x13\x00\x06",
+        b"\x02\x03\x7e\x01\x7f",
+    )
+    assert reindex(body(CALL_BOTH, b"\x01\x03\x7e"), 1, maps).bodies == expected
+
+
 def test_bodies_are_told_apart_where_some_call_through_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chunks, "_CHUNK", 40)
     calling, plain = body(b"\x41\x05\x11\x00\x01"), body(b"\x41\x05\x11\x00\x00")
