@@ -31,6 +31,7 @@ _REWRITTEN: Final = (
     ".debug_addr",
     ".debug_str_offsets",
     ".debug_aranges",
+    ".debug_frame",
     ".debug_names",
     ".debug_pubnames",
     ".debug_pubtypes",
@@ -88,9 +89,7 @@ def join_dwarf(units: Iterable[MergedUnit], lead: int, rewrite: RewriteDwarf) ->
             line_strings.take_back()
             notes.append(f"dropped the DWARF of {unit.label} in {unit.component} ({unit.source}): {written.reason}")
             continue
-        if written.left_out:
-            names = ", ".join(written.left_out)
-            notes.append(f"dropped {names} of {unit.label} in {unit.component}: its entries moved with its memory")
+        notes += [f"dropped {name} of {unit.label} in {unit.component}: {why}" for name, why in written.left_out]
         for name, data in written.sections.items():
             parts[name].append(data)
             sizes[name] += len(data)

@@ -19,6 +19,7 @@ from wasmtime import Trap, WasmtimeError
 
 from meldpy.errors import LimitError
 from meldpy.kernel.dwarf_codes import effects, operands, roles
+from meldpy.kernel.dwarf_frames import Place, UnknownFrames, moved_frames
 from meldpy.kernel.dwarf_memory import widened
 from meldpy.kernel.loader import Kernel, Layout, load, text_of
 from meldpy.model.debug import DwarfInput, DwarfOutput, UnknownDwarf
@@ -101,7 +102,7 @@ class _Run:
         self.layout = Layout(_HEAP)
         self.results: dict[str, bytes] = {}
         self.given_sections = given.sections
-        self.left_out: tuple[str, ...] = ()
+        self.left_out: tuple[tuple[str, str], ...] = ()
         self.set("failure", 0)
         self.set("loaded", -1)
         self.set("widening", 0)
@@ -172,7 +173,9 @@ class _Run:
         region = self.given.region
         if region is not None and (region.base or region.base_global is not None):
             # What has moved in memory first: entries get longer.
-            self.given_sections, self.left_out = widened(self, self.given_sections, region, len(self.given.globals))
+            sections, indexes = widened(self, self.given_sections, region, len(self.given.globals))
+            self.given_sections = sections
+            self.left_out = tuple((name, "its entries moved with its memory") for name in indexes)
             self._load("loc")
             self._fuel()
         for name in ("abbrev", "info", "line", "addr", "str_offsets", "ranges", "loc", "rnglists", "loclists"):
@@ -199,6 +202,7 @@ class _Run:
             self._keep(name, copy, copy + len(self._section(name)))
         self._keep_bytes("abbrev", bytes(self._section("abbrev")))
         self._tables()
+        self._frames()
         return self.results
 
     def _keep(self, name: str, start: int, end: int) -> None:
@@ -255,6 +259,18 @@ class _Run:
         start = self._writing(8 * size + 64)
         self.call("lists", self.get(name), size, self.get(f"{name}_notes"), int(name == "loclists"))
         self._keep(name, start, self.get("writing"))
+
+    def _frames(self) -> None:
+        given = self.given
+        if not self._section("frame"):
+            return
+        try:
+            if self.get("widening"):
+                raise UnknownFrames("what it finds in memory moved")
+            place = Place(memoryview(given.positions), given.lead, given.code_base)
+            self._keep_bytes("frame", moved_frames(self._section("frame"), place, given.bases[".debug_frame"]))
+        except UnknownFrames as error:
+            self.left_out += ((".debug_frame", str(error)),)
 
     def _tables(self) -> None:
         for name, function in (

@@ -1,4 +1,5 @@
-"""The engine's own backtraces, with files and lines: of a fused output the same as of the composition.
+"""The engine's own backtraces, with files and lines: of a fused output, and of one with a single memory, the same as of
+the composition.
 
 The engine reads whether it shows lines when a Config is made, so all pairs run in one process of their own. Frames of
 guests are compared, with their inlined calls; between them may be adapters, which have no source.
@@ -12,6 +13,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import meldpy
 from meldpy.debug.traces import trace_frames
@@ -50,9 +52,20 @@ def both(app: str, provider: str) -> tuple[bytes, bytes]:
     return composed, meldpy.fuse(list(parts)).bytes
 
 
+def in_one_memory(app: str, provider: str) -> bytes:
+    """The core output with a single memory, as a component."""
+    options = meldpy.FuseOptions(core=True, memory="single")
+    core = meldpy.fuse([given(app, "app"), given(provider, "lib")], options).bytes
+    with TemporaryDirectory() as work:
+        module, out = Path(work) / "core.wasm", Path(work) / "out.wasm"
+        module.write_bytes(core)
+        subprocess.run(["wasm-tools", "component", "new", str(module), "-o", str(out)], check=True)
+        return out.read_bytes()
+
+
 def all_backtraces() -> list[list[str]]:
-    """The messages of all cases, composed and fused."""
-    return [[trapping(form, "main-fail", 20) for form in both(*case)] for case in CASES]
+    """The messages of all cases: composed, fused, in one memory."""
+    return [[trapping(form, "main-fail", 20) for form in (*both(*case), in_one_memory(*case))] for case in CASES]
 
 
 def test_the_engine_shows_the_same_backtraces_with_lines() -> None:
@@ -64,18 +77,15 @@ def test_the_engine_shows_the_same_backtraces_with_lines() -> None:
     )  # fmt: skip
     messages = json.loads(done.stdout)
     assert len(messages) == len(CASES) >= 20
-    for case, (composed, fused) in zip(CASES, messages, strict=True):
+    for case, (composed, fused, single) in zip(CASES, messages, strict=True):
         assert guest_frames(composed) == guest_frames(fused), case
+        assert guest_frames(composed) == guest_frames(single), case
         assert len(guest_frames(fused)) >= 2, case
 
 
 def test_we_say_the_components_that_the_engine_leaves_out() -> None:
     for case in CASES:
         composed, fused = both(*case)
-        symbols = symbolizer(fused, "fused")
-        found = [f for frame in trace_frames(trapping(fused, "main-fail", 20), symbols) for f in frame.frames]
-        assert {f.component for f in found if f.place is not None} == {"app", "lib"}, case
-        ours = [str(f.place) for f in found if f.place is not None]
         before = symbolizer(composed, "composed")
         theirs = [
             str(f.place)
@@ -83,4 +93,8 @@ def test_we_say_the_components_that_the_engine_leaves_out() -> None:
             for f in frame.frames
             if f.place is not None
         ]
-        assert ours == theirs, case
+        for form in (fused, in_one_memory(*case)):
+            symbols = symbolizer(form, "fused")
+            found = [f for frame in trace_frames(trapping(form, "main-fail", 20), symbols) for f in frame.frames]
+            assert {f.component for f in found if f.place is not None} == {"app", "lib"}, case
+            assert [str(f.place) for f in found if f.place is not None] == theirs, case

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import meldpy
 from meldpy.pipeline import FuseInput
 from tests.debug.guests.build import rust
 from tests.debug.test_dwarf import PAIRS, fused, given
@@ -41,18 +42,25 @@ def worse(result: Fused, inputs: Iterable[FuseInput], work: Path) -> Counter[str
     return verified(result.data[start : start + result.main.size], work) - before
 
 
+SINGLE = meldpy.FuseOptions(core=True, memory="single")
+
+
+@pytest.mark.parametrize("options", [None, SINGLE], ids=["component", "single"])
 @pytest.mark.parametrize(("app", "provider"), PAIRS)
-def test_no_error_that_the_inputs_do_not_have(app: str, provider: str, tmp_path: Path) -> None:
-    assert worse(fused(app, provider), [given(app, "app"), given(provider, "lib")], tmp_path) == Counter()
+def test_no_error_that_the_inputs_do_not_have(
+    app: str, provider: str, options: meldpy.FuseOptions | None, tmp_path: Path
+) -> None:
+    assert worse(fused(app, provider, options), [given(app, "app"), given(provider, "lib")], tmp_path) == Counter()
 
 
+@pytest.mark.parametrize("options", [None, SINGLE], ids=["component", "single"])
 @pytest.mark.parametrize(("version", "level"), [("4", "0"), ("4", "2"), ("5", "0"), ("5", "2"), ("5", "s")])
-def test_rust_with_all_of_std(version: str, level: str, tmp_path: Path) -> None:
+def test_rust_with_all_of_std(version: str, level: str, options: meldpy.FuseOptions | None, tmp_path: Path) -> None:
     rust("std.rs", "std", version, level, tmp_path, tmp_path)
     lib = FuseInput("lib", "std.wasm", (tmp_path / "std.wasm").read_bytes())
     app = given("app-5-2", "app")
-    result = fuse([app, lib])
-    assert result.notes == ()
+    result = fuse([app, lib], options)
+    assert [note for note in result.notes if "entries moved" not in note] == []
     comparison = Comparison(result)
     assert list(comparison.differences()) == []
     pairs = shared_instructions(result)

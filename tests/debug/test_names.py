@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,6 +57,21 @@ def test_globals_memories_and_data_say_where_they_come_from() -> None:
         data += [name for _, name in maps[NameKind.DATA]] if NameKind.DATA in maps else []
     assert "lib/lib-4-0.core.wasm::.data" in data
     assert len(data) == len(set(data))
+
+
+@pytest.mark.parametrize("more", [{}, {"memory": "single"}, {"memory": "single", "features": "wasm1"}])
+def test_core_outputs_have_the_same_names(more: dict[str, Any]) -> None:
+    """All that the main module of a component has, and names for the helpers of a single memory."""
+    options = meldpy.FuseOptions(core=True, **more)
+    found, plain = (section(fused("app-4-0", "lib-4-0", each).main) for each in (options, None))
+    assert found is not None
+    assert plain is not None
+    for kind in (NameKind.FUNCTION, NameKind.GLOBAL):
+        there, here = ({name for _, name in dict(each.maps)[kind]} for each in (found, plain))
+        assert {name for name in here if "::" in name} <= there
+    guests = [name for _, name in dict(found.maps)[NameKind.FUNCTION] if "::" in name]
+    assert len(guests) == len(set(guests)) > 5
+    assert NameKind.MEMORY not in dict(found.maps) or "memory" not in more
 
 
 def test_short_names_are_the_inputs_own() -> None:

@@ -161,6 +161,22 @@ def test_every_mapping_is_at_its_new_place() -> None:
     check(result, order(result))
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        meldpy.FuseOptions(core=True),
+        meldpy.FuseOptions(core=True, memory="single"),
+        meldpy.FuseOptions(core=True, memory="single", features="wasm1"),
+    ],
+    ids=["core", "single", "wasm1"],
+)
+def test_mappings_follow_into_core_outputs(options: meldpy.FuseOptions) -> None:
+    app, lib = pair()
+    maps = {item.name: with_url(item, inline(map_for(main_of(item), item.name))) for item in (app, lib)}
+    result = fuse([maps["app"], maps["lib"]], options)
+    check(result, order(result))
+
+
 def test_a_map_of_maps_is_made_flat() -> None:
     app, lib = pair()
     flat = map_for(main_of(lib), "lib")

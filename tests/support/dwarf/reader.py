@@ -45,7 +45,7 @@ def reader(sections: Mapping[str, bytes]) -> Any:
         debug_info_sec=section("info"),
         debug_aranges_sec=section("aranges"),
         debug_abbrev_sec=section("abbrev"),
-        debug_frame_sec=None,
+        debug_frame_sec=section("frame"),
         eh_frame_sec=None,
         debug_str_sec=section("str"),
         debug_loc_sec=section("loc"),
