@@ -50,6 +50,14 @@ def apply_to_living(mutant: Mutant, text: str, living: Living) -> None:
                     function.__code__ = code
 
 
+def keep_nothing() -> None:
+    """What is kept on disk was made from the text without a mutant."""
+    from meldpy import kept
+
+    kept.read = lambda name, source: None
+    kept.write = lambda name, source, data: None
+
+
 def compile_mutant(mutant: Mutant, text: str) -> CodeType:
     try:
         return compile(mutant.applied(text), str(ROOT / mutant.file), "exec", dont_inherit=True)

@@ -25,7 +25,7 @@ from typing import final
 import pytest
 from _pytest.runner import runtestprotocol
 
-from tests.mutation.apply import NoProgramError, apply_to_living, living_functions, serve_changed
+from tests.mutation.apply import NoProgramError, apply_to_living, keep_nothing, living_functions, serve_changed
 from tests.mutation.model import ROOT, Mutant, Outcome, Verdict
 from tests.mutation.tests_of import TestMap
 
@@ -99,6 +99,7 @@ def run_in_child(work: Callable[[], int], wall_seconds: float = _WALL_SECONDS) -
 
 def run_items(items: Sequence[pytest.Item], limits: Sequence[float], told: Path) -> int:
     """Run `items` until one fails; `told` gets the node id of each before it runs."""
+    keep_nothing()
     for i, (item, limit) in enumerate(zip(items, limits, strict=True)):
         told.write_text(f"{i} {item.nodeid}")
         signal.setitimer(signal.ITIMER_PROF, limit)

@@ -9,6 +9,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
+from meldpy import kept
+from tests.mutation.apply import keep_nothing
 from tests.mutation.model import PACKAGES, ROOT
 from tests.mutation.operators import python_mutants
 from tests.mutation.report import judged
@@ -95,3 +99,14 @@ def test_instructions_change_and_comments_do_not() -> None:
     comment = FUNCTION.index(";;")
     assert all(mutant.start > comment + 25 for mutant in mutants)
     assert len({mutant.id for mutant in mutants}) == len(mutants)
+
+
+def test_the_library_is_made_anew_for_a_mutant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is kept on disk otherwise, as the text without a mutant has it."""
+    monkeypatch.setenv("MELDPY_CACHE", str(tmp_path))
+    for name in ("read", "write"):
+        monkeypatch.setattr(kept, name, getattr(kept, name))
+    kept.write("thing", b"source", b"data")
+    assert kept.read("thing", b"source") == b"data"
+    keep_nothing()
+    assert kept.read("thing", b"source") is None

@@ -19,6 +19,7 @@ from typing import Any, final
 import pytest
 from _pytest.runner import runtestprotocol
 
+from tests.mutation.apply import keep_nothing
 from tests.mutation.model import ROOT, Mutant
 
 SLOW = 4.0
@@ -114,6 +115,7 @@ class MapPlugin:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         from coverage import Coverage
 
+        keep_nothing()
         result = self._map
         coverage = Coverage(data_file=None, include=[str(ROOT / "meldpy" / "*")], config_file=False)
         coverage.start()

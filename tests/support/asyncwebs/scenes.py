@@ -111,7 +111,7 @@ SCENES: Final = {
         "give 0 1, read 0 2, join 0 10, call 6 1 0 1, poll 10, read 0 0, poll 10, call 6 1 0 1, poll "
         "10, read 0 4, cancel-read 0, read 0 1, call 6 1 1 1, cancel-read 0, join 0 10, poll 10, "
         "drop-readable 0",
-        task("number", "write 2 3, return"),
+        task("number", "write 2 1, write 2 1, return"),
         task("number", "cancel-write 2, drop-writable 2, return"),
     ),
     "futures": pair(

@@ -1,4 +1,4 @@
-"""What mutations start from: committed fixtures, small components in text, and generated compositions.
+"""What mutations start from: committed fixtures, small components in text, generated compositions, and async scenes.
 
 A corpus depends on its seed alone. Broken bases would make a search worthless, so each must be fused whole first.
 """
@@ -13,6 +13,8 @@ from wasmtime import wat2wasm
 
 from meldpy.binary.decode import decode_component
 from meldpy.model.component import Component
+from tests.support import asyncwebs
+from tests.support.asyncwebs.scenes import SCENES
 from tests.support.fixtures import ROOT as FIXTURES
 from tests.support.fixtures import all_fixtures
 from tests.support.flows.run import composed_of
@@ -22,7 +24,9 @@ from tests.support.gen.scenario import random_scenario
 from tests.support.hostile.models import Seen
 
 COMPONENTS = Path(__file__).resolve().parents[2] / "hostile" / "components"
-SMALL, LARGE = 9_000, 200_000
+ASYNC = ("calls", "cancels", "lends", "gates", "reads", "futures")
+"""Scenes with much of what async has."""
+SMALL, LARGE = 11_000, 200_000
 """Bytes up to which an input is a usual one, or one at all."""
 
 
@@ -94,6 +98,7 @@ def load(seed: str, generated: int) -> Corpus:
     assert texts
     bases = [_base(f"text {i}", bytes(wat2wasm(text))) for i, text in enumerate(texts)] * 4
     bases += _fixtures() + _generated(rng, generated)
+    bases += [_base(f"scene {name}", asyncwebs.composition(SCENES[name])) for name in ASYNC]
     seen = Seen()
     small = [base for base in bases if len(base.data) + sum(map(len, base.companions)) <= SMALL]
     for base in small:
