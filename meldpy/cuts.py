@@ -52,6 +52,7 @@ class Cuts:
         self.used = used
         self.scans = Scans(scan, [each.module for each in graph.modules if each.imported is not None])
         self.labels = {each.id: each.label for each in graph.instances}
+        self.passing: dict[Part, bool] = {}
 
     def keeping(self, hand: Reasons) -> tuple[Needs, Partition]:
         """The partition with `hand` kept, and all that is unsupported.
@@ -120,9 +121,12 @@ class Cuts:
             return True
         if not part.fused or len(here) > 1:
             return False
-        graph = restrict(self.graph, part.instances, self.used).graph
-        (instance,) = here
-        return analyse(graph, self.scans).asynchrony.passing == instance and bool(_neighbours(graph, instance))
+        if part not in self.passing:
+            graph = restrict(self.graph, part.instances, self.used).graph
+            (instance,) = here
+            passes = analyse(graph, self.scans).asynchrony.passing == instance
+            self.passing[part] = passes and bool(_neighbours(graph, instance))
+        return self.passing[part]
 
     def _is_called_beside(self, instance: InstanceId, kept: Reasons) -> bool:
         """Whether there is a call between the instance and one that is fused."""

@@ -159,6 +159,27 @@ def test_two_that_share_a_library_do_not_pass_async_through_one_group() -> None:
         assert answers(result.bytes, name, 1, 4) == answers(composed, name, 1, 4)
 
 
+def test_of_a_chain_every_other_caller_is_fused_with_its_library() -> None:
+    """Two neighbours would be in one group, and async passes through a group for one instance only."""
+    names = [f"demo:words/a{number}" for number in range(5)]
+    texts, wires = {"provider": provider(names[0])}, []
+    for number in range(4):
+        here, below = f"c{number}", "provider" if number == 0 else f"c{number - 1}"
+        for text, name in ((caller(names[number], names[number + 1]), here), (LIBRARY, f"l{number}")):
+            texts[name] = text.replace('"twice" (func', f'"twice{number}" (func')
+            texts[name] = texts[name].replace(
+                '(func (export "twice") (param "x"', f'(func (export "twice{number}") (param "x"'
+            )
+        wires += [Wire(here, names[number], below, names[number])]
+        wires += [Wire(here, f"twice{number}", f"l{number}", f"twice{number}")]
+    result = meldpy.fuse(inputs(texts))
+    assert (len(result.report.kept), result.report.groups, result.report.call_sites) == (3, 2, 2)
+    composed = compose({name: bytes(wat2wasm(text)) for name, text in texts.items()}, wires, [Export("c3", names[4])])
+    found = answers(composed, names[4], 1, 4)
+    assert [outcome.value for outcome in found if isinstance(outcome, Returned)] == [32, 80]
+    assert answers(result.bytes, names[4], 1, 4) == found
+
+
 # --- handles across the cut -------------------------------------------------------------------------------------------
 MAKER: Final = """
 (component

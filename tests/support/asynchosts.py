@@ -27,7 +27,7 @@ HOST: Final = """
     (func (export "dtor") (param i32) (call $log (i32.add (i32.const 9000) (local.get 0)))))
   (core func $log (canon lower (func $log)))
   (core instance $dtor (instantiate $Dtor (with "" (instance (export "log" (func $log))))))
-  (type $thing' (resource (rep i32) (dtor (func $dtor "dtor"))))
+  (type $thing' (resource (rep i32) (dtor (core func $dtor "dtor"))))
   (export $thing "thing" (type $thing'))
   (core func $new (canon resource.new $thing'))
   (core func $drop (canon resource.drop $thing'))
