@@ -248,6 +248,7 @@ def merged(
     from meldpy.debugging import carry_customs, needs_positions
     from meldpy.kernel.reindex import reindex
     from meldpy.merger import MergeOptions, merge
+    from meldpy.model.asynchrony import SiteKind
     from meldpy.resolver import with_written_names
 
     # Analyse: what is live, what throws, what leaves, which calls only go through wit-component's shim.
@@ -274,6 +275,16 @@ def merged(
     if adapted.passing is not None:
         label = graph.instances[adapted.passing].label
         notes.append(f"the async of `{label}` stays the engine's: no call between components has to do with it")
+    cancelling = [
+        graph.instances[site.instance].label
+        for site in facts.asynchrony.sites
+        if facts.asynchrony.cancelling and adapted.passing is None and site.kind is SiteKind.CANCEL_SUBTASK
+    ]
+    for label in dict.fromkeys(cancelling):
+        notes.append(
+            f"a synchronous subtask.cancel of `{label}` that is not obeyed at once waits on its stack, or traps where "
+            f"that is not exact; --keep `{label}` leaves it to the engine"
+        )
     return fused, notes
 
 

@@ -7,7 +7,7 @@ may_leave, spilled tuples, the call behind its exception barrier, the moments of
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Final
 
 from meldpy.adapter.emitter import Emitter, Workshop
@@ -73,7 +73,10 @@ def _callee(em: Emitter, site: CallSite) -> Iterator[None]:
         em.trap_if(Trap.CANNOT_BLOCK)
         em.b.i32(1)
         em.b.set_flag(lock)
-    with em.sync_call(instance, async_type=site.async_type):
+    with ExitStack() as stack:
+        if tasks is not None and site.async_type:
+            stack.enter_context(tasks.stacks.call(em, instance, caller_async=site.caller_async))
+        stack.enter_context(em.sync_call(instance, async_type=site.async_type))
         yield
     if lock is not None:
         em.b.i32(0)

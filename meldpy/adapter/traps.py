@@ -59,6 +59,7 @@ class Trap(Enum):
     BUFFER_MISALIGNED = "buffer misaligned"
     BUFFER_OUT_OF_BOUNDS = "buffer out of bounds"
     CANNOT_BLOCK = "a synchronous task cannot block"
+    CANCEL_WAITS = "synchronous cancel that has to wait"
     BACKPRESSURE = "backpressure out of range"
 
     @property

@@ -13,6 +13,11 @@ it is free unless the call came round in a circle.
 callback out of an event loop. (A sync-typed task traps where it would block, so it is none.) It continues through
 synchronous lowers only. If all stacks begin in one instance, that instance's lock admits one at a time.
 
+**Cancels.** A synchronous `subtask.cancel` returns at once if the callee obeys, which no analysis can know; but guests
+of the usual toolchains do, since they let go of what they were doing. So a graph that is F0 or F1 but for its cancels
+is of that class *as long as they are obeyed*: emitted code waits for one that is not where that is exact, and traps
+where it is not. A callee without `task.cancel` cannot obey, and its callers' cancels count as what they are.
+
 Not decided here: what is done about a class (adapter, wrapper), and features that no class can carry.
 """
 
@@ -40,6 +45,7 @@ from meldpy.model.linked import (
     OuterItem,
     ResourceBuiltin,
 )
+from meldpy.records import replace
 
 _THREADS = frozenset(
     {
@@ -84,12 +90,24 @@ class _Classifier:
             and isinstance(lower.callee, LiftFunc)
             and self.calls.reaches(self.graph.lifts[lower.callee.lift].instance, lower.instance)
         ]
-        sites = (*self._sync_lowers(own := list(self._builtin_sites())), *own)
+        found = self._class(circles, obeyed=False)
+        cancelling = {each.instance for each in found.sites if each.kind is SiteKind.CANCEL_SUBTASK}
+        if found.class_ is not AsyncClass.F2 or not cancelling or not all(map(self._can_be_obeyed, cancelling)):
+            return found
+        hoped = self._class(circles, obeyed=True)
+        if hoped.class_ is AsyncClass.F2:
+            return found
+        on_stacks = self._reaching(frozenset(cancelling) | hoped.blocking)
+        return replace(hoped, reaching=hoped.reaching | on_stacks, cancelling=on_stacks)
+
+    def _class(self, circles: list[Deciding], *, obeyed: bool) -> Asynchrony:
+        """The class; obeyed: if no synchronous cancel of a subtask has to wait."""
+        sites = (*self._sync_lowers(own := list(self._builtin_sites(obeyed=obeyed))), *own)
         blocking = {site.instance for site in sites if not site.benign}
         if not blocking and not circles:
             return Asynchrony(AsyncClass.F0, sites)
         frozen = frozenset(blocking)
-        reaching = frozenset(each.id for each in self.graph.instances if self.calls.from_(each.id) & frozen)
+        reaching = self._reaching(frozen)
         base, deciding = self._base(sites, blocking)
         deciding += circles
         if deciding:
@@ -98,6 +116,20 @@ class _Classifier:
                 first.setdefault((each.obstacle, each.instance), each)
             return Asynchrony(AsyncClass.F2, sites, None, tuple(first.values()), frozen, reaching)
         return Asynchrony(AsyncClass.F1, sites, base, (), frozen, reaching)
+
+    def _reaching(self, instances: frozenset[InstanceId]) -> frozenset[InstanceId]:
+        return frozenset(each.id for each in self.graph.instances if self.calls.from_(each.id) & instances)
+
+    def _can_be_obeyed(self, instance: InstanceId) -> bool:
+        """Whether all that an instance could cancel has a way to say that it is cancelled."""
+        obeying = {builtin.instance for builtin in self.builtins if builtin.op is BuiltinOp.TASK_CANCEL}
+        for lower in self.lowers:
+            if lower.instance == instance and lower.options.async_ and isinstance(lower.callee, LiftFunc):
+                callee = self.graph.lifts[lower.callee.lift]
+                waits = callee.options.async_ and not self.exits.at_once(callee)
+                if waits and callee.instance not in obeying:
+                    return False
+        return True
 
     def _is_async(self) -> bool:
         definitions: list[Lift | Lower] = [*self.lifts, *self.lowers]
@@ -108,9 +140,10 @@ class _Classifier:
         )
 
     # --- sites ------------------------------------------------------------------------------------------------
-    def _builtin_sites(self) -> Iterator[BlockingSite]:
+    def _builtin_sites(self, *, obeyed: bool) -> Iterator[BlockingSite]:
         for builtin in self.builtins:
             kind, benign = self._blocks(builtin)
+            benign |= obeyed and kind is SiteKind.CANCEL_SUBTASK
             if kind is not None:
                 yield BlockingSite(kind, builtin.instance, builtin.location, benign)
 

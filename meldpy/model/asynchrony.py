@@ -110,7 +110,9 @@ class Asynchrony:
     of a call that reaches one. working: the lifts whose call can leave something to do when it returns (a task, an
     event). orphans: start functions, destructors that the host can run, and sync-typed exports of that kind.
     passing: the instance whose async can be left to the engine in a fused output; None if there is something `against`
-    that: the first of each kind, for each instance that has async.
+    that: the first of each kind, for each instance that has async. cancelling: if the class holds only as long as
+    synchronous cancels are obeyed at once, the instances that can be running in the middle of a call that reaches one;
+    emitted code looks after the others (`adapter/tasks/stacks`).
     """
 
     class_: AsyncClass
@@ -119,6 +121,7 @@ class Asynchrony:
     deciding: tuple[Deciding, ...] = ()
     blocking: frozenset[InstanceId] = frozenset()
     reaching: frozenset[InstanceId] = frozenset()
+    cancelling: frozenset[InstanceId] = frozenset()
     working: frozenset[LiftId] = frozenset()
     orphans: tuple[Deciding, ...] = ()
     passing: InstanceId | None = None

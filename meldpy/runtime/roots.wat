@@ -23,13 +23,16 @@
 ;; cancels or returns goes to the engine's task.
 ;;
 ;; `block` is for a task that blocks on its stack: the pump runs below it, and when nothing is ready the engine task waits
-;; in place. No other root can be called back meanwhile, so it waits for everything that is the engine's.
+;; in place. No other root can be called back meanwhile, so it waits for everything that is the engine's. What the pump
+;; runs may block above it; whoever is further down goes on later.
 (module
   (import "handles" "memory" (memory $cells 4))
   (import "boundary" "memory" (memory $boundary 1))
   (import "waitables" "new-cell" (func $cell.new (result i32)))
   (import "waitables" "free-cell" (func $cell.free (param i32)))
   (import "tasks" "step" (func $step (result i32)))
+  (import "tasks" "step-above" (func $step_above (result i32)))
+  (import "tasks" "put-back" (func $put_back))
   (import "tasks" "ready" (func $ready (result i32)))
   (import "tasks" "resume" (func $resume (param i32)))
   (import "tasks" "cancel-root" (func $cancel_root (param i32 i32)))
@@ -40,6 +43,7 @@
   (import "emitted" "gather" (func $gather (param i32)))
   (import "emitted" "adopt" (func $adopt (param i32)))
   (import "emitted" "turn" (func $turn (param i32)))
+  (import "emitted" "may idle" (func $may_idle))
   (import "engine" "waitable-set.new" (func $engine.set_new (result i32)))
   (import "engine" "waitable-set.wait" (func $engine.wait (param i32 i32) (result i32)))
   (import "engine" "waitable.join" (func $engine.join (param i32 i32)))
@@ -48,9 +52,16 @@
   (import "engine" "stream.new" (func $engine.stream_new (result i64)))
   (import "engine" "stream.read" (func $engine.read (param i32 i32 i32) (result i32)))
   (import "engine" "stream.write" (func $engine.write (param i32 i32 i32) (result i32)))
+  (import "trap" "synchronous cancel that has to wait" (func $trap_stuck))
 
   (global $unused (mut i32) (i32.const 0))
   (global $all (mut i32) (i32.const 0))
+
+  ;; What the topmost blocked task waits for, see `block`; 0 if none is blocked. Those further down are a chain of cells
+  ;; of the same three words.
+  (global $at (mut i32) (i32.const 0))
+  (global $mask (mut i32) (i32.const 0))
+  (global $further (mut i32) (i32.const 0))
 
   ;; --- the engine's handles --------------------------------------------------------------------------------------
 
@@ -208,22 +219,53 @@
 
   ;; Until one of the bits in `$mask` is set in the word at `$at`. After 64 pieces of work the engine has its turn.
   (func $block (export "block") (param $at i32) (param $mask i32)
-    (local $budget i32)
+    (local $budget i32) (local $cell i32)
+    (if (global.get $at)
+      (then
+        (local.set $cell (call $cell.new))
+        (i32.store (local.get $cell) (global.get $at))
+        (i32.store offset=4 (local.get $cell) (global.get $mask))
+        (i32.store offset=8 (local.get $cell) (global.get $further))
+        (global.set $further (local.get $cell))))
+    (global.set $at (local.get $at))
+    (global.set $mask (local.get $mask))
     (local.set $budget (i32.const 64))
     loop $next
       (if (i32.eqz (i32.and (i32.load (local.get $at)) (local.get $mask)))
         (then
-          (if (i32.eqz (call $step)) (then (call $idle)))
+          (if (i32.eqz (call $step_above)) (then (call $idle)))
           (local.set $budget (i32.sub (local.get $budget) (i32.const 1)))
           (if (i32.eqz (local.get $budget))
             (then
               (call $turn (call $handles (call $root)))
               (local.set $budget (i32.const 64))))
           (br $next)))
-    end)
+    end
+    (call $put_back)
+    (global.set $at (i32.const 0))
+    (if (local.get $cell)
+      (then
+        (global.set $at (i32.load (local.get $cell)))
+        (global.set $mask (i32.load offset=4 (local.get $cell)))
+        (global.set $further (i32.load offset=8 (local.get $cell)))
+        (call $cell.free (local.get $cell)))))
 
+  ;; Nothing is ready. A stack further down that could go on cannot do so before the topmost one does.
   (func $idle
-    (local $handles i32)
+    (local $handles i32) (local $cell i32)
+    (local.set $cell (global.get $further))
+    loop $next
+      (if (local.get $cell)
+        (then
+          (if
+            (i32.and
+              (i32.load (i32.load (local.get $cell)))
+              (i32.load offset=4 (local.get $cell)))
+            (then (call $trap_stuck) unreachable))
+          (local.set $cell (i32.load offset=8 (local.get $cell)))
+          (br $next)))
+    end
+    (call $may_idle)
     (local.set $handles (call $handles (call $root)))
     (call $gather (local.get $handles))
     (call $event

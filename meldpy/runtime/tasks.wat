@@ -29,7 +29,9 @@
 ;; A cell is free when neither side needs it. What is current (whose code runs) is the emitted code's affair: `run` calls
 ;; a task's callback as itself.
 ;;
-;; The pump runs what is ready, from where no guest code is below it on the stack, or below a task that is blocked there.
+;; The pump runs what is ready, from where no guest code is below it on the stack, or above a task that is blocked there.
+;; Then it puts aside tasks of instances that are on that stack: into the ring at 0x1C, in the first rows of the memory,
+;; until what is blocked goes on.
 (module
   (import "handles" "memory" (memory 4))
   (import "handles" "new-own" (func $row.new (param i32 i32 i32) (result i32)))
@@ -50,6 +52,7 @@
   (import "emitted" "wake" (func $wake_root (param i32)))
   (import "emitted" "block" (func $block (param i32)))
   (import "emitted" "gate" (func $gate (param i32)))
+  (import "emitted" "set aside" (func $set_aside (param i32) (result i32)))
   (import "trap" "callback returned an unknown code" (func $trap_code))
   (import "trap" "task exited without a result" (func $trap_no_result))
   (import "trap" "task already resolved" (func $trap_resolved))
@@ -226,11 +229,14 @@
     (if (i32.eqz (call $resolved (local.get $task)))
       (then
         (i32.store offset=36 (local.get $task) (i32.or (local.get $flags) (i32.const 12)))
-        ;; In its event loop it hears of it at once; otherwise when it gets there.
+        ;; In its event loop it hears of it at once, unless its instance is on the stack; otherwise when it gets there.
         (if (i32.eq (i32.load offset=48 (local.get $task)) (i32.const 16))
           (then (call $not_started (local.get $task)))
           (else
-            (if (i32.load offset=48 (local.get $task))
+            (if
+              (if (result i32) (i32.load offset=48 (local.get $task))
+                (then (i32.eqz (call $set_aside (local.get $task))))
+                (else (i32.const 0)))
               (then
                 (call $unpark (local.get $task))
                 (call $returned (local.get $task) (call $cancel_now (local.get $task)))))))
@@ -367,22 +373,61 @@
 
   ;; Runs one thing that is ready; whether there was one.
   (func $step (export "step") (result i32)
-    (local $link i32) (local $task i32) (local $set i32) (local $code i32) (local $index i32) (local $payload i32)
+    (local $link i32)
     (local.set $link (call $ring.pop (i32.const 0x04)))
     (if (i32.eqz (local.get $link))
       (then
         (local.set $link (call $ring.pop (i32.const 0x08)))
         (if (i32.eqz (local.get $link)) (then (return (i32.const 0))))))
-    (local.set $task (i32.sub (local.get $link) (i32.const 56)))
+    (call $run_ready (i32.sub (local.get $link) (i32.const 56)))
+    i32.const 1)
+
+  ;; The same, above a task that is blocked on the stack.
+  (func (export "step-above") (result i32)
+    (local $link i32)
+    loop $next
+      (local.set $link (call $ring.pop (i32.const 0x04)))
+      (if (i32.eqz (local.get $link))
+        (then
+          (local.set $link (call $ring.pop (i32.const 0x08)))
+          (if (i32.eqz (local.get $link)) (then (return (i32.const 0))))))
+      (if (call $set_aside (i32.sub (local.get $link) (i32.const 56)))
+        (then
+          (call $ring.push (i32.const 0x1C) (local.get $link))
+          (br $next)))
+    end
+    (call $run_ready (i32.sub (local.get $link) (i32.const 56)))
+    i32.const 1)
+
+  ;; What was put aside is ready again, before all that became ready since.
+  (func (export "put-back")
+    (local $link i32) (local $ring i32)
+    loop $next
+      (local.set $link (i32.load offset=0x1C (i32.const 0)))
+      (if (local.get $link)
+        (then
+          (local.set $link (i32.load offset=4 (local.get $link)))
+          (call $ring.remove (i32.const 0x1C) (local.get $link))
+          (local.set $ring
+            (select
+              (i32.const 0x08)
+              (i32.const 0x04)
+              (i32.eq (i32.load (i32.sub (local.get $link) (i32.const 8))) (i32.const 2))))
+          ;; In a ring, behind the last is before the first.
+          (call $ring.push (local.get $ring) (local.get $link))
+          (i32.store (local.get $ring) (local.get $link))
+          (br $next)))
+    end)
+
+  (func $run_ready (param $task i32)
     (if (i32.and (i32.load offset=36 (local.get $task)) (i32.const 128))
       (then
         (if (i32.ne (local.get $task) (global.get $root))
           (then
             ;; Its own engine task must run it.
             (call $wake_root (local.get $task))
-            (return (i32.const 1))))))
-    (call $resume (local.get $task))
-    i32.const 1)
+            (return)))))
+    (call $resume (local.get $task)))
 
   ;; Runs a task that is ready and in no ring: its event, unless somebody else took it.
   (func $resume (export "resume") (param $task i32)

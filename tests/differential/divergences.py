@@ -184,6 +184,16 @@ def cancelled_twice_in_fused_only(difference: Difference) -> bool:
 
 
 @predicate
+def waits_in_fused_only(difference: Difference) -> bool:
+    """A synchronous cancel that is not obeyed at once would need a stack of its own."""
+    from tests.support.harness import Trap
+
+    fused = difference.fused
+    trapped = isinstance(fused, Trap) and fused.kind == "synchronous cancel that has to wait"
+    return difference.aspect == "outcome" and trapped
+
+
+@predicate
 def engine_gives_up_on_task_return(difference: Difference) -> bool:
     """A task of a sync lift calls task.return; the engine reports a bug of its own and injects a trap."""
     from tests.support.harness import Trap

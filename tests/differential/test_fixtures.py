@@ -45,6 +45,7 @@ REFUSED_BY_ENGINE = {
     ("async-c", concurrency_off),
     ("async-calls", concurrency_off),
     ("async-rust", concurrency_off),
+    ("async-rust-chain", concurrency_off),
     ("async-host", concurrency_off),
 }
 """What the engine itself refuses."""

@@ -73,7 +73,8 @@ def test_every_position_has_a_call_that_traps_and_one_that_returns() -> None:
 def test_the_table_has_every_trap_that_adapters_emit() -> None:
     by_the_engine = {"cannot enter component instance"}  # after a trap
     covered = {row.trap for row in TABLE.conditions}
-    assert covered == {trap.value for trap in Trap} | by_the_engine
+    no_rule = {Trap.CANCEL_WAITS}  # where one stack is not enough: test_async_cancels.py
+    assert covered == {trap.value for trap in Trap if trap not in no_rule} | by_the_engine
 
 
 def test_values_are_tried_in_params_and_results_at_the_top_and_nested() -> None:

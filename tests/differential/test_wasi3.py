@@ -66,7 +66,7 @@ def test_a_chain_of_middleware_streams_bodies_both_ways(hops: int) -> None:
     head, _, text = ran.stdout.partition("\n\n")
     assert head.splitlines() == ["200", f"x-hops: {'+' * hops}", "x-words: 3"]
     assert text == "< " * hops + ">\n" * hops + "SOME\nTEXT\n"
-    fused = meldpy.fuse(inputs, meldpy.FuseOptions(chain=True)).bytes
+    fused = meldpy.fuse(inputs, meldpy.FuseOptions(chain=True, flat=True)).bytes
     assert wasi3.ask("handle", fused, "PUT", "/a/b/c", "some text") == ran
 
 

@@ -192,9 +192,10 @@ class AsyncBuiltins:
                 with b.if_():
                     self._cancel_host_call(em, task, async_=async_)
                     b.return_()
-            b.get(task)
-            b.i32(int(async_))
-            b.call(machinery.tasks("cancel-subtask"))
+            with machinery.stacks.cancelling(em, async_=async_):
+                b.get(task)
+                b.i32(int(async_))
+                b.call(machinery.tasks("cancel-subtask"))
         self._shop.functions.define(symbol, b)
 
     def _cancel_host_call(self, em: Emitter, task: Local, *, async_: bool) -> None:
@@ -227,6 +228,7 @@ class AsyncBuiltins:
                     em.trap_if(Trap.TASK_NOT_CANCELLED)
                     em.b.get(task)
                     em.b.call(machinery.tasks("cancel"))
+                    machinery.stacks.resolved(em, builtin.instance)
                     if machinery.has_roots:
                         # the host asked for it
                         em.b.get(task)

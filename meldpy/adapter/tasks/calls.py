@@ -15,6 +15,7 @@ from meldpy.adapter.plan import CallSite
 from meldpy.adapter.tasks.gates import Gates
 from meldpy.adapter.tasks.machinery import FLAGS, RESOLVED_FLAG, RESULT, SCOPE, LiftNumber, Machinery
 from meldpy.adapter.tasks.returns import emit_way_back
+from meldpy.adapter.tasks.stacks import Below
 from meldpy.adapter.trampoline import emit_trampoline, translate_params
 from meldpy.asm import I32, I64, FuncBuilder, Load, Local, Op, Store
 from meldpy.model.code import EmittedFunc
@@ -65,7 +66,7 @@ def _emit_begin(shop: Workshop, machinery: Machinery, site: CallSite) -> Emitted
     em = Emitter(shop, b)
     task, packed = b.params[-1], b.local(I32)
     args = translate_params(em, site)
-    with machinery.running(em, task, site.callee.instance, resumed=False):
+    with machinery.running(em, task, site.callee.instance, Below.NOBODY, resumed=False):
         em.call_guarded(site.core_func, args, (packed,))
     b.get(task, packed)
     b.call(machinery.tasks("returned"))
@@ -102,7 +103,8 @@ def _emit_call(
         b.store(Store.I32, machinery.memory, SCOPE)
     args = translate_params(em, site)
     packed = b.local(I32)
-    with machinery.running(em, task, site.callee.instance, resumed=False):
+    below = Below.GOES_ON if site.caller_async else Below.WAITS
+    with machinery.running(em, task, site.callee.instance, below, resumed=False):
         em.call_guarded(site.core_func, args, (packed,))
     b.get(task, packed)
     b.call(machinery.tasks("returned"))

@@ -20,6 +20,7 @@ from meldpy import runtime
 from meldpy.adapter.functions import Functions
 from meldpy.adapter.handles import Handles
 from meldpy.adapter.library import Instances
+from meldpy.adapter.tasks.stacks import Below, Stacks
 from meldpy.adapter.traps import Trap
 from meldpy.asm import I32, I64, Load, Local, Op, Store
 from meldpy.errors import LimitError
@@ -52,12 +53,15 @@ _UNIT_STREAM = DefinedType(StreamType(None))
 class Observers:
     """The instances that can look at what is current. contexts: with which of the slots. returning: by task.return or
     task.cancel. blocking: by blocking, themselves or through others. locked: whose lock can be found held, because a
-    task of theirs that was called synchronously blocks."""
+    task of theirs that was called synchronously blocks. cancelling: whose code can be below a cancel that waits.
+    exporting: with async exports."""
 
     contexts: Mapping[InstanceId, tuple[int, ...]]
     returning: frozenset[InstanceId]
     blocking: frozenset[InstanceId]
     locked: frozenset[InstanceId]
+    cancelling: frozenset[InstanceId]
+    exporting: frozenset[InstanceId]
 
 
 @final
@@ -94,6 +98,7 @@ class Machinery:
         }
         self._after: dict[InstanceId, list[FlagId]] = {}
         self.locks = {instance: functions.flag(f"lock of {instance}", 0) for instance in sorted(observers.locked)}
+        self.stacks = Stacks(functions, observers.cancelling, observers.exporting, self.sync)
         self.lifts: dict[LiftId, LiftNumber] = {}
         self.outer: dict[OuterAsyncFunc, None] = {}
         self._payload, self._run, self._wake, self._block = (functions.reserve() for _ in range(4))
@@ -141,7 +146,7 @@ class Machinery:
             self.memory,
             *rows,
             *map(self.waitables, shared),
-            *(self._run, self._wake, self._block, self.gate_step),
+            *(self._run, self._wake, self._block, self.gate_step, self.stacks.set_aside),
             *map(self._functions.trap, traps),
         )
         return self._library.func(runtime.TASKS, args, export)
@@ -184,9 +189,12 @@ class Machinery:
         args: tuple[RuntimeArg, ...] = (
             *(self.memory, boundary),
             *map(self.waitables, ("new-cell", "free-cell")),
-            *map(self.tasks, ("step", "ready", "resume", "cancel-root", "root", "enter-root")),
-            *(self.outer_event, self.drain, self.gather, self.adopt, self.turn),
+            *map(
+                self.tasks, ("step", "step-above", "put-back", "ready", "resume", "cancel-root", "root", "enter-root")
+            ),
+            *(self.outer_event, self.drain, self.gather, self.adopt, self.turn, self.stacks.may_idle),
             *engine,
+            self._functions.trap(Trap.CANCEL_WAITS),
         )
         return self._library.func(runtime.ROOTS, args, export)
 
@@ -243,8 +251,16 @@ class Machinery:
         return list(zip(slots.values(), self._after[instance], strict=True))
 
     @contextmanager
-    def running(self, em: Emitter, task: Local, instance: InstanceId, *, resumed: bool) -> Iterator[None]:
-        """The block runs code of a task's instance as that task. resumed: its context slots wait in the cell."""
+    def running(
+        self, em: Emitter, task: Local, instance: InstanceId, below: Below | Local, *, resumed: bool
+    ) -> Iterator[None]:
+        """The block runs code of a task's instance as that task. resumed: its context slots wait in the cell. below:
+        who is below it on the stack, see `stacks`."""
+        with self.stacks.frame(em, instance, below), self._current(em, task, instance, resumed=resumed):
+            yield
+
+    @contextmanager
+    def _current(self, em: Emitter, task: Local, instance: InstanceId, *, resumed: bool) -> Iterator[None]:
         b, slots = em.b, self.slots.get(instance, {})
         flags = [self.task, *slots.values()]
         if self.sync is not None:
@@ -329,6 +345,7 @@ class Machinery:
         em = new_emitter("block until an event", CoreFuncType((I32,), ()))
         if self.has_roots and self.sync is not None:
             self.check_may_block(em)
+            self.stacks.check_may_wait(em)
             em.b.get(*em.b.params)
             em.b.i32(16)
             em.b.op(Op.I32_ADD)
@@ -337,6 +354,7 @@ class Machinery:
         else:
             self.no_stack(em)
         self._functions.define(self._block, em.b)
+        self.stacks.finish(new_emitter, self.memory, self.lifts.values())
 
     def no_stack(self, em: Emitter) -> None:
         """No task that is async-typed can get here: the host has no async export to call."""
@@ -358,7 +376,7 @@ class Machinery:
             b.i32(lift.number)
             b.op(Op.I32_EQ)
             with b.if_(), b.scratch(I32) as (packed,):
-                with self.running(em, task, lift.instance, resumed=True):
+                with self.running(em, task, lift.instance, event[0], resumed=True):
                     em.call_guarded(lift.callback, tuple(event), (packed,))
                 b.get(packed)
                 b.return_()

@@ -115,6 +115,7 @@ def emit_task_return(
                     b.call(way_back)
                     b.get(task)
                     b.call(machinery.tasks("resolve"))
+                    machinery.stacks.resolved(em, instance)
                     b.return_()
     em.trap(Trap.WRONG_TASK_RETURN)
     shop.functions.define(symbol, b)

@@ -26,6 +26,7 @@ from meldpy.adapter.steps import move_all
 from meldpy.adapter.symbols import Symbols
 from meldpy.adapter.tasks.machinery import SCOPE, Machinery
 from meldpy.adapter.tasks.outside import Outside
+from meldpy.adapter.tasks.stacks import Below
 from meldpy.adapter.trampoline import checked_result, translate_params
 from meldpy.asm import I32, FuncBuilder, Local, Store
 from meldpy.cabi import Context
@@ -92,7 +93,7 @@ class Roots:
             self._run_sync(em, lift, task, args)
         else:
             packed = b.local(I32)
-            with self._machinery.running(em, task, lift.instance, resumed=False):
+            with self._machinery.running(em, task, lift.instance, Below.NOBODY, resumed=False):
                 em.call_guarded(self._symbols.final(lift.core_func), args, (packed,))
             b.get(task, packed)
             b.call(self._machinery.tasks("returned"))
@@ -211,7 +212,7 @@ class Roots:
         options = lift.options
         flat = self._shop.abi.func(lift.type, Context.LIFT, options.memory64)
         results = tuple(b.local(core_type) for core_type in flat.core.results)
-        with machinery.running(em, task, lift.instance, resumed=False):
+        with machinery.running(em, task, lift.instance, Below.NOBODY, resumed=False):
             em.call_guarded(self._symbols.final(lift.core_func), args, results)
 
             # the result, as the engine takes it

@@ -52,7 +52,7 @@ class Tasks:
         self._symbols = symbols
         self._found = facts.asynchrony
         self._exported = exported
-        self.machinery = Machinery(shop.functions, shop.library, shop.handles, _observers(graph, facts))
+        self.machinery = Machinery(shop.functions, shop.library, shop.handles, _observers(graph, facts, exported))
         self.outside = Outside(shop.functions, shop.library, shop.handles, self.machinery, one_memory=one_memory)
         self.machinery.events = self.outside.events
         gated = gated_instances(graph, facts)
@@ -138,7 +138,7 @@ def waiting_instances(graph: LinkedGraph, facts: Facts, exported: tuple[LiftId, 
     return found
 
 
-def _observers(graph: LinkedGraph, facts: Facts) -> Observers:
+def _observers(graph: LinkedGraph, facts: Facts, exported: tuple[LiftId, ...]) -> Observers:
     live, found = facts.live, facts.asynchrony
     returning = {
         builtin.instance
@@ -151,4 +151,12 @@ def _observers(graph: LinkedGraph, facts: Facts) -> Observers:
         if lower.id in live.lowers and isinstance(lower.callee, LiftFunc) and lower.type.async_
     }
     locked = (found.blocking & called) - {found.base}
-    return Observers(context_slots(graph, facts), frozenset(returning), found.reaching, frozenset(locked))
+    exporting = {graph.lifts[id].instance for id in exported if graph.lifts[id].type.async_}
+    return Observers(
+        contexts=context_slots(graph, facts),
+        returning=frozenset(returning),
+        blocking=found.reaching,
+        locked=frozenset(locked),
+        cancelling=found.cancelling,
+        exporting=frozenset(exporting),
+    )

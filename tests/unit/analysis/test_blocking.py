@@ -250,6 +250,46 @@ def test_a_sync_cancel_of_a_subtask_blocks_while_the_callee_does_not_obey() -> N
     assert classify(f"(component {instance('A', at_once, CALLBACK_LIFT)} {EXPORT_A})").class_ is AsyncClass.F0
 
 
+OBEYS = "obeys||(canon task.cancel)"
+
+
+def chain(obeys: str, *, between: str = CANCEL, also: str = "", lift: str = CALLBACK_LIFT) -> Asynchrony:
+    """C calls B calls A, each asynchronously, and cancels: C by `CANCEL`, B by `between`."""
+    last = instance("A", obeys, CALLBACK_LIFT)
+    middle = instance("B", f"{ASYNC_LOWER}\n{OBEYS}\n{between}", lift, IMPORT, '(with "f" (func $a "f"))')
+    first = instance("C", f"{ASYNC_LOWER}\n{CANCEL}\n{also}", CALLBACK_LIFT, IMPORT, '(with "f" (func $b "f"))')
+    return classify(f"""(component {last} {middle} {first} (func (export "h") (alias export $c "f")))""")
+
+
+def test_sync_cancels_in_a_chain_are_hoped_to_be_obeyed_at_once() -> None:
+    found = chain(OBEYS)
+    assert (found.class_, found.blocking) == (AsyncClass.F0, frozenset())
+    assert found.cancelling == found.reaching == {2, 3}
+    assert [site.benign for site in found.sites] == [True, True]
+
+
+def test_nothing_is_hoped_for_where_no_hope_is_needed() -> None:
+    found = chain(OBEYS, between="")
+    assert (found.class_, found.base, found.cancelling) == (AsyncClass.F1, 3, frozenset())
+
+
+def test_a_callee_without_task_cancel_cannot_obey() -> None:
+    found = chain("")
+    assert (found.class_, found.cancelling) == (AsyncClass.F2, frozenset())
+    assert obstacles(found) >= {Obstacle.TWO_BASES, Obstacle.ASYNC_CALLEE}
+
+
+def test_a_chain_that_blocks_at_its_base_too_is_hoped_to_be_of_its_class() -> None:
+    found = chain(OBEYS, also=WAIT)
+    assert (found.class_, found.base, found.blocking) == (AsyncClass.F1, 3, {3})
+    assert found.cancelling == {2, 3}
+
+
+def test_hope_helps_not_against_what_blocks_otherwise() -> None:
+    found = chain(OBEYS, between=f"{CANCEL}\n{WAIT}")
+    assert (found.class_, found.cancelling) == (AsyncClass.F2, frozenset())
+
+
 STREAM = "(type $s (stream u8))"
 
 
