@@ -254,6 +254,17 @@ def told_in_another_order(difference: Difference) -> bool:
 
 
 @predicate
+def idle_end_told_in_composition(difference: Difference) -> bool:
+    """Where two logs of `asyncwebs` part, the composition has an event of an end (2 to 5, DROPPED), fused none (0)."""
+    composed, fused = difference.composed, difference.fused
+    if difference.aspect != "event of an idle end" or not isinstance(composed, list) or not isinstance(fused, list):
+        return False
+    at = next(i for i, (one, other) in enumerate(zip(composed, fused, strict=False)) if one != other)
+    code, _, payload = composed[at : at + 3]
+    return code in range(3002, 3006) and payload == 1 and fused[at : at + 3] == [3000, 0, 0]
+
+
+@predicate
 def still_lent_in_fused_only(difference: Difference) -> bool:
     """A handle is used that is lent to a call that is over, of which the caller has not heard."""
     return _returned_but_trapped(difference, "handle is lent")

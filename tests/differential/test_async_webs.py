@@ -157,3 +157,20 @@ def test_what_is_lent_is_lent_until_its_caller_hears_that_the_call_is_over(diver
     seen, got = play(composed), play(fused(composed)[0])
     assert isinstance(seen[0].outcome, Returned)
     assert likeness(seen, got, divergences) is Likeness.KNOWN
+
+
+@pytest.mark.parametrize(
+    ("main", "joined"),
+    [
+        ("fgive 4 1, fdrop-readable 4", "join 5 10"),
+        ("give 0 1, drop-readable 0", "join 2 10"),
+        ("new 0, take 0 1, drop-writable 2", "join 0 10"),
+    ],
+)
+def test_an_idle_end_is_not_told_that_the_other_one_is_gone(main: str, joined: str, divergences: Divergences) -> None:
+    tasks = task("number", f"{joined}, return"), task("number", "poll 10, return")
+    composed = composition(pair("u8", f"{main}, call 6 1 0 1, call 7 1 1 1", *tasks))
+    steps = [play(form)[0] for form in (composed, fused(composed)[0])]
+    assert [step.outcome for step in steps] == [Returned(77), Returned(77)]
+    told, not_told = [[args[0] for _, args in step.host_calls] for step in steps]
+    assert divergences.explains(Difference("run", "event of an idle end", told, not_told))
