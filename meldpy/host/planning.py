@@ -96,12 +96,13 @@ class Planner:
         assert manifest.library is not None
         digest = sha256(manifest.library.read_bytes()).hexdigest()
         part = f"{manifest.name} {manifest.version} sha256:{digest}"
-        library = manifest.library
+        library, bounds, scratch = manifest.library, manifest.native, self._scratch_of(base)
 
         def make(services: Services) -> ModuleInstance:
-            from meldpy.host.native.instance import NativeInstance
+            from meldpy.host.native import NativeInstance, NativeOptions
 
-            return NativeInstance(library, services, base.limits, base.grants)
+            options = NativeOptions(**bounds, scratch=scratch)
+            return NativeInstance(library, services, base.limits, base.grants, options)
 
         return replace(base, make=make, digest=digest, parts=(part,))
 

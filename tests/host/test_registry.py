@@ -79,6 +79,15 @@ def test_versions_are_ordered_as_semver_says() -> None:
     [
         ('[module]\nname = "A b"\nversion = "1.0.0"\ncomponent = "a"', "no name for a module"),
         ('[module]\nname = "a"\nversion = "1.0"\ncomponent = "a"', "no version"),
+        (
+            '[module]\nname = "a"\nversion = "1.0.0"\ncomponent = "a.wasm"\n[native]\nfiles = 9',
+            r"\[native\] is for modules with a library",
+        ),
+        (
+            '[module]\nname = "a"\nversion = "1.0.0"\nlibrary = "a.so"\n[native]\nfile-size = 0',
+            "file-size must be more than 0",
+        ),
+        ('[module]\nname = "a"\nversion = "1.0.0"\nlibrary = "a.so"\n[native]\nconfined = false', "confined"),
         ('[module]\nname = "a"\nversion = "1.0.0"', "either a component or a library"),
         ('[module]\nname = "a"\nversion = "1.0.0"\ncomponent = "../a"', "outside of the module's folder"),
         ('[module]\nname = "a"\nversion = "1.0.0"\ncomponent = "a"\n[grants]\nlgo = true', "unknown field `lgo`"),

@@ -43,6 +43,7 @@ class NativeOptions:
     until it must have introduced itself; confined: kept to its granted directories, sockets and processes (False: it
     may do what its user may); sanitizer: path of AddressSanitizer's runtime, for a library built with it. Such a worker
     is not confined and has no limit of memory: the sanitizer looks around, and reserves terabytes of addresses.
+    scratch: a directory of its own, which it may write if it was granted one, and knows by the variable MELD_SCRATCH.
     """
 
     cpu: int | None = None
@@ -51,6 +52,11 @@ class NativeOptions:
     start: float = 10.0
     confined: bool = True
     sanitizer: str | None = None
+    scratch: str | None = None
+
+    def scratch_of(self, grants: Grants) -> str | None:
+        """The directory, if there is one and it was granted."""
+        return None if self.scratch is None or not grants.scratch else str(Path(self.scratch).resolve())
 
 
 @final
@@ -186,11 +192,16 @@ def _arguments(
     most = (memory, options.cpu, options.files, options.file_size)
     numbers = [*passed, limits.payload, *(-1 if each is None else each for each in most)]
     directories = [("w" if each.write else "r") + str(Path(each.host).resolve()) for each in grants.directories]
+    scratch = options.scratch_of(grants)
+    directories += [] if scratch is None else ["w" + scratch]
     return [str(library), lent, confined, *map(str, numbers), *directories]
 
 
 def _environment(grants: Grants, options: NativeOptions) -> dict[str, str]:
     granted = {name: os.environ[name] for name in grants.environment if name in os.environ}
+    scratch = options.scratch_of(grants)
+    if scratch is not None:
+        granted["MELD_SCRATCH"] = scratch
     if options.sanitizer is None:
         return {"LANG": "C.UTF-8", **granted}
     # python is not built with the sanitizer, and its own leaks at exit are nobody's business

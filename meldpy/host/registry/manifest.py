@@ -17,6 +17,12 @@ directories = [{ host = "/srv/sources", guest = "/sources" }]
 memory = 67108864
 deadline = 2.0
 
+[native]                            # of a module with a `library`: bounds of its process
+cpu = 60                            # seconds in its whole life
+files = 64
+file-size = 67108864
+start = 10.0
+
 [messages]
 durable = ["orders/*"]
 attempts = 3
@@ -92,6 +98,15 @@ class _Limits(_Table, frozen=True, rename="kebab"):
     payload: int | None = None
 
 
+class _Native(_Table, frozen=True, rename="kebab"):
+    """What a module may say of its process. Whether it is confined is its user's to say."""
+
+    cpu: int | None = None
+    files: int | None = None
+    file_size: int | None = None
+    start: float | None = None
+
+
 class _Messages(_Table, frozen=True):
     durable: tuple[str, ...] = ()
     attempts: int = 3
@@ -112,6 +127,7 @@ class _File(_Table, frozen=True):
     dependencies: dict[str, str] = {}
     grants: _Grants = _Grants()
     limits: _Limits = _Limits()
+    native: _Native | None = None
     messages: _Messages = _Messages()
     restart: _Restart = _Restart()
     config: dict[str, Any] = {}
@@ -119,7 +135,8 @@ class _File(_Table, frozen=True):
 
 @final
 class Manifest:
-    """What a `module.toml` says. component: path of its component; None for a native module, which has a library."""
+    """What a `module.toml` says. component: path of its component; None for a native module, which has a library.
+    native: fields of `NativeOptions`."""
 
     def __init__(self, said: _File, folder: Path) -> None:
         self.name, self.description = said.module.name, said.module.description
@@ -130,6 +147,7 @@ class Manifest:
         self.dependencies = {interface: Range.parse(text) for interface, text in said.dependencies.items()}
         self.grants = grants_from(said.grants)
         self.limits = Limits(**_given(said.limits))
+        self.native = {} if said.native is None else _given(said.native)
         self.policy = RestartPolicy(**_given(said.restart))
         self.durable, self.attempts, self.persist = said.messages.durable, said.messages.attempts, said.messages.state
         self.config = json.dumps(said.config)
@@ -185,5 +203,10 @@ def _check(said: _File, folder: Path) -> None:
     for path in (said.module.component, said.module.library):
         if path is not None and not (folder / path).resolve().is_relative_to(folder.resolve()):
             raise ValueError(f"{path} lies outside of the module's folder")
+    if said.native is not None and said.module.library is None:
+        raise ValueError("[native] is for modules with a library")
+    for name, value in _given(said.native or _Native()).items():
+        if value <= 0:
+            raise ValueError(f"{name.replace('_', '-')} must be more than 0")
     if said.messages.attempts < 1:
         raise ValueError("a message is delivered at least once: attempts must be 1 or more")

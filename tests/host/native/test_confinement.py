@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import resource
+import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from meldpy.host.host import Host
 from meldpy.host.limits import Directory, Grants
 from meldpy.host.native import NativeOptions
 from meldpy.host.native.worker import landlock, seccomp
@@ -62,6 +65,15 @@ def test_files(how: str, path: str, outcome: str, tree: Path) -> None:
     with running(library("reach"), grants=grants(tree)) as module:
         assert module.execute(how, str(tree / path).encode()) == outcome.encode()
     assert (tree / "hidden" / "file").read_text() == "text"
+
+
+@pytest.mark.parametrize(("granted", "outcome"), [(True, "reached"), (False, "EACCES")])
+def test_the_directory_for_large_payloads_is_there_if_it_was_granted(granted: bool, outcome: str, tree: Path) -> None:
+    options = NativeOptions(scratch=str(tree / "hidden"))
+    with running(library("reach"), grants=Grants(scratch=granted), options=options) as module:
+        assert module.execute("write", str(tree / "hidden" / "new").encode()) == outcome.encode()
+        known = module.execute("environment", b"MELD_SCRATCH")
+        assert known == (b"reached" if granted else b"ENOENT")
 
 
 @pytest.fixture
@@ -123,3 +135,21 @@ def test_no_jump_of_the_filter_leads_out_of_it(machine: str) -> None:
             if code in (0x15, 0x35):
                 assert place + 1 + max(true, false) < len(made)
         assert made[-1] == (0x06, 0, 0, 0x7FFF0000)
+
+
+def test_a_module_toml_says_what_the_process_may_use(tmp_path: Path) -> None:
+    folder = tmp_path / "module"
+    folder.mkdir()
+    shutil.copy(library("reach"), folder / "reach.so")
+    (folder / "module.toml").write_text(
+        '[module]\nname = "bounded"\nversion = "1.0.0"\nlibrary = "reach.so"\n'
+        "[grants]\nscratch = true\n[native]\nfiles = 32\n"
+    )
+    with Host(tmp_path / "state", allow={"bounded": Grants(scratch=True)}) as host:
+        bounded = host.load(folder)
+        process = host.core.find("bounded").ask(lambda instance: getattr(instance, "process_id", 0)).result(30)
+        assert resource.prlimit(process, resource.RLIMIT_NOFILE) == (32, 32)
+        written = tmp_path / "state" / "scratch" / "bounded" / "new"
+        assert bounded.execute("write", str(written).encode()) == b"reached"
+        assert bounded.execute("environment", b"MELD_SCRATCH") == b"reached"
+        assert written.exists()
