@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import click
 
+from meldpy.cli.help import Group
 from meldpy.cli.settings import Settings, verbosity
 from meldpy.errors import MeldError, UsageError
 from meldpy.fixture import Fixture, Form, Stage, load, load_all
@@ -31,7 +32,7 @@ def _options(command: _F) -> _F:
     return directory(verbosity(command))
 
 
-@click.group()
+@click.group(cls=Group)
 def fixture() -> None:
     """Fixtures: folders with components and a fixture.toml that says what they do, fused and composed."""
 

@@ -59,6 +59,17 @@ class Sectioned(click.Command):
                     formatter.write_dl(records)
 
 
+class Group(click.Group):
+    """A group that lists its commands with the whole first sentence of each."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, command.get_short_help_str(limit=1_000)) for name, command in commands if command is not None]
+            )
+
+
 def list_commands(formatter: click.HelpFormatter) -> None:
     """The commands by what they are for."""
     for title, commands in COMMANDS.items():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from meldpy.cli.asking import asking, folder_option, given_bytes, modules_option, print_bytes, print_json
+from meldpy.cli.help import Group
 from meldpy.cli.host_jobs import jobs
 from meldpy.cli.host_modules import history, install, installed, uninstall
 from meldpy.cli.settings import Settings, verbosity
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from meldpy.host.control.client import Client
 
 
-@click.group()
+@click.group(cls=Group)
 @verbosity
 def host() -> None:
     """Run modules: load, swap and call them while the host runs. Needs the extra `meldpy[host]`."""

@@ -10,13 +10,14 @@ import click
 
 from meldpy.cli import terminal
 from meldpy.cli.asking import asking, given_bytes, print_json
+from meldpy.cli.help import Group
 from meldpy.errors import escape
 
 if TYPE_CHECKING:
     from meldpy.host.control.client import Client
 
 
-@click.group()
+@click.group(cls=Group)
 def jobs() -> None:
     """Commands that take long, beside their modules."""
 

@@ -188,7 +188,10 @@ def to_text(value: Any, type_: wt.ValType) -> str:
         case _ if type(type_) in _INTEGERS:
             return str(value)
         case _:
-            raise UsageError(f"a {type_name(type_)} has no text form", remedy="call it from a host: text cannot say it")
+            raise UsageError(
+                f"a value of type {type_name(type_)} has no text form",
+                remedy="call it from a host: text cannot say it",
+            )
 
 
 def _variant_text(value: Any, type_: wt.VariantType | wt.OptionType | wt.ResultType) -> str:

@@ -101,7 +101,9 @@ class Host:
         Dependencies are linked and fused anew; with `upgrade` in their highest versions, else as they are locked.
         """
         if name not in self._sources:
-            raise UsageError(f"there is no module {name}")
+            raise UsageError(
+                f"there is no module {name}", remedy="load it first; `meld host list` shows what is loaded"
+            )
         source, before = self._sources[name]
         if version is None and before.resolution is not None:
             version = before.plan.version
@@ -113,7 +115,7 @@ class Host:
     def rollback(self, name: str) -> str:
         """Swap to the version that was active before; which one that is."""
         if self.registry is None:
-            raise UsageError("a host without a registry has no history")
+            raise UsageError("a host without a registry has no history", remedy="give it a folder of installed modules")
         version = self.registry.previous(name)
         self.reload(name, version)
         return version

@@ -52,7 +52,10 @@ class Planner:
         if path.is_file():
             return self._planned(of_component(path), None, None)
         if self.registry is None:
-            raise UsageError(f"{source} is neither a folder with a {FILE} nor a component, and there is no registry")
+            raise UsageError(
+                f"{source} is neither a folder with a {FILE} nor a component, and there is no registry",
+                remedy="name a folder or a file that is there, or give the host a folder of installed modules",
+            )
         manifest = self.registry.find(source, version)
         self.registry.check(manifest)
         return self._planned(manifest, self.registry, self.registry.resolve(manifest, upgrade=upgrade))
@@ -60,7 +63,10 @@ class Planner:
     def _planned(self, manifest: Manifest, registry: Registry | None, resolution: Resolution | None) -> Planned:
         if resolution is None and manifest.dependencies:
             if registry is None:
-                raise UsageError(f"{manifest.name} has dependencies, and there is no registry to find them in")
+                raise UsageError(
+                    f"{manifest.name} has dependencies, and there is no registry to find them in",
+                    remedy="install it and them (meld host install), and give the host the folder they are in",
+                )
             found = registry.resolve(manifest)
         else:
             found = Resolution((), {}) if resolution is None else resolution

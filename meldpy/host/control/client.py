@@ -14,6 +14,8 @@ from meldpy.host.control import protocol
 from meldpy.host.control.server import SOCKET
 from meldpy.host.faults import HostError
 
+_ENDED = "what it said last is where `meld host run` was started; start it again there"
+
 
 class HostSaid(HostError):
     """An error of the host's, as it said it; `exit_code` is the one that it has there."""
@@ -46,9 +48,9 @@ class Client:
             protocol.send(self._channel, ask)
             frame = protocol.receive(self._channel)
         except OSError as error:
-            raise EngineError(f"the host ended: {error}") from None
+            raise EngineError(f"the host ended: {error}", remedy=_ENDED) from None
         if frame is None:
-            raise EngineError("the host ended before it answered")
+            raise EngineError("the host ended before it answered", remedy=_ENDED)
         answer = msgspec.msgpack.decode(frame, type=protocol.Answer)
         if answer.error is not None:
             raise HostSaid(answer)

@@ -38,6 +38,9 @@ class Listed:
     description: str
 
 
+_INSTALLED = "`meld host installed` shows what there is, `meld host install` adds to it"
+
+
 @final
 class Registry:
     """See the module. Any process may work with the folder; they take turns."""
@@ -53,10 +56,13 @@ class Registry:
         wanted = version or locked.active
         if wanted is None or wanted not in locked.versions:
             there = ", ".join(sorted(locked.versions)) or "none"
-            raise UsageError(f"{name} {wanted or ''} is not installed; installed are {there}")
+            raise UsageError(f"{name} {wanted or ''} is not installed; installed are {there}", remedy=_INSTALLED)
         manifest = read(self.folder / name / wanted)
         if (manifest.name, str(manifest.version)) != (name, wanted):
-            raise FileError(f"{manifest.folder} says that it is {manifest.name} {manifest.version}")
+            raise FileError(
+                f"{manifest.folder} says that it is {manifest.name} {manifest.version}",
+                remedy="uninstall it, and install it again",
+            )
         return manifest
 
     def listed(self) -> list[Listed]:
@@ -77,7 +83,7 @@ class Registry:
         """The version before the active one. UsageError if there is none."""
         locked = self._locked(self._lock_file.read(), name)
         if len(locked.history) < 2:
-            raise UsageError(f"{name} has no version before the active one")
+            raise UsageError(f"{name} has no version before the active one", remedy=_INSTALLED)
         return locked.history[-2]
 
     def resolve(self, manifest: Manifest, *, upgrade: bool = False) -> Resolution:
@@ -136,7 +142,7 @@ class Registry:
             going = list(locked.versions) if version is None else [version]
             for each in going:
                 if each not in locked.versions:
-                    raise UsageError(f"{name} {each} is not installed")
+                    raise UsageError(f"{name} {each} is not installed", remedy=_INSTALLED)
                 needed = [
                     other
                     for other, its in lock.modules.items()
@@ -177,7 +183,7 @@ class Registry:
     def _locked(self, lock: Lock, name: str) -> Locked:
         if name not in lock.modules:
             there = ", ".join(lock.modules) or "nothing"
-            raise UsageError(f"{name} is not installed; installed is {there}")
+            raise UsageError(f"{name} is not installed; installed is {there}", remedy=_INSTALLED)
         return lock.modules[name]
 
     @contextmanager
@@ -212,12 +218,18 @@ def _stage_image(pulled: Pulled, target: Path) -> str:
         (target / FILE).write_bytes(pulled.toml)
         component = read(target).component
         if component is None:
-            raise UsageError("the image's module.toml names no component")
+            raise UsageError(
+                "the image's module.toml names no component",
+                remedy="name it there under [module], and push the image again",
+            )
         component.parent.mkdir(parents=True, exist_ok=True)
         component.write_bytes(pulled.component)
     else:
         if pulled.version is None:
-            raise UsageError("the image says no version, and has no module.toml")
+            raise UsageError(
+                "the image says no version, and has no module.toml",
+                remedy="push it with the annotation org.opencontainers.image.version",
+            )
         (target / FILE).write_text(
             f'[module]\nname = "{pulled.name}"\nversion = "{pulled.version}"\ncomponent = "component.wasm"\n'
         )

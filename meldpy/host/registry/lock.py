@@ -45,6 +45,9 @@ class Lock(msgspec.Struct, forbid_unknown_fields=True):
     modules: dict[str, Locked] = {}
 
 
+_LOCK = "put back the file as it was, or remove it and install the modules again"
+
+
 @final
 class LockFile:
     """Reads and writes it."""
@@ -58,7 +61,9 @@ class LockFile:
         except FileNotFoundError:
             return Lock()
         except (OSError, msgspec.DecodeError) as error:
-            raise FileError(f"the lock file cannot be read: {error}", Location(str(self._path))) from error
+            raise FileError(
+                f"the lock file cannot be read: {error}", Location(str(self._path)), remedy=_LOCK
+            ) from error
 
     def write(self, lock: Lock) -> None:
         lock.modules = dict(sorted(lock.modules.items()))

@@ -51,6 +51,7 @@ from meldpy.host.limits import Directory, Grants, Limits
 from meldpy.host.registry.versions import Range, Version
 
 FILE = "module.toml"
+_WHAT = "`meld docs host` says what may stand there"
 _NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?")
 
 
@@ -171,7 +172,7 @@ def read(folder: Path) -> Manifest:
         manifest = Manifest(said, folder)
         _check(said, folder)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, ValueError) as error:
-        raise UsageError(str(error), Location(str(path))) from None
+        raise UsageError(str(error), Location(str(path)), remedy=_WHAT) from None
     return manifest
 
 
@@ -180,7 +181,7 @@ def allowed_from(tables: dict[str, Any], source: str) -> dict[str, Grants]:
     try:
         return {name: grants_from(msgspec.convert(table, _Grants)) for name, table in tables.items()}
     except msgspec.ValidationError as error:
-        raise UsageError(str(error), Location(source)) from None
+        raise UsageError(str(error), Location(source), remedy=_WHAT) from None
 
 
 def grants_from(said: _Grants) -> Grants:

@@ -50,6 +50,9 @@ def is_reference(source: str) -> bool:
     return source.startswith((LAYOUT, REGISTRY))
 
 
+_DAMAGED = "the image is damaged: copy or push it again"
+
+
 def pull(source: str) -> Pulled:
     """FileError if something is not there, or is not what its digest says; UsageError for a source that is none."""
     store: _Store
@@ -68,7 +71,7 @@ def pull(source: str) -> Pulled:
         elif layer.get("mediaType") == TOML:
             toml = _compared(store, layer["digest"])
     if component is None:
-        raise FileError(f"{source} has no layer of the type {WASM}")
+        raise FileError(f"{source} has no layer of the type {WASM}", remedy="name an image that holds a component")
     notes = manifest.get("annotations") or {}
     version = notes.get("org.opencontainers.image.version")
     return Pulled(f"sha256:{sha256(raw).hexdigest()}", component, toml, name, version)
@@ -77,7 +80,7 @@ def pull(source: str) -> Pulled:
 def _compared(store: _Store, digest: str) -> bytes:
     data = store.blob(_checked(digest))
     if f"sha256:{sha256(data).hexdigest()}" != digest:
-        raise FileError(f"a blob is not what its digest says: {digest}")
+        raise FileError(f"a blob is not what its digest says: {digest}", remedy=_DAMAGED)
     return data
 
 
@@ -85,7 +88,9 @@ def _checked(digest: str) -> str:
     """A digest ends up in a path."""
     kind, _, text = digest.partition(":")
     if kind != "sha256" or len(text) != 64 or not set(text) <= set("0123456789abcdef"):
-        raise FileError(f"not a digest of the kind that is understood: {digest!r}")
+        raise FileError(
+            f"not a digest of the kind that is understood: {digest!r}", remedy="write sha256:…, in 64 digits"
+        )
     return digest
 
 
@@ -93,9 +98,9 @@ def _json(data: bytes, source: str) -> dict[str, Any]:
     try:
         read = json.loads(data)
     except ValueError as error:
-        raise FileError(f"{source}: not JSON: {error}") from None
+        raise FileError(f"{source}: not JSON: {error}", remedy=_DAMAGED) from None
     if not isinstance(read, dict):
-        raise FileError(f"{source}: not a manifest")
+        raise FileError(f"{source}: not a manifest", remedy=_DAMAGED)
     return read
 
 
@@ -111,11 +116,11 @@ class _Layout:
         found = [each for each in index.get("manifests", ()) if self._tag in (None, _tag(each))]
         if len(found) != 1:
             tags = ", ".join(str(_tag(each)) for each in index.get("manifests", ())) or "nothing"
-            raise UsageError(f"{self._folder}: which image is meant? It has {tags}")
+            raise UsageError(f"{self._folder}: which image is meant? It has {tags}", remedy=f"say {LAYOUT}FOLDER:TAG")
         digest = _checked(found[0]["digest"])
         data = self.blob(digest)
         if f"sha256:{sha256(data).hexdigest()}" != digest:
-            raise FileError(f"{self._folder}: the manifest is not what its digest says")
+            raise FileError(f"{self._folder}: the manifest is not what its digest says", remedy=_DAMAGED)
         return data
 
     def blob(self, digest: str) -> bytes:
@@ -152,7 +157,7 @@ class _Registry:
     def manifest(self) -> bytes:
         data = self._get(f"{self._base}/manifests/{self._reference}", _MANIFEST)
         if self._pinned is not None and f"sha256:{sha256(data).hexdigest()}" != self._pinned:
-            raise FileError(f"{self.name}: the manifest is not what its digest says")
+            raise FileError(f"{self.name}: the manifest is not what its digest says", remedy=_DAMAGED)
         return data
 
     def blob(self, digest: str) -> bytes:
@@ -164,8 +169,11 @@ class _Registry:
             with urllib.request.urlopen(request, timeout=60) as answer:
                 data = answer.read(_MOST + 1)
         except (urllib.error.URLError, OSError, ValueError) as error:
-            raise FileError(f"cannot fetch {url}: {error}") from error
+            raise FileError(
+                f"cannot fetch {url}: {error}",
+                remedy="check the reference, and that the registry can be reached from here",
+            ) from error
         if len(data) > _MOST:
-            raise FileError(f"{url} is larger than {_MOST} bytes")
+            raise FileError(f"{url} is larger than {_MOST} bytes", remedy="install it from a folder")
         assert isinstance(data, bytes)
         return data

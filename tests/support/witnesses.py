@@ -1,0 +1,74 @@
+"""The table `tests/errors/witnesses.toml`: for each site of an error the test that reaches it; and the check of it.
+
+Whenever such a test runs, it must go through its sites, and each error made there must say where and what to do.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Generator, Mapping
+from functools import cache
+from typing import Any
+
+import pytest
+
+from meldpy.errors import MeldError
+from tests.support.errorsites import ROOT, Site, recorded
+
+TABLE = ROOT / "tests" / "errors" / "witnesses.toml"
+
+
+@cache
+def table() -> Mapping[str, Mapping[str, str]]:
+    """By file, by name of the site: the test."""
+    found: Mapping[str, Mapping[str, str]] = tomllib.loads(TABLE.read_text())["reached"]
+    return found
+
+
+@cache
+def exempt(what: str) -> Mapping[str, Mapping[str, str]]:
+    """By file, by name of the site: why it is an exception."""
+    found: Mapping[str, Mapping[str, str]] = tomllib.loads(TABLE.read_text())[what]
+    return found
+
+
+@cache
+def _by_test() -> Mapping[str, list[tuple[str, str]]]:
+    tests: dict[str, list[tuple[str, str]]] = {}
+    for file, rows in table().items():
+        for name, test in rows.items():
+            tests.setdefault(test, []).append((file, name))
+    return tests
+
+
+def is_placed(site: Site, error: MeldError) -> bool:
+    """Whether the message says where: a location, or the input, option or file that it is about."""
+    return error.location is not None or not site.fixed
+
+
+def faults(wanted: list[tuple[str, str]], seen: list[tuple[Site, MeldError]]) -> list[str]:
+    """What is wrong with what a test has shown of the sites that it is the witness of."""
+    found = []
+    for file, name in wanted:
+        here = [(site, error) for site, error in seen if (site.file, site.name) == (file, name)]
+        if not here:
+            found.append(f"{file}: {name}: was not reached")
+            continue
+        if name not in exempt("nowhere").get(file, ()) and not any(is_placed(*each) for each in here):
+            found.append(f"{file}: {name}: the message names no place")
+        for _, error in here:
+            last = error.render().splitlines()[-1]
+            if not last.startswith("  help: ") or len(last) < 20:
+                found.append(f"{file}: {name}: the message says nothing of what to do: {last}")
+    return found
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    wanted = _by_test().get(item.nodeid)
+    if wanted is None:
+        return (yield)
+    with recorded() as seen:
+        result = yield
+    assert not (wrong := faults(wanted, seen)), "\n".join(wrong)
+    return result
