@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import socket
 import sqlite3
@@ -10,6 +11,7 @@ import threading
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,8 +20,11 @@ from meldpy.host.aio import AsyncHost
 from meldpy.host.control import protocol
 from meldpy.host.control.client import Client
 from meldpy.host.control.server import SOCKET
+from meldpy.host.handles import _wasm
 from meldpy.host.host import Host
+from meldpy.host.limits import Grants
 from meldpy.host.planning import Planner
+from meldpy.host.registry import oci
 from meldpy.host.registry.installed import Registry, _stage_image
 from meldpy.host.registry.link import _read
 from meldpy.host.registry.lock import FILE as LOCK
@@ -28,6 +33,7 @@ from meldpy.host.registry.manifest import FILE, allowed_from, read
 from meldpy.host.registry.oci import Pulled, pull
 from meldpy.host.registry.world import interfaces_of
 from meldpy.host.store.database import Database
+from meldpy.host.wasm.imports import check_imports
 
 MANIFEST = '[module]\nname = "a"\nversion = "1.0.0"\ncomponent = "a.wasm"\n'
 
@@ -119,7 +125,27 @@ def subscription_closed(host: Host) -> object:
     return subscription.get()
 
 
+def load_into_closed(path: Path) -> object:
+    host = Host(path)
+    plan = Planner(None, {}, None, None).plan(str(module(path / "m"))).plan
+    host.close()
+    return host.core.load(plan)
+
+
+def paused_before_it_ran(host: Host) -> None:
+    id_ = host.core.jobs.store.create("a", "work", b"")
+    host.core.jobs.pause(id_)
+
+
 CASES: dict[str, Callable[[Path], object]] = {
+    "the host is closed": load_into_closed,
+    "does not run: it is waiting": lambda path: with_host(path, paused_before_it_ran),
+    "a native module has commands, and no exports of its own": lambda _: _wasm(object()),  # type: ignore[arg-type]
+    "a imports x:y/z, which a host does not provide": lambda _: check_imports(
+        "a",
+        SimpleNamespace(imports={"x:y/z": {}}, wasi=()),
+        Grants(),  # type: ignore[arg-type]
+    ),
     "the host is not open": lambda _: AsyncHost().sync,
     "there is no module gone": lambda path: with_host(path, lambda host: host.reload("gone")),
     "a host without a registry has no history": lambda path: with_host(path, lambda host: host.rollback("a")),
@@ -127,9 +153,11 @@ CASES: dict[str, Callable[[Path], object]] = {
     "the subscription is closed": lambda path: with_host(path, subscription_closed),
     "no host runs in": lambda path: Client(path),
     "another version of the protocol": lambda path: answered(path, protocol.Hello(99, 1)),
-    "the host ended before it answered": lambda path: answered(path, HELLO),
-    "the host ended: ": lambda path: answered(path, HELLO, read=1),
-    "no such thing": lambda path: answered(path, HELLO, protocol.Answer(error="no such thing", remedy="ask again")),
+    "ended before it answered": lambda path: answered(path, HELLO),
+    " ended: ": lambda path: answered(path, HELLO, read=1),
+    "no such thing": lambda path: answered(
+        path, HELLO, protocol.Answer(error="no such thing", remedy="ask for something that is there")
+    ),
     "gone is neither a folder": lambda _: Planner(None, {}, None, None).plan("gone"),
     "a has dependencies, and there is no registry": lambda path: Planner(None, {}, None, None).plan(
         str(module(path / "m", MANIFEST + '[dependencies]\n"demo:b/c" = "1"\n'))
@@ -172,6 +200,13 @@ def test_a_component_that_is_gone_when_it_is_linked_is_told(tmp_path: Path) -> N
     (tmp_path / "a.wasm").unlink()
     with pytest.raises(MeldError, match=r"cannot read .*a\.wasm"):
         _read(manifest)
+
+
+def test_an_image_that_is_too_large_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(oci, "_MOST", 3)
+    monkeypatch.setattr("urllib.request.urlopen", lambda *_, **__: io.BytesIO(bytes(9)))
+    with pytest.raises(MeldError, match="is larger than 3 bytes"):
+        pull("oci://127.0.0.1/a:b")
 
 
 def test_a_program_without_an_interpreter_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

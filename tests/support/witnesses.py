@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from meldpy.errors import MeldError
+from meldpy.errors import MeldError, UsageError
+from meldpy.host.faults import StateError
 from tests.support.errorsites import ROOT, Site, recorded
 
 TABLE = ROOT / "tests" / "errors" / "witnesses.toml"
@@ -42,8 +43,9 @@ def _by_test() -> Mapping[str, list[tuple[str, str]]]:
 
 
 def is_placed(site: Site, error: MeldError) -> bool:
-    """Whether the message says where: a location, or the input, option or file that it is about."""
-    return error.location is not None or not site.fixed
+    """Whether the message says where: a location, or the input, option or file that it is about. A command line or a
+    call that is wrong, or made at the wrong time, is its own place: whoever made it has it before them."""
+    return error.location is not None or not site.fixed or isinstance(error, UsageError | StateError)
 
 
 def faults(wanted: list[tuple[str, str]], seen: list[tuple[Site, MeldError]]) -> list[str]:

@@ -30,6 +30,7 @@ class Client:
     """A connection to the host in `folder`. EngineError if none runs there, or it speaks another version."""
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._channel = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             self._channel.connect(str(folder / SOCKET))
@@ -40,7 +41,9 @@ class Client:
         hello = msgspec.msgpack.decode(frame or b"", type=protocol.Hello) if frame else None
         if hello is None or hello.version != protocol.VERSION:
             self._channel.close()
-            raise EngineError("the host speaks another version of the protocol", remedy="use the meld that runs it")
+            raise EngineError(
+                f"the host in {folder} speaks another version of the protocol", remedy="use the meld that runs it"
+            )
 
     def ask(self, ask: protocol.Ask) -> Any:
         """The answer. Raises HostSaid."""
@@ -48,9 +51,9 @@ class Client:
             protocol.send(self._channel, ask)
             frame = protocol.receive(self._channel)
         except OSError as error:
-            raise EngineError(f"the host ended: {error}", remedy=_ENDED) from None
+            raise EngineError(f"the host in {self._folder} ended: {error}", remedy=_ENDED) from None
         if frame is None:
-            raise EngineError("the host ended before it answered", remedy=_ENDED)
+            raise EngineError(f"the host in {self._folder} ended before it answered", remedy=_ENDED)
         answer = msgspec.msgpack.decode(frame, type=protocol.Answer)
         if answer.error is not None:
             raise HostSaid(answer)
