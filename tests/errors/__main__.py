@@ -48,6 +48,8 @@ def main() -> int:
         rows = []
         for site in sites(file):
             test = known.get(file, {}).get(site.name)
+            if test is not None and not witnesses.is_there(test):
+                test = None
             if test is None and (file, site.name) in recorder.found:
                 test = recorder.found[file, site.name][2]
             if test is not None:
