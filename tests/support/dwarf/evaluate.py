@@ -27,7 +27,14 @@ _ARITHMETIC: Final[dict[str, Callable[[int, int], int]]] = {
     "shl": lambda a, b: a << min(b, 40),
     "shr": lambda a, b: a >> min(b, 40),
     "eq": lambda a, b: int(a == b),
+    "ne": lambda a, b: int(a != b),
     "lt": lambda a, b: int(a < b),
+    "le": lambda a, b: int(a <= b),
+    "gt": lambda a, b: int(a > b),
+    "ge": lambda a, b: int(a >= b),
+    "shra": lambda a, b: (a - ((a >> 31) << 32)) >> min(b, 40),
+    "div": lambda a, b: a // b if b else 0,
+    "mod": lambda a, b: a % b if b else 0,
 }
 
 
