@@ -2,9 +2,9 @@
 
 That is the kernel's machine code, and the runtime library. To make them takes a cold process as long as everything else
 that it does for a small pair. What is kept is trusted as byte code of Python is: the file says which text it was made
-from, by the hash that Python's own byte code files use, and has a checksum against accidents. Machine code is run as it
-is, so a file counts only if it is the user's own and nobody else can write it; where an owner cannot be asked for,
-nothing is kept. A cache that cannot be read or written is no error: then things are made again.
+from and which engine made it, by the hash that Python's own byte code files use, and has a checksum against accidents.
+Machine code is run as it is, so a file counts only if it is the user's own and nobody else can write it; where an owner
+cannot be asked for, nothing is kept. A cache that cannot be read or written is no error: then things are made again.
 
 One file for each name, so that a new version takes the place of an old one. Nothing of a user's is in here; what is
 made of inputs has caches of its own (`batch.cache`, `engine.guests.precompiled`).
@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import os
 import zlib
-from importlib.util import source_hash
+from functools import cache
+from importlib.util import find_spec, source_hash
+from pathlib import Path
 from typing import Final
 
 _HEAD: Final = 12
@@ -51,7 +53,20 @@ def write(name: str, source: bytes, data: bytes) -> None:
 
 
 def _head(source: bytes, data: bytes) -> bytes:
-    return source_hash(source) + zlib.crc32(data).to_bytes(4, "little")
+    return source_hash(_engine() + source) + zlib.crc32(data).to_bytes(4, "little")
+
+
+@cache
+def _engine() -> bytes:
+    """Which engine is installed: it encodes text in its own way, and so decides bytes of outputs.
+
+    To ask the installer for its version would take longer than all that is kept saves.
+    """
+    spec = find_spec("wasmtime")
+    if spec is None or spec.origin is None:
+        return b""
+    libraries = sorted(Path(spec.origin).parent.glob("*/*wasmtime.*"))
+    return b"".join(f"{each.stat().st_size} {each.stat().st_mtime_ns}\n".encode() for each in libraries)
 
 
 def _folder() -> str:

@@ -30,6 +30,13 @@ def test_what_was_kept_is_read_for_the_same_source_only() -> None:
     assert kept.read("a", b"source") is None
 
 
+def test_what_another_engine_made_counts_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept.write("a", b"source", b"data")
+    assert kept._engine()
+    monkeypatch.setattr(kept, "_engine", lambda: b"another")
+    assert kept.read("a", b"source") is None
+
+
 @pytest.mark.parametrize("at", [0, 8, 12, -1])
 def test_a_damaged_file_counts_as_none(folder: Path, at: int) -> None:
     kept.write("a", b"source", b"data")
