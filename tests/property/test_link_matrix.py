@@ -9,7 +9,7 @@ import os
 
 import pytest
 
-from meldpy.resolver import exports, match, worldunion
+from meldpy.resolver import exports, match, openimports, worldunion
 from tests.support.matrix.judge import Tally, compare
 
 QUICK = 120
@@ -45,7 +45,7 @@ def test_the_verdict_is_that_of_the_composition_by_hand_in_a_long_run() -> None:
         (exports, "clash", lambda named: None),
         (worldunion, "clash", lambda named: None),
         (match, "contradiction", lambda a, b: None),
-        (worldunion, "is_demand", lambda type_: True),
+        (openimports, "is_demand", lambda type_: True),
         (match, "follow", lambda surfaces, matches, *more: {}),
         (match, "versioned", lambda name: None),
     ],

@@ -13,7 +13,7 @@ from meldpy.model.core import CoreModule
 from meldpy.pipeline import FuseOptions
 from tests.support.fixtures import all_fixtures
 
-ASYNC = {"async-c", "async-calls", "async-host", "async-rust"}
+ASYNC = {"async-c", "async-calls", "async-host", "async-python", "async-rust", "async-rust-chain"}
 """Fixtures whose worlds have async functions, which `meldpy.core` does not call."""
 AT_RUNTIME = [f for f in all_fixtures() if f.stage is Stage.RUNTIME and not f.needs_build]
 
