@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import zlib
+from contextlib import suppress
 from functools import cache
 from importlib.util import find_spec, source_hash
 from pathlib import Path
@@ -25,31 +26,40 @@ _WRITABLE_BY_OTHERS: Final = 0o022
 
 
 def read(name: str, source: bytes) -> bytes | None:
-    """What was kept as `name` and made from `source`."""
+    """What was kept as `name` and made from `source`; None if there is nothing that counts."""
+    if not hasattr(os, "getuid"):
+        return None
     try:
         with open(os.path.join(_folder(), name), "rb") as file:
             status = os.fstat(file.fileno())
             if status.st_uid != os.getuid() or status.st_mode & _WRITABLE_BY_OTHERS:
                 return None
             found = file.read()
-    except (OSError, AttributeError):  # no such file; no such system
+    except OSError:
         return None
     data = found[_HEAD:]
     return data if found[:_HEAD] == _head(source, data) else None
 
 
 def write(name: str, source: bytes, data: bytes) -> None:
-    """Keep `data`, which was made from `source`, as `name`."""
+    """Keep `data`, which was made from `source`, as `name`, or leave everything as it was."""
+    if not hasattr(os, "getuid"):
+        return
     folder = _folder()
     path = os.path.join(folder, name)
     mine = f"{path}.{os.getpid()}"
     try:
         os.makedirs(folder, 0o700, exist_ok=True)
-        with open(os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        new = os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError:
+        return
+    try:
+        with open(new, "wb") as file:
             file.write(_head(source, data) + data)
         os.replace(mine, path)
     except OSError:
-        return
+        with suppress(OSError):
+            os.remove(mine)
 
 
 def _head(source: bytes, data: bytes) -> bytes:
@@ -70,7 +80,7 @@ def _engine() -> bytes:
 
 
 def _folder() -> str:
-    """$MELDPY_CACHE/own, else ~/.cache/meldpy/own."""
+    """$MELDPY_CACHE/own, else meldpy/own in the user's cache, $XDG_CACHE_HOME or ~/.cache."""
     base = os.environ.get("MELDPY_CACHE")
     if not base:
         base = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "meldpy")

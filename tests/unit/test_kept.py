@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,22 @@ def test_without_room_nothing_is_kept_and_nothing_fails(folder: Path) -> None:
     folder.write_text("a file where the folder would be")
     kept.write("a", b"source", b"data")
     assert kept.read("a", b"source") is None
+
+
+def test_a_write_that_fails_leaves_nothing_behind(folder: Path) -> None:
+    (folder / "a").mkdir(parents=True)  # nothing can be put in its place
+    kept.write("a", b"source", b"data")
+    assert [path.name for path in folder.iterdir()] == ["a"]
+
+
+def test_where_nobody_can_be_asked_who_owns_a_file_nothing_is_kept(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept.write("a", b"source", b"data")
+    monkeypatch.delattr(os, "getuid")
+    assert kept.read("a", b"source") is None
+    kept.write("b", b"source", b"data")
+    assert [path.name for path in folder.iterdir()] == ["a"]
 
 
 def test_nothing_is_left_beside_what_is_kept(folder: Path) -> None:
