@@ -12,8 +12,6 @@ from typing import final
 
 from meldpy.errors import LinkError
 from meldpy.model.extern import ExternType
-from meldpy.resolver.builder import Builder
-from meldpy.resolver.describe import Describer
 from meldpy.resolver.sides import type_diff
 from meldpy.resolver.substitute import Substitution
 from meldpy.resolver.subtype import Mismatch, Subtyping
@@ -46,9 +44,8 @@ def unfit(error: LinkError, name: str, declared: ExternType, item: Item) -> Link
 class ArgumentCheck:
     """Compares every argument with what is declared, which a valid component has no need of."""
 
-    def __init__(self, builder: Builder) -> None:
-        describe = Describer(builder.resource_name, builder.resource_origin)
-        self.subtyping = Subtyping(describe, builder.module_type)
+    def __init__(self, subtyping: Subtyping) -> None:
+        self.subtyping = subtyping
 
     def check(self, name: str, declared: ExternType, item: Item, substitution: Substitution) -> None:
         try:

@@ -16,8 +16,7 @@ from meldpy.model.extern import TypeExtern
 from meldpy.model.ids import ResourceId
 from meldpy.model.linked import Binding, BindingKind
 from meldpy.model.valtype import ResourceType
-from meldpy.resolver.componenttypes import check_component
-from meldpy.resolver.describe import Describer
+from meldpy.resolver.componenttypes import subtyping
 from meldpy.resolver.determined import Determined, DeterminedTypes
 from meldpy.resolver.evaluate import Evaluator
 from meldpy.resolver.follow import Key, counterpart
@@ -25,7 +24,7 @@ from meldpy.resolver.frame import Frame
 from meldpy.resolver.match import Matching
 from meldpy.resolver.nodes import node_of
 from meldpy.resolver.sides import type_diff
-from meldpy.resolver.subtype import Mismatch, Subtyping
+from meldpy.resolver.subtype import Mismatch
 from meldpy.resolver.surface import Surface, is_demand
 from meldpy.resolver.values import ComponentScope, Item, TypeValue
 from meldpy.resolver.worldunion import Merged
@@ -60,11 +59,7 @@ class Binder:
         self.matching = matching
         self.evaluator = evaluator
         self.builder = evaluator.builder
-        self.subtyping = Subtyping(
-            Describer(self.builder.resource_name, self.builder.resource_origin),
-            self.builder.module_type,
-            lambda declared, actual: check_component(declared, actual, evaluator),
-        )
+        self.subtyping = subtyping(evaluator)
         self.determined = DeterminedTypes(self.subtyping)
         self.outer: dict[Key, Item] = {}
         self.frames: dict[int, Frame] = {}

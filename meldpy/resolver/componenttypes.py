@@ -24,6 +24,16 @@ from meldpy.resolver.subtype import Mismatch, Subtyping
 from meldpy.resolver.values import ComponentScope, ComponentValue, InstanceValue, Item, instance_value
 
 
+def subtyping(evaluator: Evaluator) -> Subtyping:
+    """What compares all that `evaluator` makes, components too."""
+    builder = evaluator.builder
+    return Subtyping(
+        Describer(builder.resource_name, builder.resource_origin),
+        builder.module_type,
+        lambda declared, actual: check_component(declared, actual, evaluator),
+    )
+
+
 def check_component(declared: ComponentType, actual: ComponentValue, evaluator: Evaluator) -> None:
     """Mismatch unless `actual` fits `declared`, whose types from outside are the actual ones already."""
     known = evaluator.builder
@@ -34,7 +44,8 @@ def check_component(declared: ComponentType, actual: ComponentValue, evaluator: 
     except Mismatch as mismatch:
         # The resource types of a scratch builder mean nothing outside.
         raise Mismatch(*mismatch.reasons) from None
-    known.count(scratch.builder.definitions - known.definitions)
+    finally:
+        known.count(scratch.builder.definitions - known.definitions)
 
 
 @final
@@ -43,11 +54,7 @@ class _Fit:
         self.evaluator = evaluator
         self.types = evaluator.types
         self.builder = evaluator.builder
-        self.subtyping = Subtyping(
-            Describer(self.builder.resource_name, self.builder.resource_origin),
-            self.builder.module_type,
-            lambda declared, actual: check_component(declared, actual, evaluator),
-        )
+        self.subtyping = subtyping(evaluator)
 
     def check(self, declared: ComponentType, actual: ComponentValue) -> None:
         assert self.types.where is not None

@@ -27,11 +27,11 @@ from meldpy.resolver.values import ComponentScope, ComponentValue, InstanceValue
 
 @final
 class Evaluator:
-    """Runs frames. One evaluator serves one link. check: arguments are compared with what is declared (`arguments`)."""
+    """Runs frames. One evaluator serves one link. check: compares arguments with what is declared."""
 
-    def __init__(self, builder: Builder, nodes: Nodes, *, check: bool = False) -> None:
+    def __init__(self, builder: Builder, nodes: Nodes) -> None:
         self.builder = builder
-        self.check = ArgumentCheck(builder) if check else None
+        self.check: ArgumentCheck | None = None
         self.types = TypeEvaluator(builder, nodes)
 
     def run(self, frame: Frame) -> Frame:

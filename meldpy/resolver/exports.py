@@ -4,8 +4,8 @@ By default: what the roots export, the inputs that satisfy no import of another.
 library, and what else it exports stays inside: guests of one toolchain all export `init` or the like, and a component
 that virtualises WASI exports a dozen interfaces that nobody wants in the world of the whole. The command line can
 choose otherwise. In any case: interfaces whose types the chosen exports mention, because a type belongs to the
-interface that introduced it. Each export follows those whose types it mentions; apart from that the order is that of
-the inputs and of their exports.
+interface that introduced it; a component in such an interface stays inside, since no engine takes one from a root.
+Each export follows those whose types it mentions; apart from that the order is that of the inputs and of their exports.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ from meldpy.resolver.names import clash, free, strong
 from meldpy.resolver.nodes import names_of
 from meldpy.resolver.renames import renamed
 from meldpy.resolver.typeowners import Candidate, TypeOwners
-from meldpy.resolver.values import TypeValue
+from meldpy.resolver.values import ComponentValue, InstanceValue, Item, TypeValue
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """exports: in order. for_types: those of them that are there only because others mention their types.
+    """exports: in order. for_types: those of them that are there only because others mention their types, without the
+    components in them.
 
     inside: what libraries export besides what satisfied an import, and nobody asked for; none with `--root`.
     """
@@ -66,7 +67,8 @@ def choose_exports(
     types = TypeOwners(candidates, is_defined, importable)
     types.add(_type_exports(determined, types))
     found = types.closure(list(wanted), hidden)
-    exports = renamed(_freely_named(found), options.renames)
+    seen = [c if c in wanted else replace(c, item=_without_components(c.item)) for c in found]
+    exports = renamed(_freely_named(seen), options.renames)
     _refuse_clashes(exports, roots, open_imports)
     left = [] if options.roots else [c for c in candidates if c.library and not c.consumed]
     return Choice(
@@ -145,6 +147,21 @@ def _type_exports(determined: Iterable[Determined], types: TypeOwners) -> list[C
         and each.type not in types.importable.types
         and not any(name in types.by_node or name in types.importable.named for name in names_of(each.type))
     ]
+
+
+def _without_components(item: Item) -> Item:
+    """`item`, where nobody can see the components in it."""
+    if not isinstance(item, InstanceValue):
+        return item
+    exports = {
+        key: (name, _without_components(inner))
+        for key, (name, inner) in item.exports.items()
+        if not isinstance(inner, ComponentValue)
+    }
+    unchanged = len(exports) == len(item.exports) and all(
+        inner is item.exports[key][1] for key, (_, inner) in exports.items()
+    )
+    return item if unchanged else replace(item, exports=exports)
 
 
 def _freely_named(chosen: Sequence[Candidate]) -> list[Candidate]:

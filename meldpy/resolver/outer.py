@@ -71,16 +71,25 @@ def refuse_imported(name: str, type_: ExternType, location: Location) -> None:
             for export in type_.exports:
                 refuse_imported(f"{name}.{export.name.name}", export.type, location)
         case ComponentType():
-            raise _refusal("imported component", f"`{name}` is a component that the root component imports", location)
+            raise UnsupportedError(
+                "imported component",
+                f"`{name}` is a component that the root component imports",
+                location,
+                remedy="no engine gives a component to a root: give an input that exports it",
+            )
         case ValueExtern():
-            raise _refusal("component-level values", f"`{name}` is a value that the root component imports", location)
+            raise _imported_value(name, location)
         case _:
             assert_never(type_)
 
 
-def _refusal(feature: str, reason: str, location: Location | None) -> UnsupportedError:
-    remedy = "compose it with what it needs first, so that only functions, types and instances remain at the root"
-    return UnsupportedError(feature, reason, location, remedy=remedy)
+def _imported_value(name: str, location: Location) -> UnsupportedError:
+    return UnsupportedError(
+        "component-level values",
+        f"`{name}` is a value that the root component imports",
+        location,
+        remedy="use a component that imports no values; toolchains do not emit them",
+    )
 
 
 def imported_item(type_: ExternType, number: int, path: tuple[str, ...], builder: Builder) -> Item:
@@ -106,8 +115,7 @@ def imported_item(type_: ExternType, number: int, path: tuple[str, ...], builder
             }
             return instance_value(exports, (number, path), builder.caps.items)
         case ValueExtern():
-            name = ".".join((import_.name.name, *path))
-            raise _refusal("component-level values", f"`{name}` is a value that the root component imports", None)
+            raise _imported_value(".".join((import_.name.name, *path)), import_.location)
         case _:
             assert_never(type_)
 

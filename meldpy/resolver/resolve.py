@@ -10,8 +10,10 @@ from collections.abc import Sequence
 
 from meldpy.errors import LinkError, UsageError
 from meldpy.model.linked import Input, LinkedGraph, OpenImport
+from meldpy.resolver.arguments import ArgumentCheck
 from meldpy.resolver.builder import Builder
 from meldpy.resolver.byhand import only_importer
+from meldpy.resolver.componenttypes import subtyping
 from meldpy.resolver.evaluate import Evaluator
 from meldpy.resolver.inputs import ResolveOptions, ResolverInput
 from meldpy.resolver.link import export_chosen, link_inputs, refuse_open
@@ -30,7 +32,9 @@ def resolve(inputs: Sequence[ResolverInput], options: ResolveOptions) -> LinkedG
     if not inputs:
         raise UsageError("no input is given", remedy="give at least one component")
     builder = Builder(tuple(Input(i.name, i.source, i.size, i.given, i.sha256) for i in inputs), options.caps)
-    evaluator = Evaluator(builder, Nodes(), check=options.check_arguments)
+    evaluator = Evaluator(builder, Nodes())
+    if options.check_arguments:
+        evaluator.check = ArgumentCheck(subtyping(evaluator))
     if len(inputs) == 1:
         _evaluate_one(inputs[0], options, evaluator)
     else:

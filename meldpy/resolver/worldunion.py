@@ -29,6 +29,7 @@ from meldpy.resolver.names import clash, free, strong
 from meldpy.resolver.nodes import node_of
 from meldpy.resolver.openimports import OpenImports
 from meldpy.resolver.order import in_order
+from meldpy.resolver.outer import refuse_imported
 from meldpy.resolver.sides import views_diff
 from meldpy.resolver.subtype import Mismatch, Subtyping
 from meldpy.resolver.surface import Surface, is_demand
@@ -73,6 +74,8 @@ class _Merger:
         every = [(i, n) for i, s in enumerate(self.surfaces) for n in range(len(s.imports))]
         demands = [key for key in every if not self.matching.satisfies(key) and self.open.is_named(key)]
         for key in demands:
+            import_ = self.open.import_of(key)
+            refuse_imported(import_.name.name, import_.type, import_.location)
             self._refuse_foreign(key)
         keys = sorted({*demands, *self.open.named_for(demands)})
         fixed = {owner for key in keys if (owner := self.open.resource_of(key)) is not None}

@@ -22,6 +22,17 @@ CODE: Final = """
   (core module $m (func (export "n") (result i32) (i32.const 3)) (func (export "v") (param i32)))
   (core instance $i (instantiate $m))"""
 
+
+def two_resources(made: str) -> str:
+    return f"""
+  (type $r' (resource (rep i32)))
+  (type $s' (resource (rep i32)))
+  (export $r "r" (type $r'))
+  (export $s "s" (type $s')) {CODE}
+  (func $make (result (own ${made})) (canon lift (core func $i "n")))
+  (export "make" (func $make))"""
+
+
 IMPLEMENTATIONS: Final = {
     "nothing": "",
     "n": f"""{CODE}
@@ -55,20 +66,8 @@ IMPLEMENTATIONS: Final = {
   (export $r "r" (type $r')) {CODE}
   (func $make (result (own $r)) (canon lift (core func $i "n")))
   (export "make" (func $make))""",
-    "defines two": f"""
-  (type $r' (resource (rep i32)))
-  (type $s' (resource (rep i32)))
-  (export $r "r" (type $r'))
-  (export $s "s" (type $s')) {CODE}
-  (func $make (result (own $r)) (canon lift (core func $i "n")))
-  (export "make" (func $make))""",
-    "makes the other": f"""
-  (type $r' (resource (rep i32)))
-  (type $s' (resource (rep i32)))
-  (export $r "r" (type $r'))
-  (export $s "s" (type $s')) {CODE}
-  (func $make (result (own $s)) (canon lift (core func $i "n")))
-  (export "make" (func $make))""",
+    "defines two": two_resources("r"),
+    "makes the other": two_resources("s"),
     "is given r": """
   (import "r" (type $r (sub resource)))
   (import "make" (func $make (result (own $r))))
@@ -285,6 +284,82 @@ def test_a_component_goes_through_an_input_that_hands_it_on() -> None:
     items = inputs({"ten": user(10), "between": PASSES_ON, "counter": COUNTER})
     result = meldpy.fuse(items, FuseOptions(chain=True))
     assert answers(result.bytes, ("f10", "f10")) == [10, 20]
+
+
+NUMBERS: Final = """
+(component
+  (core module $M
+    (import "" "new" (func $new (param i32) (result i32)))
+    (func (export "make") (result i32) (call $new (i32.const 7)))
+    (func (export "read") (param i32) (result i32) (local.get 0)))
+  (type $r (resource (rep i32)))
+  (core func $new (canon resource.new $r))
+  (core instance $i (instantiate $M (with "" (instance (export "new" (func $new))))))
+  (func $make (result (own $r)) (canon lift (core func $i "make")))
+  (func $read (param "self" (borrow $r)) (result u32) (canon lift (core func $i "read")))
+  (component $c
+    (core module $M (func (export "f") (result i32) (i32.const 5)))
+    (core instance $i (instantiate $M))
+    (func (export "f") (result u32) (canon lift (core func $i "f"))))
+  (component $shim
+    (import "r" (type $r (sub resource)))
+    (import "make" (func $make (result (own $r))))
+    (import "read" (func $read (param "self" (borrow $r)) (result u32)))
+    (import "c" (component $c (export "f" (func (result u32)))))
+    (instance $parts (export "c" (component $c)))
+    (export $e "r" (type $r))
+    (export "make" (func $make) (func (result (own $e))))
+    (export "read" (func $read) (func (param "self" (borrow $e)) (result u32)))
+    (export "c" (component $c))
+    (export "parts" (instance $parts)))
+  (instance $e (instantiate $shim
+    (with "r" (type $r)) (with "make" (func $make)) (with "read" (func $read)) (with "c" (component $c))))
+  (export "demo:numbers/parts" (instance $e)))"""
+"""An interface with a resource type and, twice, a component."""
+
+HAS_NUMBERS: Final = """
+(component
+  (import "demo:numbers/parts" (instance $p
+    (export "r" (type $r (sub resource)))
+    (export "make" (func (result (own $r))))
+    (export "c" (component (export "f" (func (result u32)))))
+    (export "parts" (instance (export "c" (component (export "f" (func (result u32)))))))))
+  (alias export $p "c" (component $c))
+  (alias export $p "make" (func $make))
+  (instance $i (instantiate $c))
+  (alias export $i "f" (func $f))
+  (export "make" (func $make))
+  (export "f" (func $f)))"""
+
+
+@pytest.mark.parametrize("keep", [(), ("numbers",), ("user",)])
+def test_an_interface_that_is_exported_for_its_types_is_so_without_its_components(keep: tuple[str, ...]) -> None:
+    """No engine takes a component from a root, and nobody asked for it."""
+    result = meldpy.fuse(inputs({"user": HAS_NUMBERS, "numbers": NUMBERS}), FuseOptions(keeps=keep))
+    engine = Engine()
+    store = Store(engine)
+    component = wc.Component(engine, result.bytes)
+    parts = component.type.exports(engine)["demo:numbers/parts"].ty
+    assert isinstance(parts, wc.ComponentInstanceType)
+    assert set(parts.exports(engine)) == {"r", "make", "read", "parts"}
+    instance = wc.Linker(engine).instantiate(store, component)
+    make, f = instance.get_func(store, "make"), instance.get_func(store, "f")
+    inside = instance.get_export_index(store, "demo:numbers/parts")
+    index = instance.get_export_index(store, "read", inside)
+    assert index is not None
+    read = instance.get_func(store, index)
+    assert make is not None
+    assert read is not None
+    assert f is not None
+    assert f(store) == 5
+    assert read(store, make(store)) == 7
+
+
+def test_a_component_in_an_interface_that_is_asked_for_stays_refused() -> None:
+    with pytest.raises(UnsupportedError, match="unsupported exported component") as caught:
+        meldpy.fuse(inputs({"user": HAS_NUMBERS, "numbers": NUMBERS}), FuseOptions(exports=("demo:numbers/parts",)))
+    assert caught.value.remedy == "no engine takes a component from a root: leave the export out with --hide"
+    assert caught.value.location is not None
 
 
 def test_a_component_that_no_input_exports_stays_refused() -> None:

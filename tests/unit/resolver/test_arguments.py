@@ -85,6 +85,34 @@ def test_an_argument_of_another_kind_is_told() -> None:
     assert "which is not what the importer declares" in unchecked.reason
 
 
+def passing_a_component(declared: str, broken: str = "") -> bytes:
+    """An instantiation that is given a component, which has `f` of type -> u32."""
+    return f"""(component
+      (component $lib
+        (core module $m (func (export "f") (result i32) i32.const 1 {broken}))
+        (core instance $i (instantiate $m))
+        (func (export "f") (result u32) (canon lift (core func $i "f"))))
+      (component $app
+        (import "lib" (component $l (export "f" (func (result {declared})))))
+        (instance $i (instantiate $l))
+        (export "run" (func $i "f")))
+      (instance $a (instantiate $app (with "lib" (component $lib))))
+      (export "run" (func $a "run")))""".encode()
+
+
+def test_a_component_that_fits_is_no_reason() -> None:
+    error = refused(passing_a_component("u32", broken="drop"))
+    assert error.diff == ()
+    assert not any("argument" in cause for cause in error.causes)
+
+
+def test_a_component_that_does_not_fit_is_told() -> None:
+    error = refused(passing_a_component("u64"))
+    assert "the argument `lib` does not fit what the component declares" in error.causes
+    assert "an instance of the component has not what the importer expects" in error.causes
+    assert "u64 is not u32" in error.causes
+
+
 def test_what_is_wrong_elsewhere_is_told_in_the_engines_words() -> None:
     broken = composition().replace(b"local.get 0", b"local.get 9")
     error = refused(broken)

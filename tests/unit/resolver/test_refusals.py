@@ -92,6 +92,25 @@ def test_what_cannot_cross_the_outer_boundary_is_refused(wat: str, feature: str)
     assert caught.value.location.offset is not None
 
 
+def test_what_no_input_exports_cannot_cross_it_either() -> None:
+    """Several inputs that import one component agree on its type; it is refused all the same."""
+    wat = '(component (import "i" (instance (export "c" (component)))))'
+    with pytest.raises(UnsupportedError, match=r"unsupported imported component: `i\.c` is") as caught:
+        link({"a": wat, "b": wat})
+    assert caught.value.remedy == "no engine gives a component to a root: give an input that exports it"
+    assert caught.value.location is not None
+    assert (caught.value.location.source, caught.value.location.offset) == ("a.wasm", 25)
+
+
+def test_a_value_that_one_of_several_inputs_imports_is_refused_at_its_place() -> None:
+    value = Component((ImportSection((Import(N("v"), ValueDesc(None, PrimValType.U8)),), (9,)),))
+    inputs = [ResolverInput("a", "a.wasm", 0, value), ResolverInput("b", "b.wasm", 0, Component(()))]
+    with pytest.raises(UnsupportedError, match="unsupported component-level values: `v` is") as caught:
+        resolve(inputs, ResolveOptions())
+    assert caught.value.location is not None
+    assert (caught.value.location.source, caught.value.location.offset) == ("a.wasm", 9)
+
+
 @pytest.mark.parametrize(
     ("section", "feature"),
     [
