@@ -88,6 +88,7 @@ def _runtime_module(name: str, vectors: bool) -> CoreModule:
 
 # --- for a core output ----------------------------------------------------------------------------------------------
 def rebasing_tools(with_positions: bool = False) -> Tools:
+    """What `in_one_memory` is handed. with_positions: where each byte of the bodies goes, too."""
     from meldpy.binary.decode import decode_module
     from meldpy.core_output import Tools
     from meldpy.engine.text import assemble
@@ -105,6 +106,7 @@ def rebasing_tools(with_positions: bool = False) -> Tools:
 
 
 def lowering_tools(with_positions: bool = False) -> LoweringTools:
+    """What `lowered` is handed. with_positions: where each byte of the bodies goes, too."""
     from meldpy.core_output import LoweringTools
     from meldpy.kernel.lower import lower
 
@@ -120,6 +122,7 @@ def lowering_tools(with_positions: bool = False) -> LoweringTools:
 
 
 def opcodes(module: CoreModule) -> tuple[Seen, ...]:
+    """The opcodes that the bodies of `module` use, and where first."""
     from meldpy.kernel.rebase import opcodes_seen
 
     return opcodes_seen(module.code.bodies, module.code.count, counts(module))

@@ -243,12 +243,11 @@ def merged(
     `target`: what our own code may use.
     """
     from meldpy import __version__
-    from meldpy.adapter import adapt, declared_opaque, opaque_notes
+    from meldpy.adapter import adapt, async_notes, declared_opaque, opaque_notes
     from meldpy.analysis import analyse
     from meldpy.debugging import carry_customs, needs_positions
     from meldpy.kernel.reindex import reindex
     from meldpy.merger import MergeOptions, merge
-    from meldpy.model.asynchrony import SiteKind
     from meldpy.resolver import with_written_names
 
     # Analyse: what is live, what throws, what leaves, which calls only go through wit-component's shim.
@@ -272,20 +271,7 @@ def merged(
         # Carry: the custom sections that hold offsets into the code, or speak of it.
         fused, carried = carry_customs(fused, debug)
         notes = [*notes, *carried]
-    if adapted.passing is not None:
-        label = graph.instances[adapted.passing].label
-        notes.append(f"the async of `{label}` stays the engine's: no call between components has to do with it")
-    cancelling = [
-        graph.instances[site.instance].label
-        for site in facts.asynchrony.sites
-        if facts.asynchrony.cancelling and adapted.passing is None and site.kind is SiteKind.CANCEL_SUBTASK
-    ]
-    for label in dict.fromkeys(cancelling):
-        notes.append(
-            f"a synchronous subtask.cancel of `{label}` that is not obeyed at once waits on its stack, or traps where "
-            f"that is not exact; --keep `{label}` leaves it to the engine"
-        )
-    return fused, notes
+    return fused, [*notes, *async_notes(graph, facts.asynchrony, adapted)]
 
 
 def encode(output: Component | CoreModule) -> bytes:
@@ -340,12 +326,9 @@ def blaming_invalid_input(components: Sequence[tuple[FuseInput, Component]], opt
     """
     try:
         yield
-    except MeldError as error:
-        if isinstance(error, InternalError) and not options.validate:
-            _validate_all(components, options)
-        raise
-    except Exception:
-        if not options.validate:
+    except Exception as error:
+        foreseen = isinstance(error, MeldError) and not isinstance(error, InternalError)
+        if not foreseen and not options.validate:
             _validate_all(components, options)
         raise
 

@@ -9,6 +9,7 @@ from meldpy.adapter.adapt import adapt
 from meldpy.adapter.exports import exported_lifts
 from meldpy.adapter.forms import unsupported_forms
 from meldpy.adapter.naming import lifted_names
+from meldpy.adapter.notes import async_notes
 from meldpy.adapter.opaque import declared_opaque, opaque_notes
 from meldpy.adapter.refusals import ASYNC, unsupported
 from meldpy.adapter.uses import ResourceUse, TableKind, resource_uses
@@ -18,6 +19,7 @@ __all__ = [
     "ResourceUse",
     "TableKind",
     "adapt",
+    "async_notes",
     "declared_opaque",
     "exported_lifts",
     "lifted_names",

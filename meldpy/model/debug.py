@@ -62,8 +62,7 @@ class DwarfInput:
 @final
 @dataclass(frozen=True, slots=True)
 class DwarfOutput:
-    """The rewritten sections, without those of strings. left_out: sections that cannot
-    follow, and why."""
+    """The rewritten sections, without those of strings. left_out: sections that cannot follow, and why."""
 
     sections: Mapping[str, bytes] = field(repr=False)
     left_out: tuple[tuple[str, str], ...] = ()

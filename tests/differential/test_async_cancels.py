@@ -12,7 +12,7 @@ from typing import Final
 import pytest
 from wasmtime import wat2wasm
 
-from meldpy.pipeline import FuseOptions, fuse
+from meldpy.pipeline import FuseInput, FuseOptions, fuse
 from tests.differential.divergences import Divergences
 from tests.differential.test_async import assert_alike, both
 from tests.support.harness import Call, Difference, Returned, Trap, compare
@@ -275,6 +275,16 @@ def test_a_cancel_that_would_need_a_second_stack_traps(call: Call, composed: obj
 def test_the_engine_is_not_waited_for_while_it_could_call_another_instance(divergences: Divergences) -> None:
     text = composition(exported='(export "mid" (func $middle "mid"))')
     assert_waits(text, run(NEVER), divergences, DEADLOCK)
+
+
+def test_where_cancels_may_have_to_wait_is_told_with_the_input_to_keep() -> None:
+    item = FuseInput("chain", "chain", bytes(wat2wasm(composition())))
+    told = [note for note in fuse([item], FuseOptions()).report.notes if "subtask.cancel" in note]
+    assert len(told) == 3, "all but the workers cancel"
+    assert all(note.endswith("; --keep chain leaves it to the engine") for note in told)
+    kept = fuse([item], FuseOptions(keeps=("chain",))).report
+    assert kept.kept
+    assert not any("subtask.cancel" in note for note in kept.notes)
 
 
 def test_a_worker_without_task_cancel_keeps_its_callers_nested() -> None:
