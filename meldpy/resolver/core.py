@@ -11,9 +11,9 @@ from typing import assert_never
 
 from meldpy.errors import DecodeError, LinkError
 from meldpy.model.component import CoreExportAlias, CoreInlineExports, CoreInstanceDef, CoreInstantiate, Sort, SortIndex
-from meldpy.model.core import CoreModule, CoreSort
-from meldpy.model.ids import FuncId, GlobalId, MemoryId, TableId, TagId
-from meldpy.model.linked import BuiltinFunc, CoreItem, LowerFunc
+from meldpy.model.core import CoreModule
+from meldpy.model.coresorts import CORE_SORTS, component_sort
+from meldpy.model.linked import CoreItem
 from meldpy.resolver.builder import Builder
 from meldpy.resolver.coretypes import sort_of
 from meldpy.resolver.corevalues import CoreInlineInstance, CoreInstanceValue
@@ -47,29 +47,6 @@ def alias_core_export(alias: CoreExportAlias, scope: ComponentScope) -> CoreItem
     return item
 
 
-def component_sort(item: CoreItem) -> Sort:
-    match item:
-        case FuncId() | LowerFunc() | BuiltinFunc():
-            return Sort.CORE_FUNC
-        case TableId():
-            return Sort.CORE_TABLE
-        case MemoryId():
-            return Sort.CORE_MEMORY
-        case GlobalId():
-            return Sort.CORE_GLOBAL
-        case TagId():
-            return Sort.CORE_TAG
-
-
-_SORTS = {
-    CoreSort.FUNC: Sort.CORE_FUNC,
-    CoreSort.TABLE: Sort.CORE_TABLE,
-    CoreSort.MEMORY: Sort.CORE_MEMORY,
-    CoreSort.GLOBAL: Sort.CORE_GLOBAL,
-    CoreSort.TAG: Sort.CORE_TAG,
-}
-
-
 def _instantiate(definition: CoreInstantiate, scope: ComponentScope, builder: Builder) -> CoreInstanceValue:
     module = scope.core_modules.get(definition.module).module
     args: dict[str, CoreInstanceValue] = {}
@@ -90,7 +67,7 @@ def _bind(module: CoreModule, args: dict[str, CoreInstanceValue]) -> tuple[CoreI
             raise LinkError(
                 f"a core module imports `{import_.module}` `{import_.name}`, which no argument provides", remedy=_REMEDY
             )
-        wanted = _SORTS[sort_of(import_.type)]
+        wanted = CORE_SORTS[sort_of(import_.type)]
         if component_sort(item) is not wanted:
             raise LinkError(
                 f"a core module imports `{import_.module}` `{import_.name}` as {_words(wanted)},"

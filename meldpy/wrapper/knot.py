@@ -37,6 +37,7 @@ from meldpy.model.component import (
     SortIndex,
 )
 from meldpy.model.core import NumType
+from meldpy.model.coresorts import CORE_SORTS
 from meldpy.model.fused import (
     BoundAsync,
     BoundBuiltin,
@@ -63,7 +64,6 @@ from meldpy.records import dataclass, field
 from meldpy.wrapper.builder import ComponentBuilder
 from meldpy.wrapper.builtins import written_immediates
 from meldpy.wrapper.canons import encoding_options, option_list, resource_builtin
-from meldpy.wrapper.coresorts import CORE_SORTS
 from meldpy.wrapper.imports import Imports
 from meldpy.wrapper.scope import Entry, Scope
 from meldpy.wrapper.types import type_index

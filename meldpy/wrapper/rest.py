@@ -32,6 +32,7 @@ from meldpy.model.component import (
     Sort,
     SortIndex,
 )
+from meldpy.model.coresorts import CORE_SORTS, component_sort
 from meldpy.model.ids import (
     ComponentIndex,
     CoreFuncIndex,
@@ -72,7 +73,6 @@ from meldpy.records import dataclass
 from meldpy.wrapper.builder import ComponentBuilder, ExportPath
 from meldpy.wrapper.builtins import async_builtin
 from meldpy.wrapper.canons import option_list, resource_builtin
-from meldpy.wrapper.coresorts import CORE_SORTS, sort_of
 from meldpy.wrapper.coretypes import shifted
 from meldpy.wrapper.exports import Exports
 from meldpy.wrapper.imports import Imports
@@ -204,7 +204,7 @@ class _Whole:
         module = self.graph.modules[core_instance.module]
         groups: dict[str, list[tuple[str, SortIndex]]] = {}
         for import_, item in zip(module.module.imports, core_instance.args, strict=True):
-            index = SortIndex(sort_of(item), self.core(item))
+            index = SortIndex(component_sort(item), self.core(item))
             groups.setdefault(import_.module, []).append((import_.name, index))
         args = tuple(
             (name, CoreInstanceIndex(self.builder.core_instance(CoreInlineExports(tuple(exports)))))
@@ -228,7 +228,7 @@ class _Whole:
             case BuiltinFunc(builtin=builtin):
                 return self.builder.canon(self._builtin(self.graph.builtins[builtin]))
             case FuncId() | TableId() | MemoryId() | GlobalId() | TagId():
-                alias = CoreExportAlias(sort_of(item), self.core_instances[item.instance], self._name(item))
+                alias = CoreExportAlias(component_sort(item), self.core_instances[item.instance], self._name(item))
                 return self.builder.alias(alias)
             case _:
                 assert_never(item)
@@ -245,7 +245,7 @@ class _Whole:
     def _name(self, item: FuncId | TableId | MemoryId | GlobalId | TagId) -> str:
         """The first name under which the instance that defines `item` exports it: whatever left it, left it so."""
         module = self.graph.modules[self.graph.core_instances[item.instance].module].module
-        sort = sort_of(item)
+        sort = component_sort(item)
         for export in module.exports:
             if CORE_SORTS[export.sort] is sort and export.index == item.index:
                 return export.name

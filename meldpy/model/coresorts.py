@@ -1,4 +1,4 @@
-"""Sorts of core items where a component names them."""
+"""The sorts that core items have where a component names them. Spec: Binary.md "core:sort"."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ CORE_SORTS: Final = {
     CoreSort.GLOBAL: Sort.CORE_GLOBAL,
     CoreSort.TAG: Sort.CORE_TAG,
 }
+"""By what modules call them."""
 
 
-def sort_of(item: CoreItem) -> Sort:
+def component_sort(item: CoreItem) -> Sort:
+    """The sort of what a core item is."""
     match item:
         case FuncId() | LowerFunc() | BuiltinFunc():
             return Sort.CORE_FUNC
