@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         UsageError,
         ValidationError,
     )
-    from meldpy.model.linked import NearMiss, NearMissKind, OpenImport
+    from meldpy.model.bindings import NearMiss, NearMissKind, OpenImport
     from meldpy.pipeline import FuseInput, FuseOptions, FuseReport, FuseResult, fuse
     from meldpy.report.explain import AdapterClass, Explanation, explain
     from meldpy.report.graph import graph

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias, final
 
 from meldpy.errors import LinkError, UnsupportedError
+from meldpy.model.bindings import OpenImport
 from meldpy.model.ids import InstanceId
-from meldpy.model.linked import LiftFunc, LinkedGraph, OpenImport
+from meldpy.model.linked import LiftFunc, LinkedGraph
 from meldpy.model.partition import Reason
 from meldpy.model.record import FuseRecord
 from meldpy.records import dataclass, field

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from meldpy.cli.settings import Settings
-from meldpy.model.linked import OpenImport
+from meldpy.model.bindings import OpenImport
 from meldpy.pipeline import FuseReport
 from meldpy.resolver import near_miss_words
 

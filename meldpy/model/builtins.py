@@ -9,15 +9,13 @@ Spec: Binary.md "Canonical Definitions"; Explainer.md "Async Built-ins".
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias, final
+from typing import TypeAlias, final
 
-from meldpy.model.core import CoreFuncType, CoreValType, RecGroup
+from meldpy.model.core import CoreValType
+from meldpy.model.functions import CanonicalOptions, CoreTypeDefinition
 from meldpy.model.ids import MemoryId, TableId
 from meldpy.model.valtype import DefinedType, ValType
 from meldpy.records import dataclass
-
-if TYPE_CHECKING:
-    from meldpy.model.linked import CanonicalOptions
 
 
 @final
@@ -93,22 +91,6 @@ class EventPlace:
 
     cancellable: bool
     memory: MemoryId
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class CoreTypeDefinition:
-    """A core type apart from the component that wrote it: member `index` of the space that `groups` fill."""
-
-    groups: tuple[RecGroup, ...]
-    index: int
-
-    @property
-    def func(self) -> CoreFuncType | None:
-        """The function type that it is, if it is one."""
-        members = [member for group in self.groups for member in group.types]
-        comp = members[self.index].comp
-        return comp if isinstance(comp, CoreFuncType) else None
 
 
 @final

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeAlias, final
 
-from meldpy.model.builtins import Immediates
-from meldpy.model.canon import BuiltinOp, StringEncoding
+from meldpy.model.canon import StringEncoding
 from meldpy.model.core import CoreFuncType, CoreValType
 from meldpy.model.extern import FuncType
 from meldpy.model.ids import (
@@ -18,8 +17,6 @@ from meldpy.model.ids import (
     CoreInstanceId,
     EmittedId,
     FlagId,
-    FuncId,
-    GlobalId,
     InstanceId,
     LiftId,
     LowerId,
@@ -27,11 +24,26 @@ from meldpy.model.ids import (
     ModuleId,
     ResourceId,
     TableId,
-    TagId,
 )
 from meldpy.model.linked import Module, ResourceOp
 from meldpy.model.marks import Mark
-from meldpy.model.valtype import ValType
+from meldpy.model.symbols import (
+    Chunk,
+    EmittedFunc,
+    FlagRef,
+    FuncRef,
+    FuncSymbol,
+    GlobalRef,
+    GlobalSymbol,
+    MemArg,
+    MemoryRef,
+    OuterAsyncFunc,
+    OuterBuiltinFunc,
+    OuterLowerFunc,
+    TableRef,
+    TagRef,
+    TypeRef,
+)
 from meldpy.records import dataclass, field
 
 
@@ -44,123 +56,6 @@ class Target:
     vectors: bool = True
     multi_value: bool = True
     tables: bool = True
-
-
-# --- functions by symbol ------------------------------------------------------------------------------------
-@final
-@dataclass(frozen=True, slots=True)
-class EmittedFunc:
-    """A function that we emit."""
-
-    emitted: EmittedId
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class OuterLowerFunc:
-    """The core import of the main module that the outer component satisfies with `canon lower` of a host function."""
-
-    lower: LowerId
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class OuterBuiltinFunc:
-    """The core import of the main module that the outer component satisfies with `canon resource.<op> resource`."""
-
-    op: ResourceOp
-    resource: ResourceId
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class OuterAsyncFunc:
-    """The core import of the main module that the outer component satisfies with an async built-in.
-
-    type: the result of `task.return`, the stream or future type of an end, where there is one. encoding, memory: its
-    options, which lie in carriers. async_: its `async` option or flag. immediates: all that a guest's own definition
-    says, in place of `type`, `encoding` and `async_`; realloc: its allocator.
-    """
-
-    op: BuiltinOp
-    core_type: CoreFuncType
-    type: ValType | None = None
-    encoding: StringEncoding = StringEncoding.UTF8
-    memory: MemoryId | None = None
-    async_: bool = False
-    immediates: Immediates | None = None
-    realloc: FuncSymbol | None = None
-
-
-FuncSymbol: TypeAlias = "FuncId | EmittedFunc | OuterLowerFunc | OuterBuiltinFunc | OuterAsyncFunc"
-"""Any function of the merged module. A FuncId may also be a function of a runtime instance."""
-
-
-# --- references in emitted bodies ---------------------------------------------------------------------------
-@final
-@dataclass(frozen=True, slots=True)
-class FuncRef:
-    """A function index (u32 LEB): behind call, return_call, ref.func."""
-
-    func: FuncSymbol
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class MemArg:
-    """A memarg for `memory`: alignment exponent (with bit 6 and the index unless the index is 0), then offset (LEB)."""
-
-    memory: MemoryId
-    align_log2: int
-    offset: int
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class MemoryRef:
-    """A memory index (u32 LEB): behind memory.size, memory.grow, memory.copy (destination, source), memory.fill."""
-
-    memory: MemoryId
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class GlobalRef:
-    """A global index (u32 LEB): a flag of ours, or a guest's global."""
-
-    target: GlobalSymbol
-
-
-GlobalSymbol: TypeAlias = "GlobalId | FlagRef"
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class FlagRef:
-    flag: FlagId
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class TypeRef:
-    """A type index (LEB, also valid as an s33 block type) for a function type."""
-
-    type: CoreFuncType
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class TableRef:
-    table: TableId
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class TagRef:
-    tag: TagId
-
-
-Chunk: TypeAlias = "bytes | FuncRef | MemArg | MemoryRef | GlobalRef | TypeRef | TableRef | TagRef"
 
 
 @final
@@ -330,3 +225,36 @@ class Adapted:
     outer_async: tuple[OuterAsyncFunc, ...] = ()
     crossings: tuple[Crossing, ...] = ()
     passing: InstanceId | None = None
+
+
+__all__ = [
+    "Adapted",
+    "Chunk",
+    "CoreEdge",
+    "Crossing",
+    "Emitted",
+    "EmittedFunc",
+    "Flag",
+    "FlagRef",
+    "FuncRef",
+    "FuncSymbol",
+    "GlobalRef",
+    "GlobalSymbol",
+    "MemArg",
+    "MemoryRef",
+    "OuterAsyncFunc",
+    "OuterBuiltin",
+    "OuterBuiltinFunc",
+    "OuterLift",
+    "OuterLower",
+    "OuterLowerFunc",
+    "OuterOptions",
+    "OuterResource",
+    "RuntimeArg",
+    "RuntimeInstance",
+    "TableRef",
+    "TagRef",
+    "Target",
+    "TypeRef",
+    "UncalledImport",
+]

@@ -9,93 +9,29 @@ Reading order: `LinkedGraph` at the end of the file, then upwards.
 
 from __future__ import annotations
 
-from enum import Enum, unique
 from typing import TypeAlias, final
 
 from meldpy.errors import Location
-from meldpy.model.builtins import CoreTypeDefinition, Immediates, NoImmediates
-from meldpy.model.canon import BuiltinOp, StringEncoding
+from meldpy.model.bindings import Binding, OpenImport
+from meldpy.model.builtins import Immediates, NoImmediates
+from meldpy.model.canon import BuiltinOp
 from meldpy.model.core import CoreModule, CoreValType, NumType
 from meldpy.model.extern import CoreModuleType, ExternName, ExternType, FuncType, TypeNode
-from meldpy.model.ids import (
-    BuiltinId,
-    CoreInstanceId,
-    FuncId,
-    GlobalId,
-    ImportFuncId,
-    InstanceId,
-    LiftId,
-    LowerId,
-    MemoryId,
-    ModuleId,
-    ResourceId,
-    TableId,
-    TagId,
+from meldpy.model.functions import (
+    BuiltinFunc,
+    CanonicalOptions,
+    ComponentFunc,
+    CoreFunc,
+    CoreItem,
+    ImportFunc,
+    LiftFunc,
+    LowerFunc,
 )
+from meldpy.model.ids import BuiltinId, CoreInstanceId, ImportFuncId, InstanceId, LiftId, LowerId, ModuleId, ResourceId
 from meldpy.records import dataclass
 
 
-# --- functions, by where they come from ---------------------------------------------------------------------
-@final
-@dataclass(frozen=True, slots=True)
-class LowerFunc:
-    """The core function that a `canon lower` makes."""
-
-    lower: LowerId
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class BuiltinFunc:
-    """The core function that a canon built-in makes."""
-
-    builtin: BuiltinId
-
-
-CoreFunc: TypeAlias = "FuncId | LowerFunc | BuiltinFunc"
-"""Any core function: defined by a core module, or made by a canonical definition."""
-
-CoreItem: TypeAlias = "CoreFunc | TableId | MemoryId | GlobalId | TagId"
-"""Whatever a core import can be bound to."""
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class LiftFunc:
-    """The component function that a `canon lift` makes."""
-
-    lift: LiftId
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class ImportFunc:
-    """A component function that the outer component imports."""
-
-    func: ImportFuncId
-
-
-ComponentFunc: TypeAlias = "LiftFunc | ImportFunc"
-
-
 # --- canonical definitions, evaluated -----------------------------------------------------------------------
-@final
-@dataclass(frozen=True, slots=True)
-class CanonicalOptions:
-    """`memory64`: the memory's address type is i64 (False without a memory). `gc`, `core_type`: values are references,
-    and the core function has that type."""
-
-    string_encoding: StringEncoding = StringEncoding.UTF8
-    memory: MemoryId | None = None
-    memory64: bool = False
-    realloc: CoreFunc | None = None
-    post_return: CoreFunc | None = None
-    async_: bool = False
-    callback: CoreFunc | None = None
-    gc: bool = False
-    core_type: CoreTypeDefinition | None = None
-
-
 @final
 @dataclass(frozen=True, slots=True)
 class Lift:
@@ -304,76 +240,6 @@ class OuterExport:
     location: Location
 
 
-# --- what stayed open ---------------------------------------------------------------------------------------
-@final
-class NearMissKind(Enum):
-    """In which way an export is almost what an import asks for."""
-
-    OTHER_TRACK = "other track"
-    """The same interface in a version that is compatible with none of the import's."""
-    SPELLING = "spelling"
-    """A name that differs by case, hyphens or annotation only."""
-    OTHER_PACKAGE = "other package"
-    """An interface of the same name in another package."""
-    ATTRIBUTES = "attributes"
-    """The same name, but it implements another interface, or has another external id."""
-    IMPLEMENTED = "implemented"
-    """The interface that a plainly named import implements, or an instance that implements the imported interface."""
-    LEFT = "left"
-    """The very interface, exported by an input to the left, where a chain looks only to the right."""
-    INSIDE = "inside"
-    """A function or type of that name inside an exported instance."""
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class NearMiss:
-    """`export` (with a path, a dot between its parts, if it lies inside an instance) of input `provider`."""
-
-    kind: NearMissKind
-    provider: str
-    export: str
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class OpenImport:
-    """An import of one of several inputs that no other satisfies, and what could have been meant, best first."""
-
-    importer: str
-    name: ExternName
-    location: Location
-    near: tuple[NearMiss, ...] = ()
-
-
-@final
-@unique
-class BindingKind(Enum):
-    """Why an import is bound to what it is bound to; the value is for people."""
-
-    BY_HAND = "decided by hand (--link)"
-    SAME_NAME = "an export of that name"
-    SAME_TRACK = "the highest version on the same track"
-    NEXT_IN_CHAIN = "the next input to the right that exports it (--chain)"
-    FOLLOWS = "follows from the types of other imports that are satisfied"
-    EQUAL_TYPE = "a type that equals another: nothing is looked for"
-    OPENED = "left to the host by hand (--open)"
-    OPEN = "nothing satisfies it"
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Binding:
-    """One import of one input. provider, export: the input's name and its export, if one satisfies the import."""
-
-    importer: str
-    name: ExternName
-    kind: BindingKind
-    location: Location
-    provider: str | None = None
-    export: str | None = None
-
-
 # --- the whole ----------------------------------------------------------------------------------------------
 @final
 @dataclass(frozen=True, slots=True)
@@ -416,3 +282,36 @@ class LinkedGraph:
     bindings: tuple[Binding, ...] = ()
     exported_for_types: tuple[str, ...] = ()
     kept_inside: tuple[str, ...] = ()
+
+
+__all__ = [
+    "AsyncBuiltin",
+    "Builtin",
+    "BuiltinFunc",
+    "CanonicalOptions",
+    "ComponentFunc",
+    "CoreFunc",
+    "CoreInstance",
+    "CoreItem",
+    "FuncItem",
+    "ImportFunc",
+    "ImportedFunc",
+    "ImportedModule",
+    "Input",
+    "Instance",
+    "InstanceItem",
+    "Lift",
+    "LiftFunc",
+    "LinkedGraph",
+    "Lower",
+    "LowerFunc",
+    "Module",
+    "ModuleItem",
+    "OuterExport",
+    "OuterImport",
+    "OuterItem",
+    "Resource",
+    "ResourceBuiltin",
+    "ResourceOp",
+    "TypeItem",
+]

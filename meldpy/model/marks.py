@@ -7,13 +7,11 @@ written; what a whole crossing does is found by following what it calls, and wha
 from __future__ import annotations
 
 from enum import Enum, unique
-from typing import TYPE_CHECKING, TypeAlias, final
+from typing import TypeAlias, final
 
 from meldpy.model.canon import StringEncoding
+from meldpy.model.symbols import FuncSymbol
 from meldpy.records import dataclass
-
-if TYPE_CHECKING:
-    from meldpy.model.code import FuncSymbol
 
 
 @unique

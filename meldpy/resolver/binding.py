@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from typing import final
 
 from meldpy.errors import LinkError
+from meldpy.model.bindings import Binding, BindingKind
 from meldpy.model.component import Import, TypeDesc
 from meldpy.model.extern import TypeExtern
 from meldpy.model.ids import ResourceId
-from meldpy.model.linked import Binding, BindingKind
 from meldpy.model.valtype import ResourceType
 from meldpy.resolver.componenttypes import subtyping
 from meldpy.resolver.determined import Determined, DeterminedTypes

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import final
 
 from meldpy.errors import LimitError, Location
+from meldpy.model.bindings import Binding, OpenImport
 from meldpy.model.core import CoreModule, CoreSort, CoreValType, NameSection, NumType
 from meldpy.model.extern import CoreModuleType, ExternName, ExternType, FuncType
 from meldpy.model.ids import (
@@ -24,7 +25,6 @@ from meldpy.model.ids import (
     ResourceId,
 )
 from meldpy.model.linked import (
-    Binding,
     Builtin,
     CoreFunc,
     CoreInstance,
@@ -37,7 +37,6 @@ from meldpy.model.linked import (
     LinkedGraph,
     Lower,
     Module,
-    OpenImport,
     OuterExport,
     OuterImport,
     Resource,

@@ -14,7 +14,6 @@ from meldpy.model.builtins import (
     CancelCopy,
     ContextSlot,
     Copy,
-    CoreTypeDefinition,
     EndType,
     EventPlace,
     FlagImmediate,
@@ -26,6 +25,7 @@ from meldpy.model.builtins import (
 )
 from meldpy.model.canon import BuiltinOp, CanonOpt, OtherBuiltin, ResultList
 from meldpy.model.core import CoreFuncType, NumType, RefType
+from meldpy.model.functions import CoreTypeDefinition
 from meldpy.model.linked import CanonicalOptions
 from meldpy.model.valtype import DefinedType, FutureType, StreamType
 from meldpy.resolver.coretypes import definition_of, rec_member

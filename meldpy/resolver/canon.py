@@ -10,7 +10,6 @@ from typing import assert_never, final
 
 from meldpy.errors import DecodeError
 from meldpy.model import linked
-from meldpy.model.builtins import CoreTypeDefinition
 from meldpy.model.canon import (
     OPT_ASYNC,
     OPT_CALLBACK,
@@ -33,6 +32,7 @@ from meldpy.model.canon import (
     StringEncoding,
 )
 from meldpy.model.extern import FuncType
+from meldpy.model.functions import CoreTypeDefinition
 from meldpy.model.ids import MemoryId
 from meldpy.model.linked import (
     AsyncBuiltin,

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias, final
 
 from meldpy.errors import DecodeError
-from meldpy.model.builtins import CoreTypeDefinition
 from meldpy.model.component import CoreExportDecl
 from meldpy.model.core import (
     ArrayType,
@@ -40,6 +39,7 @@ from meldpy.model.core import (
     TagType,
 )
 from meldpy.model.extern import CoreModuleType
+from meldpy.model.functions import CoreTypeDefinition
 from meldpy.records import dataclass
 
 IndexMap: TypeAlias = "Callable[[int], int]"

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import final
 
 from meldpy.errors import LinkError
+from meldpy.model.bindings import OpenImport
 from meldpy.model.ids import ResourceId
-from meldpy.model.linked import OpenImport
 from meldpy.records import dataclass, replace
 from meldpy.resolver.byhand import unknown
 from meldpy.resolver.determined import Determined, Importable, is_nominal

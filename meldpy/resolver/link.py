@@ -14,10 +14,10 @@ from posixpath import normpath
 from typing import final
 
 from meldpy.errors import LinkError, Location
+from meldpy.model.bindings import OpenImport
 from meldpy.model.component import Import
 from meldpy.model.extern import TypeExtern
 from meldpy.model.ids import InstanceId
-from meldpy.model.linked import OpenImport
 from meldpy.resolver.binding import Binder, bindings
 from meldpy.resolver.builder import Builder
 from meldpy.resolver.determined import Determined, Importable

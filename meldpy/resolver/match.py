@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias, final
 
 from meldpy.errors import LinkError
+from meldpy.model.bindings import BindingKind
 from meldpy.model.extern import ExternName
-from meldpy.model.linked import BindingKind
 from meldpy.records import dataclass, field
 from meldpy.resolver.attributes import contradiction
 from meldpy.resolver.byhand import linked_by_hand, opened_by_hand, refuse_both

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from meldpy.model.bindings import NearMiss, NearMissKind, OpenImport
 from meldpy.model.extern import ExternName
-from meldpy.model.linked import NearMiss, NearMissKind, OpenImport
 from meldpy.resolver.attributes import contradiction, interface, same_interface
 from meldpy.resolver.match import Matching, needs
 from meldpy.resolver.names import strong

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from meldpy.errors import LinkError, UsageError
-from meldpy.model.linked import Input, LinkedGraph, OpenImport
+from meldpy.model.bindings import OpenImport
+from meldpy.model.linked import Input, LinkedGraph
 from meldpy.resolver.arguments import ArgumentCheck
 from meldpy.resolver.builder import Builder
 from meldpy.resolver.byhand import only_importer

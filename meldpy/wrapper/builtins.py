@@ -11,7 +11,6 @@ from meldpy.model.builtins import (
     CancelCopy,
     ContextSlot,
     Copy,
-    CoreTypeDefinition,
     EndType,
     EventPlace,
     FlagImmediate,
@@ -22,6 +21,7 @@ from meldpy.model.builtins import (
     ThreadStart,
 )
 from meldpy.model.canon import BuiltinOp, CanonOpt, Immediate, OtherBuiltin, ResultList
+from meldpy.model.functions import CoreTypeDefinition
 from meldpy.model.ids import TypeIndex
 from meldpy.model.linked import AsyncBuiltin, CanonicalOptions, CoreItem
 from meldpy.model.valtype import DefinedType, ValType, ValTypeRef

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import assert_never
 
 from meldpy.errors import InternalError
-from meldpy.model.builtins import CoreTypeDefinition
 from meldpy.model.canon import (
     OPT_ASYNC,
     OPT_CALLBACK,
@@ -27,6 +26,7 @@ from meldpy.model.canon import (
     ResourceRep,
     StringEncoding,
 )
+from meldpy.model.functions import CoreTypeDefinition
 from meldpy.model.ids import ResourceId, TypeIndex
 from meldpy.model.linked import CanonicalOptions, CoreItem
 

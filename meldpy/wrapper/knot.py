@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import assert_never, final
 
 from meldpy.errors import InternalError
-from meldpy.model.builtins import CoreTypeDefinition
 from meldpy.model.canon import (
     OPT_ASYNC,
     OPT_CALLBACK,
@@ -38,6 +37,7 @@ from meldpy.model.component import (
 )
 from meldpy.model.core import NumType
 from meldpy.model.coresorts import CORE_SORTS
+from meldpy.model.functions import CoreTypeDefinition
 from meldpy.model.fused import (
     BoundAsync,
     BoundBuiltin,

@@ -18,7 +18,6 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import assert_never, final
 
 from meldpy.errors import InternalError
-from meldpy.model.builtins import CoreTypeDefinition
 from meldpy.model.canon import Canon, CanonOpt
 from meldpy.model.canon import Lift as CanonLift
 from meldpy.model.canon import Lower as CanonLower
@@ -33,6 +32,7 @@ from meldpy.model.component import (
     SortIndex,
 )
 from meldpy.model.coresorts import CORE_SORTS, component_sort
+from meldpy.model.functions import CoreTypeDefinition
 from meldpy.model.ids import (
     ComponentIndex,
     CoreFuncIndex,

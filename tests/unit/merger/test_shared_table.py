@@ -10,10 +10,11 @@ from meldpy.analysis import analyse
 from meldpy.errors import Location
 from meldpy.kernel.reindex import reindex
 from meldpy.merger import MergeOptions, merge
-from meldpy.model.builtins import CoreTypeDefinition, ThreadStart
+from meldpy.model.builtins import ThreadStart
 from meldpy.model.canon import BuiltinOp
 from meldpy.model.code import TableRef
 from meldpy.model.core import CoreFuncType, Limits, NumType
+from meldpy.model.functions import CoreTypeDefinition
 from meldpy.model.fused import FusedModule
 from meldpy.model.ids import BuiltinId, InstanceId, TableId
 from meldpy.model.linked import AsyncBuiltin

@@ -7,8 +7,8 @@ from itertools import permutations
 import pytest
 
 from meldpy.errors import LinkError
+from meldpy.model.bindings import NearMissKind as Kind
 from meldpy.model.extern import Attributes, ExternName
-from meldpy.model.linked import NearMissKind as Kind
 from meldpy.resolver.attributes import contradiction, joined
 from tests.unit.resolver.build import link
 

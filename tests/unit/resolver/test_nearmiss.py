@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from meldpy.errors import LinkError
-from meldpy.model.linked import NearMissKind as Kind
+from meldpy.model.bindings import NearMissKind as Kind
 from tests.unit.resolver.build import link
 from tests.unit.resolver.test_link import consumer, provider
 
