@@ -7,7 +7,7 @@ Machine code is run as it is, so a file counts only if it is the user's own and 
 cannot be asked for, nothing is kept. A cache that cannot be read or written is no error: then things are made again.
 
 One file for each name, so that a new version takes the place of an old one. Nothing of a user's is in here; what is
-made of inputs has caches of its own (`batch.cache`, `engine.guests.precompiled`).
+made of inputs has caches of its own (`batch.cache`, `engine.guests.precompiled`), some of them beside this one.
 """
 
 from __future__ import annotations
@@ -79,9 +79,11 @@ def _engine() -> bytes:
     return b"".join(f"{each.stat().st_size} {each.stat().st_mtime_ns}\n".encode() for each in libraries)
 
 
+def cache_folder() -> str:
+    """Where all caches of meldpy are: $MELDPY_CACHE, else meldpy in the user's cache, $XDG_CACHE_HOME or ~/.cache."""
+    given = os.environ.get("MELDPY_CACHE")
+    return given or os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "meldpy")
+
+
 def _folder() -> str:
-    """$MELDPY_CACHE/own, else meldpy/own in the user's cache, $XDG_CACHE_HOME or ~/.cache."""
-    base = os.environ.get("MELDPY_CACHE")
-    if not base:
-        base = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "meldpy")
-    return os.path.join(base, "own")
+    return os.path.join(cache_folder(), "own")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from hashlib import sha256
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Final, final
 
 from meldpy.batch.model import Done
 from meldpy.errors import FileError
+from meldpy.kept import cache_folder
 
 _RESULT: Final = "result.json"
 _OUTPUT: Final = "output"
@@ -19,9 +19,7 @@ _OUTPUT: Final = "output"
 
 def default_folder() -> Path:
     """Where results are kept unless somebody says otherwise."""
-    given = os.environ.get("MELDPY_CACHE")
-    base = Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "meldpy"
-    return base / "batch"
+    return Path(cache_folder()) / "batch"
 
 
 @final

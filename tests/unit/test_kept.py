@@ -9,6 +9,7 @@ import pytest
 import wasmtime
 
 from meldpy import kept
+from meldpy.fixture.tools import cache_directory
 from meldpy.kernel import loader
 
 TEXT = '(memory (export "memory") 1) (func (export "answer") (result i32) i32.const 42)'
@@ -88,6 +89,13 @@ def test_without_a_folder_named_it_is_in_the_users_cache(tmp_path: Path, monkeyp
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     kept.write("a", b"source", b"data")
     assert (tmp_path / "xdg" / "meldpy" / "own" / "a").exists()
+
+
+def test_a_variable_that_says_nothing_counts_as_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MELDPY_CACHE", "")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert cache_directory() == tmp_path / "xdg" / "meldpy"
+    assert cache_directory().is_dir()
 
 
 def test_a_kernel_is_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
