@@ -56,6 +56,13 @@ SCENES: Final = {
         task("number", "read 0 1, join 0 10, loop 10, return"),
         LATER_STILL,
     ),
+    "yields below a callback": pair(
+        "u8",
+        "new 0, take 0 1, call 7 1 1 2, call 6 1 0 1, write 2 1, settle 6, settle 7, return, exit",
+        task("number", "read 0 1, join 0 10, loop 10, return"),
+        LATER_STILL,
+        callback=True,
+    ),
     "cancels": pair(
         "u8",
         "call 6 1 0 1, cancel 6, call-drop 6, call 7 1 1 2, cancel 7, call-drop 7, call 8 1 2 3, "
