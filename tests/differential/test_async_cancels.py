@@ -14,8 +14,10 @@ from wasmtime import wat2wasm
 
 from meldpy.pipeline import FuseInput, FuseOptions, fuse
 from tests.differential.divergences import Divergences
-from tests.differential.test_async import assert_alike, both
-from tests.support.harness import Call, Difference, Returned, Trap, compare
+from tests.differential.test_async import HOST, assert_alike, both
+from tests.support.compose import Export, Wire, compose
+from tests.support.harness import Call, Difference, Returned, Step, Trap, compare, observe
+from tests.support.shape import assert_fused_shape
 
 OBEYS, YIELDS, NEVER, RETURNS, POKED, OBEYS_LATE = 0, 1, 2, 3, 4, 5
 """What a worker does when it is cancelled."""
@@ -295,3 +297,85 @@ def test_a_worker_without_task_cancel_keeps_its_callers_nested() -> None:
     )
     assert text != composition()
     assert fuse([bytes(wat2wasm(text))], FuseOptions()).report.kept
+
+
+# --- calls of the host ------------------------------------------------------------------------------------------------
+AT_FIRST, TOLD, LATER = 0, 1, 2
+"""When the middle cancels its call of the host: in its first activation, when it is cancelled itself, a turn later."""
+WITH_TIMER: Final = f"""
+    (component
+      (import "log" (func $log (param "x" u32)))
+      (import "timer" (func $timer async (param "x" u32) (result u32)))
+      {
+    caller(
+        "Middle",
+        "timer",
+        '''
+    (func $stop (param $h i32)
+      (call $log (i32.add (i32.const 260) (call $cancel (local.get $h)))) (call $drop (local.get $h)))
+    (func (export "mid") (param $x i32) (result i32) (local $h i32)
+      (local.set $h (call $timer (i32.shr_u (local.get $x) (i32.const 4))))
+      (local.set $x (i32.and (local.get $x) (i32.const 15)))
+      (if (i32.eqz (local.get $x))
+        (then (call $stop (local.get $h)) (call $return (i32.const 7)) (return (i32.const 0))))
+      (call $set (local.get $h))
+      (if (i32.eq (local.get $x) (i32.const 2)) (then (return (i32.const 1))))
+      (i32.or (i32.const 2) (i32.shl (call $set-new) (i32.const 4))))
+    (func (export "callback") (param $code i32) (param i32 i32) (result i32)
+      (call $log (i32.add (i32.const 250) (local.get $code)))
+      (call $stop (call $get))
+      (if (local.get $code) (then (call $cancelled)) (else (call $return (i32.const 8))))
+      (i32.const 0))''',
+        lift("mid"),
+    )
+}
+      (instance $middle (instantiate $Middle (with "log" (func $log)) (with "timer" (func $timer))))
+      {
+    caller(
+        "Root",
+        "mid",
+        '''
+    (func (export "run") (param $m i32) (param $turns i32) (param i32) (result i32)
+      (call $set (call $mid (local.get $m)))
+      (call $log (call $get))
+      (if (local.get $turns) (then (return (i32.const 1))))
+      (call $end))
+    (func $end (result i32)
+      (call $return (if (result i32) (call $get) (then (call $cancel (call $get))) (else (i32.const 9))))
+      (i32.const 0))
+    (func (export "callback") (param i32 i32 i32) (result i32) (call $end))''',
+        RUN,
+    )
+}
+      (instance $root (instantiate $Root (with "log" (func $log)) (with "mid" (func $middle "mid"))))
+      (export "run" (func $root "run")))"""
+
+
+def with_timer(form: bytes, call: Call) -> list[Step]:
+    """The steps of a form with the worker outside, as its host."""
+    whole = {"host": bytes(wat2wasm(WORKER)), "guests": form}
+    return observe(
+        compose(whole, [Wire("guests", "timer", "host", "work")], [Export("guests", "run")]), [call], host=HOST
+    ).steps
+
+
+@pytest.mark.parametrize("host", [OBEYS, YIELDS, RETURNS, OBEYS_LATE])
+@pytest.mark.parametrize(
+    ("when", "turns", "result"),
+    [
+        pytest.param(AT_FIRST, 0, 9, id="below a caller that goes on"),
+        pytest.param(TOLD, 0, 4, id="in the midst of a cancel"),
+        pytest.param(LATER, 1, 2, id="while the caller is away"),
+    ],
+)
+def test_a_call_of_the_host_is_cancelled_by_the_engine_whoever_is_below(
+    when: int, turns: int, result: int, host: int
+) -> None:
+    """As a guest does with a timer that it needs no more: the engine's own built-in is called in place, so that nothing
+    is pumped above the caller and nothing traps."""
+    composed = bytes(wat2wasm(WITH_TIMER))
+    fused = fuse([composed], FuseOptions(flat=True)).bytes
+    assert_fused_shape(fused)
+    one, other = (with_timer(form, Call("run", [16 * host + when, turns, NONE])) for form in (composed, fused))
+    assert one == other
+    assert seen(one[-1].outcome) == result
