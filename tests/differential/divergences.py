@@ -194,6 +194,12 @@ def waits_in_fused_only(difference: Difference) -> bool:
 
 
 @predicate
+def cannot_block_in_fused_only(difference: Difference) -> bool:
+    """A synchronous task cancels a host call that would have been over at once."""
+    return _returned_but_trapped(difference, "a synchronous task cannot block")
+
+
+@predicate
 def engine_gives_up_on_task_return(difference: Difference) -> bool:
     """A task of a sync lift calls task.return; the engine reports a bug of its own and injects a trap."""
     from tests.support.harness import Trap

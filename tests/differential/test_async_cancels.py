@@ -12,6 +12,7 @@ from typing import Final
 import pytest
 from wasmtime import wat2wasm
 
+from meldpy.engine.traps import same_trap
 from meldpy.pipeline import FuseInput, FuseOptions, fuse
 from tests.differential.divergences import Divergences
 from tests.differential.test_async import HOST, assert_alike, both
@@ -379,3 +380,43 @@ def test_a_call_of_the_host_is_cancelled_by_the_engine_whoever_is_below(
     one, other = (with_timer(form, Call("run", [16 * host + when, turns, NONE])) for form in (composed, fused))
     assert one == other
     assert seen(one[-1].outcome) == result
+
+
+SYNC_MIDDLE: Final = caller(
+    "Middle",
+    "timer",
+    """
+    (func (export "mid") (param $x i32) (result i32)
+      (call $log (i32.add (i32.const 260) (call $cancel (call $timer (local.get $x))))) (i32.const 7))""",
+    '(func (export "mid") (param "x" u32) (result u32) (canon lift (core func $m "mid")))',
+)
+SYNC_TASK: Final = f"""
+    (component
+      (import "log" (func $log (param "x" u32)))
+      (import "timer" (func $timer async (param "x" u32) (result u32)))
+      {SYNC_MIDDLE}
+      (instance $middle (instantiate $Middle (with "log" (func $log)) (with "timer" (func $timer))))
+      (component $Root
+        (import "mid" (func $mid (param "x" u32) (result u32)))
+        (core func $mid' (canon lower (func $mid))) (core func $return (canon task.return (result u32)))
+        (core module $M
+          (import "" "mid" (func $mid (param i32) (result i32))) (import "" "return" (func $return (param i32)))
+          (func (export "run") (param i32 i32 i32) (result i32)
+            (call $return (call $mid (local.get 0))) (i32.const 0))
+          (func (export "callback") (param i32 i32 i32) (result i32) unreachable))
+        (core instance $m (instantiate $M
+          (with "" (instance (export "mid" (func $mid')) (export "return" (func $return))))))
+        {RUN})
+      (instance $root (instantiate $Root (with "mid" (func $middle "mid"))))
+      (export "run" (func $root "run")))"""
+
+
+def test_a_synchronous_task_cancels_no_call_of_the_host_synchronously(divergences: Divergences) -> None:
+    """Whether the host's answer has to be waited for shows only when it was."""
+    composed = bytes(wat2wasm(SYNC_TASK))
+    forms = (composed, fuse([composed], FuseOptions(flat=True)).bytes)
+    one, other = (with_timer(form, run(OBEYS))[-1].outcome for form in forms)
+    assert (seen(one), seen(other)) == (7, "a synchronous task cannot block")
+    assert divergences.explains(Difference("run", "outcome", one, other))
+    waiting, trapping = (with_timer(form, run(YIELDS))[-1].outcome for form in forms)
+    assert same_trap(str(seen(waiting)), str(seen(trapping)))
