@@ -92,8 +92,9 @@ class Core:
 
     def reload(self, plan: ModulePlan) -> float:
         """Swap a module to `plan`; the seconds without messages. Raises what kept the old one, which goes on."""
+        hosted = self.find(plan.name)
         try:
-            pause = self.find(plan.name).reload(plan, lambda step: self._tell_observer(plan.name, step)).result()
+            pause = hosted.reload(plan, lambda step: self._tell_observer(plan.name, step)).result()
         except Exception:
             self.tell("kept", plan)
             raise

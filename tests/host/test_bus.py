@@ -25,6 +25,7 @@ from meldpy.host.faults import (
     TimedOut,
 )
 from meldpy.host.lifecycle.hosted import Hosted
+from meldpy.host.lifecycle.life import Status
 from meldpy.host.lifecycle.plan import Persist, RestartPolicy
 from meldpy.host.limits import Grants, Limits
 from meldpy.host.module import Envelope, Services
@@ -351,6 +352,23 @@ def test_a_store_that_fails_once_is_not_broken_for_good(kept_core: Core) -> None
         lose(kept_core)
     with kept_core.database.transaction():
         pass
+
+
+def test_a_store_that_fails_keeps_nobody_from_what_has_happened(
+    kept_core: Core, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept_core.load(scripted("one", lambda *_: None, ("meld/*",), durable=("meld/*",)))
+    heard = kept_core.bus.listen("meld/loaded")
+
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as without:
+        without.setattr(kept_core.bus._messages, "accept", full)
+        kept_core.load(scripted("two", lambda *_: None))
+    assert kept_core.find("two").status is Status.RUNNING
+    assert heard.get(5).payload == b"two 1.0.0"
+    assert "one is not told of meld/loaded: the store failed: database or disk is full" in caplog.messages
 
 
 def test_the_store_belongs_to_one_host_at_a_time(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from meldpy.host.core import Core
-from meldpy.host.faults import StateError
+from meldpy.host.faults import StateError, TimedOut
 from meldpy.host.jobs.run import JobRun
 from meldpy.host.jobs.store import JobRow, JobStatus
 from meldpy.host.limits import Grants
@@ -251,3 +251,28 @@ def test_a_host_that_is_closed_pauses_its_jobs_and_the_next_one_goes_on(tmp_path
     second.jobs.cancel(id_)
     second.jobs.wait(id_, 60)
     second.close()
+
+
+def test_waiting_for_a_job_ends_when_its_time_is_over(core: Core) -> None:
+    core.load(probe("one"))
+    id_ = core.jobs.begin(core.find("one").plan, "count-to", b"100000000")
+    with pytest.raises(TimedOut, match=f"job {id_} still runs"):
+        core.jobs.wait(id_, 0.01)
+    core.jobs.cancel(id_, grace=0.01)
+    assert core.jobs.wait(id_, 60).status is JobStatus.CANCELLED
+
+
+def test_a_job_without_a_thread_is_left_to_be_resumed(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = core.load(probe("one"))
+
+    def exhausted(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as without:
+        without.setattr("meldpy.host.jobs.run.start_thread", exhausted)
+        with pytest.raises(RuntimeError):
+            core.jobs.begin(one.plan, "count-to", b"3")
+    assert core.jobs.running == 0
+    (row,) = core.jobs.left("one")
+    core.jobs.resume(row.id, one.plan)
+    assert core.jobs.wait(row.id, 60).status is JobStatus.DONE

@@ -8,6 +8,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,7 @@ from meldpy.engine.guests.artefacts import load
 from meldpy.engine.guests.guest import Guest
 from meldpy.engine.guests.wasi import Wasi
 from meldpy.engine.text import assemble
-from meldpy.errors import EngineError
+from meldpy.errors import EngineError, MeldError, UsageError
 from meldpy.host.core import Core
 from meldpy.host.faults import (
     DeadlineExceeded,
@@ -36,7 +38,7 @@ from meldpy.host.limits import Directory, Grants, Limits
 from meldpy.host.module import ModuleInstance
 from meldpy.host.wasm.instance import WasmInstance
 from meldpy.records import replace
-from tests.support.hosted import LIMITS, execute, on_guest_thread, probe, seen
+from tests.support.hosted import LIMITS, execute, on_guest_thread, probe, scripted, seen
 
 ROOT = Path(__file__).parents[2]
 QUICK = RestartPolicy(delay=0.001, longest=0.01)
@@ -480,3 +482,65 @@ def test_unloading_frees_everything_ten_thousand_times(core: Core) -> None:
     grown = resident() - before
     print(f"\n10,000 cycles: {grown / 1024:.0f} kB more")
     assert grown < 8 << 20
+
+
+# --- what comes between ----------------------------------------------------------------------------------------------
+def test_an_order_between_the_last_stop_and_the_end_brings_nothing_up(core: Core) -> None:
+    one = core.load(scripted("one", lambda *_: None))
+    ordered: list[Future[None] | Future[float]] = []
+    stop = one._stop
+
+    def stopped() -> None:
+        stop()
+        ordered.extend((one.start(), one.reload(one.plan, lambda _step: None)))
+
+    one._stop = stopped  # type: ignore[method-assign]
+    core.unload("one")
+    for each in ordered:
+        with pytest.raises(StateError, match="one is unloaded"):
+            each.result(30)
+    assert one._life.now is None
+    assert one.status is Status.UNLOADED
+
+
+def test_a_module_that_dies_alone_is_made_again_by_the_next_call(core: Core) -> None:
+    one = core.load(scripted("one", lambda *_: None, policy=QUICK))
+    assert one._life.now is not None
+    one._life.now.instance.close()
+    assert execute(one, "seen") == b""
+    assert one.deaths == 1
+
+
+def test_a_module_that_is_unloaded_while_it_rests_says_so(core: Core) -> None:
+    def die(*_: object) -> None:
+        raise ModuleTrapped("died")
+
+    one = core.load(scripted("one", die, policy=RestartPolicy(delay=60.0, longest=60.0)))
+    core.bus.send("", "one", "x", b"", 0)
+    waits = one.ask(lambda instance: instance.execute("seen", b""), 10)
+    while not one.deaths or one.waiting:
+        time.sleep(0.001)
+    core.unload("one")
+    with pytest.raises(StateError, match="one is unloaded"):
+        waits.result(30)
+
+
+def test_what_an_instance_is_asked_for_is_checked_by_itself(core: Core) -> None:
+    one = core.load(probe("one"))
+
+    def asked(words: str, kind: type[MeldError], ask: Callable[[WasmInstance], object]) -> None:
+        def run(instance: ModuleInstance) -> object:
+            assert isinstance(instance, WasmInstance)
+            return ask(instance)
+
+        with pytest.raises(kind, match=words):
+            one.ask(run).result(30)
+
+    def closed(instance: WasmInstance) -> object:
+        instance.close()
+        return instance.execute("seen", b"")
+
+    asked("one exports no function gone", UsageError, lambda instance: instance.call_text(("gone",), "gone()"))
+    most = one.plan.limits.payload
+    asked("the payload is larger than", ModuleFailure, lambda instance: instance.execute("seen", bytes(most + 1)))
+    asked("one: the guest is dead", StateError, closed)

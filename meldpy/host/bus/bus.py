@@ -6,6 +6,7 @@ message hands over an outbox: then what it sends leaves with the end of that han
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -15,12 +16,14 @@ from queue import Empty, Full, Queue
 from time import monotonic, time_ns
 from typing import Protocol, final
 
-from meldpy.host.faults import Busy, StateError, TimedOut
+from meldpy.host.faults import Busy, StateError, StoreFailed, TimedOut
 from meldpy.host.limits import allows
 from meldpy.host.module import Envelope
 from meldpy.host.store.database import Database, Transaction
 from meldpy.host.store.messages import Messages
 from meldpy.records import dataclass
+
+logger = logging.getLogger("meldpy.host")
 
 _VOLATILE = 1 << 63
 """Ids of messages that are in no store; those that are have the ids of their rows."""
@@ -151,15 +154,24 @@ class Bus:
         self._tell_listeners(sender, topic, payload)
 
     def announce(self, topic: str, payload: bytes) -> None:
-        """What the host itself says. It neither waits nor fails: what does not fit into a mailbox is a dead letter."""
+        """What the host itself says. It neither waits nor fails, whatever it is about has happened: what does not fit
+        into a mailbox is a dead letter, and what the store does not take is in the log."""
         for receiver in self._subscribers("", topic):
             try:
-                self._hand_over("", topic, payload, [receiver], 0, everybody=True)
-            except Busy as busy:
-                with self._database.transaction() as within:
-                    message = Envelope(next(self._ids), topic, payload)
-                    self._messages.bury(within, receiver.name, message, busy.reason)
+                self._announce_to(receiver, topic, payload)
+            except StoreFailed as failed:
+                text = "%s is not told of %s: %s"
+                extra = {"module_name": receiver.name, "event": "not-told"}
+                logger.error(text, receiver.name, topic, failed.reason, extra=extra)
         self._tell_listeners("", topic, payload)
+
+    def _announce_to(self, receiver: Receiver, topic: str, payload: bytes) -> None:
+        try:
+            self._hand_over("", topic, payload, [receiver], 0, everybody=True)
+        except Busy as busy:
+            with self._database.transaction() as within:
+                message = Envelope(next(self._ids), topic, payload)
+                self._messages.bury(within, receiver.name, message, busy.reason)
 
     def send(self, sender: str, to: str, topic: str, payload: bytes, wait: float) -> None:
         """To one module. Busy; StateError if it does not run."""

@@ -90,7 +90,12 @@ class Jobs:
             if id_ in self._running or status.over:
                 raise StateError(f"job {id_} is {status.value}")
             self._running[id_] = run
-        run.start(lambda run: self._services(plan, run), self._over)
+        try:
+            run.start(lambda run: self._services(plan, run), self._over)
+        except BaseException:  # the system has no more threads, say: nobody would ever say that it is over
+            with self._lock:
+                del self._running[id_]
+            raise
 
     def _over(self, run: JobRun) -> None:
         with self._lock:

@@ -17,7 +17,7 @@ from typing import TypeVar, final
 from meldpy.host.bus.bus import Bus
 from meldpy.host.bus.mailbox import Mailbox, Work
 from meldpy.host.bus.turns import Turns
-from meldpy.host.faults import HostError
+from meldpy.host.faults import HostError, StateError
 from meldpy.host.lifecycle.birth import put_down
 from meldpy.host.lifecycle.crew import Crew
 from meldpy.host.lifecycle.handling import Handler
@@ -170,6 +170,7 @@ class Hosted:
             alive.instance.interrupt(reason)
 
     def _start(self) -> None:
+        self._check_stays()
         if self.status is not Status.STOPPED:
             return
         born = self._life.born()
@@ -203,6 +204,7 @@ class Hosted:
             put_down(alive.instance)
 
     def _swap(self, plan: ModulePlan, observe: Callable[[str], None]) -> float:
+        self._check_stays()
         begin = monotonic()
         life = self._life
         if self.status is Status.STOPPED:
@@ -222,6 +224,11 @@ class Hosted:
         pause = monotonic() - begin
         swap.finish()
         return pause
+
+    def _check_stays(self) -> None:
+        """An order that comes between the last stop and the end must not bring up what nobody would put down."""
+        if self._life.leaving.is_set():
+            raise StateError(f"{self.name} is unloaded")
 
     def _end(self) -> None:
         self._mailbox.end("it is unloaded")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from meldpy.host.faults import FailureCode, ModuleFailure, ModuleTrapped
+from meldpy.host.faults import FailureCode, Interrupted, ModuleFailure, ModuleTrapped
 from meldpy.host.module import Level
+from meldpy.host.native.channel import Answer, Channel
 from meldpy.host.native.worker import wire
 from tests.support.native import Recorder, library, running
 
@@ -106,3 +107,49 @@ def test_lists_of_texts_are_checked_like_packets() -> None:
     for broken in (b"\1\0\0", b"\2\0\0\0x", b"\xff\xff\xff\xff"):
         with pytest.raises(wire.Malformed):
             wire.unpack_texts(broken)
+
+
+# --- a worker that is not ours any more: what it sends is well-formed, and no answer ---
+def saying(kind: int, *parts: bytes) -> Answer:
+    return Answer(wire.Packet(kind, 0, 0, 0, 0, []), list(parts))
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        pytest.param(saying(wire.PONG), f"an introduction of kind {wire.PONG}", id="kind"),
+        pytest.param(saying(wire.READY, b"n", b"1", b"", b"\xff", b""), "broke the protocol", id="texts"),
+    ],
+)
+def test_an_introduction_that_is_none_ends_the_worker(
+    monkeypatch: pytest.MonkeyPatch, answer: Answer, words: str
+) -> None:
+    monkeypatch.setattr(Channel, "receive", lambda *_: answer)
+    with pytest.raises(ModuleTrapped, match=words), running(library("misbehave")):
+        raise AssertionError("it is not taken")
+
+
+def test_an_answer_of_another_kind_ends_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    with running(library("misbehave")) as module, monkeypatch.context() as lying:
+        lying.setattr(Channel, "call", lambda *_: saying(wire.PONG))
+        with pytest.raises(ModuleTrapped, match=f"an answer of kind {wire.PONG} to a call"):
+            module.execute("echo", b"")
+        assert not module.alive
+    with running(library("misbehave")) as module, monkeypatch.context() as lying:
+        lying.setattr(Channel, "call", lambda *_: saying(wire.RESULT, b""))
+        with pytest.raises(ModuleTrapped, match=f"an answer of kind {wire.RESULT} to a ping"):
+            module.beat(1.0)
+        assert not module.alive
+
+
+def test_an_answer_that_crosses_an_interruption_is_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    with running(library("misbehave")) as module, monkeypatch.context() as crossing:
+
+        def answered(*_: object) -> Answer:
+            module.interrupt("enough")
+            return saying(wire.RESULT, b"late")
+
+        crossing.setattr(Channel, "call", answered)
+        with pytest.raises(Interrupted, match="was interrupted: enough"):
+            module.execute("echo", b"")
+        assert not module.alive
