@@ -229,17 +229,23 @@
     (if (i32.eqz (call $resolved (local.get $task)))
       (then
         (i32.store offset=36 (local.get $task) (i32.or (local.get $flags) (i32.const 12)))
-        ;; In its event loop it hears of it at once, unless its instance is on the stack; otherwise when it gets there.
+        ;; In its event loop it hears of it at once, unless its instance is on the stack: then it is ready, for when that
+        ;; has gone on; otherwise when it gets there.
         (if (i32.eq (i32.load offset=48 (local.get $task)) (i32.const 16))
           (then (call $not_started (local.get $task)))
           (else
-            (if
-              (if (result i32) (i32.load offset=48 (local.get $task))
-                (then (i32.eqz (call $set_aside (local.get $task))))
-                (else (i32.const 0)))
+            (if (i32.load offset=48 (local.get $task))
               (then
-                (call $unpark (local.get $task))
-                (call $returned (local.get $task) (call $cancel_now (local.get $task)))))))
+                (if (i32.eqz (call $set_aside (local.get $task)))
+                  (then
+                    (call $unpark (local.get $task))
+                    (call $returned (local.get $task) (call $cancel_now (local.get $task))))
+                  (else
+                    (if (i32.eq (i32.load offset=48 (local.get $task)) (i32.const 1))
+                      (then
+                        (call $unpark (local.get $task))
+                        (i32.store offset=48 (local.get $task) (i32.const 2))
+                        (call $ring.push (i32.const 0x08) (i32.add (local.get $task) (i32.const 56)))))))))))
         (if (i32.eqz (call $resolved (local.get $task)))
           (then
             (if (local.get $async) (then (return (i32.const -1))))
@@ -434,6 +440,16 @@
     (local $set i32) (local $code i32) (local $index i32) (local $payload i32)
     (if (i32.eq (i32.load offset=48 (local.get $task)) (i32.const 8))
       (then (call $gate (local.get $task)) (return)))
+    (if (i32.and (i32.load offset=36 (local.get $task)) (i32.const 8))
+      (then
+        ;; It was cancelled while its instance was on the stack.
+        (if (i32.eq (i32.load offset=48 (local.get $task)) (i32.const 4))
+          (then
+            (local.set $set (i32.load offset=52 (local.get $task)))
+            (i32.store offset=12 (local.get $set) (i32.sub (i32.load offset=12 (local.get $set)) (i32.const 1)))))
+        (i32.store offset=48 (local.get $task) (i32.const 0))
+        (call $returned (local.get $task) (call $cancel_now (local.get $task)))
+        (return)))
     (if (i32.eq (i32.load offset=48 (local.get $task)) (i32.const 4))
       (then
         (local.set $set (i32.load offset=52 (local.get $task)))

@@ -194,19 +194,19 @@ RUN: Final = """(func (export "run") async (param "m" u32) (param "side" u32) (p
   (canon lift (core func $m "run") async (callback (core func $m "callback"))))"""
 
 
-def composition(*, middle: str = MIDDLE, cancel: str = "subtask.cancel", exported: str = "") -> str:
+def composition(*, side: str = SIDE, root: str = ROOT, exported: str = "") -> str:
     return f"""
     (component
       (import "log" (func $log (param "x" u32)))
       {WORKER}
       (instance $worker (instantiate $Worker (with "log" (func $log))))
       (instance $other (instantiate $Worker (with "log" (func $log))))
-      {middle}
+      {MIDDLE}
       (instance $middle (instantiate $Middle (with "log" (func $log)) (with "work" (func $worker "work"))))
-      {SIDE}
+      {side}
       (instance $side (instantiate $Side (with "log" (func $log)) (with "work" (func $other "work"))
         (with "mid" (func $middle "mid"))))
-      {caller("Root", "mid side", ROOT, RUN, "poke", cancel=cancel)}
+      {caller("Root", "mid side", root, RUN, "poke")}
       (instance $root (instantiate $Root (with "log" (func $log)) (with "mid" (func $middle "mid"))
         (with "side" (func $side "side")) (with "poke" (func $other "poke"))))
       (export "run" (func $root "run")) {exported})"""
@@ -420,3 +420,43 @@ def test_a_synchronous_task_cancels_no_call_of_the_host_synchronously(divergence
     assert divergences.explains(Difference("run", "outcome", one, other))
     waiting, trapping = (with_timer(form, run(YIELDS))[-1].outcome for form in forms)
     assert same_trap(str(seen(waiting)), str(seen(trapping)))
+
+
+# --- asynchronous cancels ---------------------------------------------------------------------------------------------
+WAITING_ROOT: Final = """
+    (func (export "run") (param $m i32) (param $side i32) (param i32) (result i32) (local $h i32)
+      (local.set $h (call $mid (local.get $m)))
+      (drop (call $side (local.get $side)))
+      (call $set (call $cancel (local.get $h)))
+      (call $log (i32.add (i32.const 10) (call $get)))
+      (i32.const 1))
+    (func (export "callback") (param i32 i32 i32) (result i32)
+      (if (i32.lt_u (call $get) (i32.const 40))
+        (then (call $set (i32.add (call $get) (i32.const 10))) (return (i32.const 1))))
+      (call $return (call $get))
+      (i32.const 0))"""
+CANCELS_LATER: Final = caller(
+    "Side",
+    "work mid",
+    """
+    (func (export "side") (param i32) (result i32) (call $set (call $mid (i32.const 0))) (i32.const 1))
+    (func (export "callback") (param $code i32) (param i32 i32) (result i32)
+      (if (i32.eq (local.get $code) (i32.const 6)) (then (call $cancelled) (return (i32.const 0))))
+      (call $log (i32.add (i32.const 300) (i32.and (call $cancel (call $get)) (i32.const 15))))
+      (call $return (i32.const 9))
+      (i32.const 0))""",
+    lift("side"),
+    cancel="subtask.cancel async",
+)
+
+
+def test_a_task_that_is_cancelled_while_its_instance_waits_hears_of_it_afterwards() -> None:
+    """The embedded engine has no asynchronous cancel, so it cannot play the composition."""
+    text = composition(side=CANCELS_LATER, root=WAITING_ROOT)
+    fused = fuse([bytes(wat2wasm(text))], FuseOptions(flat=True)).bytes
+    assert_fused_shape(fused)
+    step = observe(fused, [run(OBEYS_LATE, side=0)], host=HOST).steps[-1]
+    assert step.outcome == Returned(44)
+    logged = [args[0] for _, args in step.host_calls]
+    # the first task of the middle, the cancel that is BLOCKED, the end of the first task, then the second one
+    assert logged[logged.index(256) :] == [256, 116, 315, 110, 110, 110, 110, 264, 14, 256, 116, 264]
