@@ -45,7 +45,7 @@
   (import "waitables" "remove" (func $ring.remove (param i32 i32)))
   (import "waitables" "pop" (func $ring.pop (param i32) (result i32)))
   (import "waitables" "notify" (func $notify (param i32 i32)))
-  (import "waitables" "deliver" (func $deliver (param i32) (result i32 i32 i32)))
+  (import "waitables" "forget" (func $forget (param i32)))
   (import "waitables" "take-event" (func $set.take (param i32) (result i32 i32 i32)))
   (import "waitables" "join" (func $join (param i32 i32)))
   (import "emitted" "run" (func $run (param i32 i32 i32 i32) (result i32)))
@@ -251,11 +251,9 @@
             (if (local.get $async) (then (return (i32.const -1))))
             (i32.store offset=36 (local.get $task) (i32.or (i32.load offset=36 (local.get $task)) (i32.const 256)))
             (call $block (local.get $task))))))
-    (call $deliver (local.get $task))
-    (local.set $flags)
-    drop
-    drop
-    local.get $flags)
+    ;; Not by its code: one that was cancelled before it started has had no event.
+    (call $forget (local.get $task))
+    (call $deliver_subtask (local.get $task)))
 
   ;; It was cancelled before it started, and never will.
   (func $not_started (param $task i32)

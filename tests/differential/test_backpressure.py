@@ -54,8 +54,12 @@ PROVIDER = """
 """
 
 
-def driver(body: str) -> str:
-    """A composition whose `run` does `body`; `$note` logs what it is given."""
+def driver(body: str, *, beside_a_future: bool = False) -> str:
+    """A composition whose `run` does `body`; `$note` logs what it is given.
+
+    beside_a_future: waitables are of more kinds than one, though no future is ever made.
+    """
+    defined, imported, given, used = _FUTURE if beside_a_future else ("", "", "", "")
     return f"""
     (component
       (import "log" (func $log (param "x" u32)))
@@ -76,7 +80,7 @@ def driver(body: str) -> str:
         (core func $hold (canon lower (func $hold))) (core func $let-in (canon lower (func $let-in)))
         (core func $set-new (canon waitable-set.new)) (core func $join (canon waitable.join))
         (core func $wait (canon waitable-set.wait (memory (core memory $mem "m"))))
-        (core func $drop (canon subtask.drop)) (core func $cancel (canon subtask.cancel))
+        (core func $drop (canon subtask.drop)) (core func $cancel (canon subtask.cancel)) {defined}
         (core module $M
           (import "" "m" (memory 1)) (import "" "log" (func $log (param i32)))
           (import "" "t" (func $t (param i32 i32) (result i32))) (import "" "s" (func $s (param i32 i32) (result i32)))
@@ -85,7 +89,7 @@ def driver(body: str) -> str:
           (import "" "hold" (func $hold)) (import "" "let-in" (func $let-in))
           (import "" "set-new" (func $set-new (result i32))) (import "" "join" (func $join (param i32 i32)))
           (import "" "wait" (func $wait (param i32 i32) (result i32))) (import "" "drop" (func $drop (param i32)))
-          (import "" "cancel" (func $cancel (param i32) (result i32)))
+          (import "" "cancel" (func $cancel (param i32) (result i32))) {imported}
           (global $set (mut i32) (i32.const 0)) (global $last (mut i32) (i32.const 0))
           (func $note (param i32) (call $log (local.get 0)))
           ;; what an async lower said: logged, and in the set
@@ -98,18 +102,26 @@ def driver(body: str) -> str:
             (call $note (i32.load (i32.const 16))) (call $note (i32.load (i32.const 20)))
             (call $note (i32.load (i32.const 64))) (call $note (i32.load (i32.const 68))))
           (func (export "run") (result i32)
-            (global.set $set (call $set-new))
+            (global.set $set (call $set-new)) {used}
             {body}
             (i32.const 1)))
         (core instance $m (instantiate $M (with "" (instance (export "m" (memory $mem "m")) (export "log" (func $log))
           (export "t" (func $t)) (export "s" (func $s)) (export "w" (func $w)) (export "sync-t" (func $sync-t))
           (export "hold" (func $hold)) (export "let-in" (func $let-in)) (export "set-new" (func $set-new))
           (export "join" (func $join)) (export "wait" (func $wait)) (export "drop" (func $drop))
-          (export "cancel" (func $cancel))))))
+          (export "cancel" (func $cancel)) {given}))))
         (func (export "run") async (result u32) (canon lift (core func $m "run"))))
       (instance $d (instantiate $Driver (with "log" (func $log)) (with "t" (func $p "t")) (with "s" (func $p "s"))
         (with "wide" (func $p "wide")) (with "hold" (func $p "hold")) (with "let-in" (func $p "let-in"))))
       (func (export "run") (alias export $d "run")))"""
+
+
+_FUTURE = (
+    "(type $Future (future)) (core func $future (canon future.new $Future))",
+    '(import "" "future" (func $future (result i64)))',
+    '(export "future" (func $future))',
+    "(if (i32.const 0) (then (drop (call $future))))",
+)
 
 
 def call(name: str, x: int, at: int = 64) -> str:
@@ -136,9 +148,10 @@ SCENARIOS = {
 }
 
 
+@pytest.mark.parametrize("beside_a_future", [False, True])
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_calls_that_wait_to_start(name: str) -> None:
-    assert assert_alike(driver(SCENARIOS[name])) == [Returned(1)]
+def test_calls_that_wait_to_start(name: str, beside_a_future: bool) -> None:
+    assert assert_alike(driver(SCENARIOS[name], beside_a_future=beside_a_future)) == [Returned(1)]
 
 
 @pytest.mark.parametrize(

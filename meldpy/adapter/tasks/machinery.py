@@ -131,7 +131,7 @@ class Machinery:
 
     def tasks(self, export: str) -> FuncId:
         rows = tuple(map(self._handles.func, ("new-own", "take-own", "rep", "scope-exit")))
-        shared = ("new-cell", "free-cell", "order", "push", "remove", "pop", "notify", "deliver", "take-event", "join")
+        shared = ("new-cell", "free-cell", "order", "push", "remove", "pop", "notify", "forget", "take-event", "join")
         traps = (
             Trap.CALLBACK_CODE,
             Trap.NO_RESULT,
