@@ -7,9 +7,10 @@
 
 The job: what a host-side bindings generator would write for `meld fuse --core` output, as a library, and the reference
 for whoever writes one for another host: `surface` reads what the module's `component-type` section says, `values` moves
-values, `handles` keeps the table that the engine of a component would keep, `instance` makes calls, `manifest` says the
-same as JSON, `wasi` is a host for commands that print. Not its job: running core code (`engine.coreapi`, or any other
-engine with the same few functions), and async functions, which are refused.
+values between memory and Python, `pythonvalues` says what fits, `handles` keeps the table that the engine of a
+component would keep, `instance` makes calls, `manifest` says the same as JSON, `wasi` is a host for commands that
+print. Not its job: running core code (`engine.coreapi`, or any other engine with the same few functions), and async
+functions, which are refused.
 
 Values: numbers, bool and str as they are (a char is a str), list, tuple; a record is a dict by label; flags are a set
 of labels; an enum is a label; `Case(label, value)` is a case of a variant or a result ("ok", "error"); an option is
@@ -22,8 +23,8 @@ from __future__ import annotations
 from meldpy.core.handles import Handle
 from meldpy.core.instance import GuestTrap, Instance, load
 from meldpy.core.manifest import manifest
+from meldpy.core.pythonvalues import Case
 from meldpy.core.surface import Surface, read_surface, world_sections
-from meldpy.core.values import Case
 from meldpy.core.wasi import Exit, Wasi
 
 __all__ = [

@@ -21,30 +21,29 @@ class GuestTrap(Exception):
 @final
 @dataclass(slots=True, eq=False)
 class Handle:
-    """A resource of the guest's that the host owns, or one that it was lent for the time of a call.
+    """A resource of the guest's that the host owns. (None is ever lent to the host: what an import takes is of imported
+    types, and a result holds no borrow.)
 
     `drop` runs the guest's destructor. A handle that was given away, or is dropped, is of no more use.
     """
 
     resource: ResourceId
     rep: int
-    owned: bool
-    _destroy: Callable[[ResourceId, int], None]
+    destroy: Callable[[ResourceId, int], None]
     live: bool = True
 
     def drop(self) -> None:
         self.give_away()
-        self._destroy(self.resource, self.rep)
+        self.destroy(self.resource, self.rep)
 
     def give_away(self) -> int:
         """The rep; the host owns the resource no longer."""
         rep = self.lend()
-        if not self.owned:
-            raise UsageError("the handle was only lent", remedy="keep a handle only as long as it is yours")
         self.live = False
         return rep
 
     def lend(self) -> int:
+        """The rep. Raises UsageError if the host owns the resource no longer."""
         if not self.live:
             raise UsageError(
                 "the handle was dropped, or given away", remedy="keep a handle only as long as it is yours"

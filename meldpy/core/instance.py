@@ -51,7 +51,8 @@ def load(
 
 @final
 class Instance:
-    """One instance. After a GuestTrap it cannot be called any more."""
+    """One instance. After a GuestTrap, or an error of a host function that the guest called, it cannot be called any
+    more; arguments that do not fit are refused before the guest is entered."""
 
     def __init__(self, surface: Surface, data: bytes, host: Host, engine: CoreEngine) -> None:
         self.surface = surface
@@ -85,6 +86,9 @@ class Instance:
                 f"{name} takes {len(function.type.params)} arguments, not {len(args)}",
                 remedy="give as many as its type has: `meld inspect` shows it",
             )
+        values = Values(self._abi, _Side(self, None, []))
+        for (_, param), arg in zip(function.type.params, args, strict=True):
+            values.check(param, arg)
         with _trapping(self):
             return self._call(function, args)
 
@@ -167,8 +171,6 @@ class Instance:
                     "of the module (`wasm-tools component new`) and run it with `meld run`",
                 )
             result = self._host[function.label](*given)
-            for each in (each for each in given if isinstance(each, Handle) and not each.owned):
-                each.live = False
             out: list[int] = []
             if type_.result is not None:
                 if flat.result is None:
@@ -271,17 +273,15 @@ class _Side:
         if self._instance._resources[resource].imported:
             return rep
         assert isinstance(rep, int)
-        return Handle(resource, rep, True, self._instance._destroy_from_host)
+        return Handle(resource, rep, self._instance._destroy_from_host)
 
     def lift_borrow(self, resource: ResourceId, index: int) -> object:
         entry = self._instance._table.get(index, resource)
         assert self._lent is not None, "results hold no borrows"
+        assert self._instance._resources[resource].imported, "imports take handles of imported types"
         entry.lends += 1
         self._lent.append(entry)
-        if self._instance._resources[resource].imported:
-            return entry.rep
-        assert isinstance(entry.rep, int)
-        return Handle(resource, entry.rep, False, self._instance._destroy_from_host)
+        return entry.rep
 
     def lower_own(self, resource: ResourceId, value: object) -> int:
         return self._instance._table.add(Entry(resource, self._rep(resource, value, own=True), None))
@@ -295,12 +295,21 @@ class _Side:
         self._scope.borrows += 1
         return self._instance._table.add(Entry(resource, rep, self._scope))
 
+    def check_handle(self, resource: ResourceId, value: object) -> None:
+        if not self._instance._resources[resource].imported:
+            self._own_handle(resource, value).lend()
+
     def _rep(self, resource: ResourceId, value: object, *, own: bool) -> object:
         if self._instance._resources[resource].imported:
             return value
-        if not isinstance(value, Handle) or value.resource != resource:
-            raise UsageError(
-                f"a handle of {self._instance._resources[resource].name} is wanted, not {value!r}",
-                remedy="give one that a function of this instance returned",
-            )
-        return value.give_away() if own else value.lend()
+        handle = self._own_handle(resource, value)
+        return handle.give_away() if own else handle.lend()
+
+    def _own_handle(self, resource: ResourceId, value: object) -> Handle:
+        ours = self._instance._destroy_from_host  # a handle of another instance of this module has that one's
+        if isinstance(value, Handle) and value.resource == resource and value.destroy == ours:
+            return value
+        raise UsageError(
+            f"a handle of {self._instance._resources[resource].name} is wanted, not {value!r}",
+            remedy="give one that a function of this instance returned",
+        )

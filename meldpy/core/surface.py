@@ -13,7 +13,7 @@ from meldpy.cabi import Context
 from meldpy.errors import DecodeError, Location, UnsupportedError
 from meldpy.model.canon import StringEncoding
 from meldpy.model.component import Component, CustomSection
-from meldpy.model.core import CoreModule, RawCustom
+from meldpy.model.core import CoreModule, FuncImportType, RawCustom
 from meldpy.model.extern import ComponentType, FuncType, InstanceType, NamedExtern, TypeExtern
 from meldpy.model.ids import ResourceId
 from meldpy.model.linked import TypeItem
@@ -76,7 +76,8 @@ class Surface:
 
 
 def read_surface(data: bytes, source: str = "core module") -> Surface:
-    """Raises DecodeError for a module without a world, UnsupportedError for one with several."""
+    """Raises DecodeError for a module without a world or its encoding of strings; UnsupportedError for one with several
+    worlds, or that imports more than functions."""
     module = decode_module(data, source)
     sections = world_sections(module)
     if not sections:
@@ -90,6 +91,14 @@ def read_surface(data: bytes, source: str = "core module") -> Surface:
             Location(source),
             remedy="make it with `meld fuse --core`, which writes one",
         )
+    for import_ in module.imports:
+        if not isinstance(import_.type, FuncImportType):
+            raise UnsupportedError(
+                "core module",
+                f"it imports `{import_.module}` `{import_.name}`, which is no function",
+                Location(source),
+                remedy="make it with `meld fuse --core`, whose modules keep their memory to themselves",
+            )
     item = FuseInput(_SECTION, source, bytes(sections[0].data))
     component = decode(item)
     graph = link([(item, component)], FuseOptions())
@@ -100,7 +109,7 @@ def read_surface(data: bytes, source: str = "core module") -> Surface:
             resources.setdefault(resource.id, resource)
     return Surface(
         module,
-        _encoding(component),
+        _encoding(component, source),
         tuple(_imports(world.imports, {(each.module, each.name) for each in module.imports})),
         tuple(_exports(world.exports, {each.name for each in module.exports})),
         resources,
@@ -124,13 +133,17 @@ def _world(items: list[object], source: str) -> ComponentType:
     raise DecodeError(f"the {_SECTION} section holds no world", Location(source))
 
 
-def _encoding(component: Component) -> StringEncoding:
+def _encoding(component: Component, source: str) -> StringEncoding:
     for section in component.sections:
         if isinstance(section, CustomSection) and section.section.name == _ENCODING:
             content = bytes(section.section.data)
             if len(content) == 2 and content[1] < len(_ENCODINGS):
                 return _ENCODINGS[content[1]]
-    return StringEncoding.UTF8
+    raise DecodeError(
+        f"the {_SECTION} section does not say how strings are encoded",
+        Location(source),
+        remedy="make it with `meld fuse --core`",
+    )
 
 
 _LOWERED = "[async-lower]"

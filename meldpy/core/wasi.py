@@ -18,8 +18,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, Final, TypeAlias, final
 
+from meldpy.core.pythonvalues import Case
 from meldpy.core.surface import Function
-from meldpy.core.values import Case
 
 _ROOM: Final = 1 << 20
 """Bytes that a stream says it can take at once."""

@@ -93,8 +93,9 @@ def test_values_come_back_as_they_went(type_: str, code: str, value: object) -> 
 
 def test_values_that_do_not_fit_are_refused() -> None:
     instance = instance_of(echo_component("(list u16)", POINTER_AND_LENGTH))
-    with pytest.raises(UsageError, match="65536 is no u16"):
+    with pytest.raises(UsageError, match="a number of type u16 is wanted, not 65536"):
         instance.call("echo", [65_536])
+    assert instance.call("echo", [65_535]) == [65_535]  # the guest was not entered
 
 
 def test_what_the_guest_gets_wrong_is_a_trap_and_ends_the_instance() -> None:
@@ -119,6 +120,20 @@ def test_handles_are_objects_that_run_destructors_when_dropped() -> None:
     assert instance.call(f"{jars}open") == before - 1
     with pytest.raises(UsageError, match="dropped, or given away"):
         jar.drop()
+    with pytest.raises(UsageError, match="dropped, or given away"):
+        instance.call(f"{jars}[method]jar.label", jar)
+    assert instance.call(f"{jars}open") == before - 1
+
+
+def test_a_handle_is_good_for_its_own_instance_only() -> None:
+    """Two instances of a module have the same resource types."""
+    fixture = load("resource-host")
+    one, other = core.load(core_of(fixture)), core.load(core_of(fixture))
+    jars = "demo:jars/jars@1.0.0#"
+    jar = one.call(f"{jars}[constructor]jar", "plum")
+    with pytest.raises(UsageError, match="a handle of jar is wanted"):
+        other.call(f"{jars}[method]jar.label", jar)
+    assert one.call(f"{jars}[method]jar.label", jar) == "plum"
 
 
 # --- the manifest -----------------------------------------------------------------------------------------------------

@@ -12,14 +12,13 @@ from meldpy import core
 from meldpy.binary.decode import decode_module
 from meldpy.binary.encode import encode_module
 from meldpy.cabi import Abi
-from meldpy.core.handles import Handle
+from meldpy.core.pythonvalues import Case
 from meldpy.core.surface import read_surface, world_sections
-from meldpy.core.values import Case, Values
-from meldpy.errors import MeldError
+from meldpy.core.values import Values
+from meldpy.errors import MeldError, UsageError
 from meldpy.kernel.lower import lower
 from meldpy.kernel.rebase import survey
-from meldpy.model.core import PlacedCustom
-from meldpy.model.ids import ResourceId
+from meldpy.model.core import PlacedCustom, RawCustom
 from meldpy.model.lowered import Replacements
 from meldpy.model.reindexed import IndexCounts
 from meldpy.model.valtype import (
@@ -28,9 +27,13 @@ from meldpy.model.valtype import (
     Field,
     FlagsType,
     ListType,
+    OptionType,
     PrimValType,
     RecordType,
+    ResultType,
     StreamType,
+    TupleType,
+    ValType,
 )
 from meldpy.pipeline import FuseOptions
 from meldpy.records import replace
@@ -46,6 +49,12 @@ class Nothing:
 
     def write(self, at: int, data: bytes) -> None:
         pass
+
+    def allocate(self, alignment: int, size: int) -> int:
+        return 0
+
+    def memory_size(self) -> int:
+        return 65_536
 
 
 VALUES = Values(Abi(), Nothing())  # type: ignore[arg-type]
@@ -89,6 +98,19 @@ def worlds(change: Callable[[PlacedCustom], tuple[PlacedCustom, ...]]) -> object
     return read_surface(encode_module(replace(found, customs=customs)), "x.wasm")
 
 
+def without_encoding(world: PlacedCustom) -> PlacedCustom:
+    section = world.section
+    assert isinstance(section, RawCustom)
+    return replace(world, section=replace(section, data=bytes(section.data).replace(b"nt-encoding", b"nt-encodinG")))
+
+
+def importing_a_memory() -> bytes:
+    """A module with a world that imports more than functions."""
+    (world,) = world_sections(decode_module(module(PLAIN), "x"))
+    data = "".join(f"\\{byte:02x}" for byte in bytes(world.data))
+    return bytes(wat2wasm(f'(module (import "a" "m" (memory 1)) (@custom "{world.name}" "{data}"))'))
+
+
 EMPTY_WORLD = b"\0asm\x0d\0\1\0"
 COUNTS = IndexCounts(types=1, funcs=1, tables=0, memories=1, globals=0, tags=0, elems=0, data=0)
 BROKEN_BODY = b"\x03\x00\xff\x0b"
@@ -98,17 +120,47 @@ CASES: dict[str, Callable[[], object]] = {
     "a record with a, b is wanted": lambda: VALUES.lower(DefinedType(RecordType((Field("a", U8), Field("b", U8)))), {}),
     "one of the cases a, b is wanted, not 3": lambda: VALUES.lower(DefinedType(EnumType(("a", "b"))), 3),
     "one of the cases a, b is wanted, not 'c'": lambda: VALUES.lower(DefinedType(EnumType(("a", "b"))), "c"),
-    "2 values are wanted, not 1": lambda: VALUES.store(DefinedType(ListType(U8, 2)), [1], 0),
-    "there is no flag c": lambda: VALUES.lower(DefinedType(FlagsType(("a",))), {"c"}),
+    "a list of 2 values is wanted, not [1]": lambda: VALUES.store(DefinedType(ListType(U8, 2)), [1], 0),
+    "a set of the flags a is wanted, not {'c'}": lambda: VALUES.lower(DefinedType(FlagsType(("a",))), {"c"}),
     "async: streams": lambda: VALUES.load(STREAM, 0),
     "there is no export g": lambda: called(PLAIN, "g"),
     "f takes 1 arguments, not 0": lambda: called(PLAIN, "f"),
     "a handle of r is wanted, not 3": lambda: called(RESOURCES, "demo:a/e#take", 3),
-    "the handle was only lent": lambda: Handle(ResourceId(0), 1, False, lambda *_: None).give_away(),
+    "imports `a` `m`, which is no function": lambda: read_surface(importing_a_memory(), "x.wasm"),
+    "does not say how strings are encoded": lambda: worlds(lambda each: (without_encoding(each),)),
     "it has several worlds": lambda: worlds(lambda each: (each, each)),
     "holds no world": lambda: worlds(lambda each: (replace(each, section=replace(each.section, data=EMPTY_WORLD)),)),
     "opcode 0xff": lambda: survey(BROKEN_BODY, 1, COUNTS),
 }
+
+
+S, F = PrimValType, DefinedType
+NO_FITS: list[tuple[ValType, object]] = [
+    *[(S.U32, value) for value in ("5", 3.7, None, -1, 1 << 32, [1])],
+    *[(S.S8, value) for value in (128, -129)],
+    *[(S.F32, value) for value in ("x", 1e40, None)],
+    *[(S.F64, value) for value in ("1", 1 << 2000)],
+    *[(S.BOOL, value) for value in ("false", 1, None)],
+    *[(S.CHAR, value) for value in ("ab", "", 5, "\ud800")],
+    *[(S.STRING, value) for value in (b"x", None, "a\udfff")],
+    *[(F(ListType(U8, None)), value) for value in ([300], [-1], ["1"], 5, "ab", {1: 2}, iter([1]))],
+    *[(F(ListType(S.CHAR, None)), value) for value in ("abc", ["ab"])],
+    *[(F(ListType(U8, 2)), value) for value in ([1], [1, 2, 3], "ab", 2, [1, 300])],
+    *[(F(TupleType((U8, U8))), value) for value in ((1,), {1, 2}, {1: 1, 2: 2}, (1, 256))],
+    *[(F(RecordType((Field("a", U8),))), value) for value in ({}, {"a": 1, "b": 2}, ["a"], {"a": 256})],
+    *[(F(FlagsType(("a", "b"))), value) for value in ("a", {"c"}, ["a", "c"], 1)],
+    *[(F(EnumType(("a", "b"))), value) for value in ("c", 0, Case("a", 1))],
+    *[(F(OptionType(U8)), value) for value in (256, Case("none", 1), Case("some", 256))],
+    *[(F(OptionType(F(OptionType(U8)))), value) for value in (None, 1, Case("some", 256))],
+    *[(F(ResultType(U8, None)), value) for value in (1, Case("ok", None), Case("error", 1), Case("fine"))],
+]
+
+
+@pytest.mark.parametrize(("type_", "value"), NO_FITS)
+def test_what_does_not_fit_is_refused_however_it_would_go(type_: ValType, value: object) -> None:
+    for move in (VALUES.check, VALUES.lower, lambda t, v: VALUES.store(t, v, 0)):
+        with pytest.raises(UsageError, match="wanted, not"):
+            move(type_, value)
 
 
 @pytest.mark.parametrize("words", CASES)
@@ -123,9 +175,9 @@ def test_a_case_that_is_none_of_a_variant_is_told() -> None:
         VALUES.lower(DefinedType(EnumType(("a",))), Case("z"))
 
 
-@pytest.mark.parametrize("move", ["load", "store", "lift", "lower"])
+@pytest.mark.parametrize("move", ["check", "load", "store", "lift", "lower"])
 def test_a_stream_is_refused_wherever_it_would_go(move: str) -> None:
-    given = {"load": (0,), "store": (None, 0), "lift": (iter([1]),), "lower": (None,)}[move]
+    given = {"check": (None,), "load": (0,), "store": (None, 0), "lift": (iter([1]),), "lower": (None,)}[move]
     with pytest.raises(MeldError, match="have no form in Python"):
         getattr(VALUES, move)(STREAM, *given)
 
