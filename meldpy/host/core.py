@@ -15,7 +15,7 @@ from typing import final
 
 from meldpy.host.bus.bus import Bus
 from meldpy.host.bus.turns import Turns
-from meldpy.host.faults import HostError, StateError
+from meldpy.host.faults import HostError, StateError, defect
 from meldpy.host.jobs.jobs import Jobs
 from meldpy.host.jobs.run import JobRun
 from meldpy.host.lifecycle.crew import Crew
@@ -156,8 +156,8 @@ class Core:
                 except HostError as error:
                     text = "its last state is not kept: %s"
                     logger.warning(text, error.reason, extra={"module_name": hosted.name, "event": "not-kept"})
-                except Exception:
-                    logger.exception("the host failed", extra={"module_name": hosted.name, "event": "defect"})
+                except Exception as error:
+                    defect(error, hosted.name)
         finally:
             impatient.cancel()
             self._crew.close()

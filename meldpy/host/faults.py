@@ -7,10 +7,13 @@ lifecycle ends it and follows the module's restart policy.
 
 from __future__ import annotations
 
+import logging
 from enum import Enum
 from typing import ClassVar, final
 
 from meldpy.errors import InternalError, MeldError
+
+logger = logging.getLogger("meldpy.host")
 
 
 @final
@@ -41,6 +44,12 @@ class HostFailed(HostError):
 
     exit_code = InternalError.exit_code
     usual_remedy: ClassVar[str] = "please report this with the host's log; this is a defect of meldpy"
+
+
+def defect(error: BaseException, module: str = "") -> HostFailed:
+    """For what nobody foresaw: its traceback goes to the log, and what is returned to whoever waits."""
+    logger.error("the host failed", exc_info=error, extra={"module_name": module, "event": "defect"})
+    return HostFailed("the host failed", causes=(f"{type(error).__name__}: {error}",))
 
 
 @final

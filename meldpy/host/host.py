@@ -28,13 +28,15 @@ from meldpy.records import dataclass
 @final
 @dataclass(frozen=True, slots=True)
 class ModuleInfo:
-    """One module, for people. parts: what its artefact was fused from; source: what it was loaded from."""
+    """One module, for people. used: seconds of processor time, without those of its jobs; parts: what its artefact was
+    fused from; source: what it was loaded from."""
 
     name: str
     version: str
     status: str
     generation: int
     handled: int
+    used: float
     deaths: int
     waiting: int
     digest: str
@@ -137,6 +139,7 @@ class Host:
             hosted.status.value,
             kept.generation if kept is not None else 0,
             hosted.handled,
+            hosted.used,
             hosted.deaths,
             hosted.waiting,
             hosted.plan.digest,

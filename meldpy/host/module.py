@@ -5,8 +5,8 @@ A module is WebAssembly in this process (`meldpy.host.wasm`) or native code in a
 are handed `Services`, which checks the module's grants, so that a grant means the same for both.
 
 Words are those of `wit/host.wit`. Calls are synchronous and one at a time: the lifecycle sees to it that an instance is
-called by its owner thread only, and never while it is in a call. `close`, `interrupt` and `alive` are the exceptions:
-any thread may call them at any time.
+called by its owner thread only, and never while it is in a call. `close`, `interrupt`, `alive` and `used_elsewhere` are
+the exceptions: any thread may call them at any time.
 """
 
 from __future__ import annotations
@@ -102,6 +102,11 @@ class ModuleInstance(Protocol):
     @property
     def alive(self) -> bool:
         """False from the first fatal error on."""
+
+    @property
+    def used_elsewhere(self) -> float | None:
+        """Seconds of processor time that it used on no thread that called it, in a process of its own say; the last
+        number stays when it is dead. None: it has nothing but the threads that call it."""
 
 
 class Services(Protocol):

@@ -12,16 +12,17 @@ from meldpy.host.lifecycle.life import Status
 
 
 def instrument(core: Core) -> None:
-    """Register instruments of the global meter provider: by module, messages handled, deaths, messages waiting, and
-    whether it runs; and the number of jobs that run."""
+    """Register instruments of the global meter provider: by module, messages handled, processor time, deaths, messages
+    waiting, and whether it runs; and the number of jobs that run."""
     need("opentelemetry.metrics", "telemetry")
     from opentelemetry.metrics import CallbackOptions, Observation, get_meter
 
-    def of_modules(read: Callable[[Hosted], int]) -> Callable[[CallbackOptions], Iterable[Observation]]:
+    def of_modules(read: Callable[[Hosted], float]) -> Callable[[CallbackOptions], Iterable[Observation]]:
         return lambda _: [Observation(read(each), {"module": each.name}) for each in core.all()]
 
     meter = get_meter("meldpy.host")
     meter.create_observable_counter("meld.messages.handled", [of_modules(lambda each: each.handled)])
+    meter.create_observable_counter("meld.cpu", [of_modules(lambda each: each.used)], unit="s")
     meter.create_observable_counter("meld.deaths", [of_modules(lambda each: each.deaths)])
     meter.create_observable_gauge("meld.messages.waiting", [of_modules(lambda each: each.waiting)])
     meter.create_observable_gauge("meld.running", [of_modules(lambda each: int(each.status is Status.RUNNING))])

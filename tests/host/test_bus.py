@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 
+from meldpy.host.bus.mailbox import Mailbox, Work
 from meldpy.host.core import Core
 from meldpy.host.faults import (
     Busy,
     Denied,
     FailureCode,
+    HostError,
     HostFailed,
     ModuleFailure,
     ModuleTrapped,
@@ -369,6 +371,64 @@ def test_a_store_that_fails_keeps_nobody_from_what_has_happened(
     assert kept_core.find("two").status is Status.RUNNING
     assert heard.get(5).payload == b"two 1.0.0"
     assert "one is not told of meld/loaded: the store failed: database or disk is full" in caplog.messages
+
+
+def test_a_store_that_takes_no_dead_letters_keeps_nobody_waiting(
+    kept_core: Core, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of a module that stops: messages, calls and orders behind one that cannot be buried are answered all the same."""
+    one = kept_core.load(scripted("one", lambda *_: None))
+
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(one._handler._messages, "bury", full)
+    with held(one):
+        kept_core.bus.send("", "one", "x", b"", 0)
+        call = one.ask(lambda instance: instance.execute("", b""))
+        stopped = one.stop()
+    with pytest.raises(StateError, match="it is stopped"):
+        call.result(30)
+    stopped.result(30)
+    kept_core.unload("one")
+    lost = "a message is lost, and on no list of dead letters: the store failed: database or disk is full"
+    assert caplog.messages.count(lost) == 1
+    assert not any(record.exc_info for record in caplog.records)
+
+
+def test_what_cannot_be_abandoned_keeps_nobody_waiting(caplog: pytest.LogCaptureFixture) -> None:
+    told: list[str] = []
+
+    def defect(_error: HostError) -> None:
+        raise KeyError("a defect")
+
+    mailbox = Mailbox("one", 5, lambda: None)
+    mailbox.open()
+    for abandon in (defect, lambda error: told.append(error.reason)):
+        mailbox.put(Work(lambda: None, abandon), reserved=False)
+        mailbox.order(Work(lambda: None, abandon))
+    mailbox.close("it is stopped")
+    mailbox.end("it is unloaded")
+    assert told == ["one: it is stopped", "one: it is unloaded"]
+    assert caplog.messages == ["the host failed", "the host failed"]
+
+
+def test_a_durable_message_that_the_store_does_not_let_be_handled_is_handled_before_the_next(
+    kept_core: Core, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    got: list[bytes] = []
+    one = kept_core.load(scripted("one", lambda _s, message, _st: got.append(message.payload), durable=("*",)))
+
+    with monkeypatch.context() as without:
+        without.setattr(one._handler._messages, "attempt", lambda _id: lose(kept_core))
+        kept_core.bus.send("", "one", "x", b"1", 0)
+        assert execute(one, "echo") == b""
+    assert got == []
+    kept_core.bus.send("", "one", "x", b"2", 0)
+    execute(one, "echo")
+    assert got == [b"1", b"2"]
+    assert "a message is not handled: the store failed: disk I/O error" in caplog.messages
+    assert not any(record.exc_info for record in caplog.records)
 
 
 def test_the_store_belongs_to_one_host_at_a_time(tmp_path: Path) -> None:

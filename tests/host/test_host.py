@@ -160,6 +160,8 @@ def test_numbers_are_there_for_opentelemetry(folder: Path) -> None:
             for metric in data.resource_metrics[0].scope_metrics[0].metrics
         }
     assert found["meld.messages.handled"] == [({"module": "probe"}, 1)]
+    ((_, used),) = found["meld.cpu"]
+    assert used > 0
     assert found["meld.running"] == [({"module": "probe"}, 1)]
     assert found["meld.jobs.running"] == [({}, 0)]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from meldpy.host.core import Core
-from meldpy.host.faults import StateError, TimedOut
+from meldpy.host.faults import StateError, StoreFailed, TimedOut
 from meldpy.host.jobs.run import JobRun
 from meldpy.host.jobs.store import JobRow, JobStatus
 from meldpy.host.limits import Grants
@@ -276,3 +276,35 @@ def test_a_job_without_a_thread_is_left_to_be_resumed(core: Core, monkeypatch: p
     (row,) = core.jobs.left("one")
     core.jobs.resume(row.id, one.plan)
     assert core.jobs.wait(row.id, 60).status is JobStatus.DONE
+
+
+@pytest.mark.parametrize(("moment", "status"), [("begun", JobStatus.WAITING), ("over", JobStatus.RUNNING)])
+def test_a_job_whose_beginning_or_end_the_store_does_not_take_is_left_to_be_resumed(
+    core: Core, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, moment: str, status: JobStatus
+) -> None:
+    one = core.load(probe("one"))
+
+    def full(*_: object) -> None:
+        raise StoreFailed("the disk is full")
+
+    with monkeypatch.context() as without:
+        without.setattr(core.jobs.store, moment, full)
+        id_ = core.jobs.begin(one.plan, "count-to", b"3")
+        assert core.jobs.wait(id_, 60).status is status
+    assert core.jobs.running == 0
+    assert caplog.messages == [f"job {id_} is left as it was kept last: the disk is full"]
+    assert [row.id for row in core.jobs.left("one")] == [id_]
+    core.jobs.resume(id_, one.plan)
+    assert core.jobs.wait(id_, 60).status is JobStatus.DONE
+
+
+def test_a_defect_of_the_host_in_a_job_is_logged_and_is_the_end_of_the_job_alone(
+    core: Core, caplog: pytest.LogCaptureFixture
+) -> None:
+    def make(_services: Services) -> object:
+        raise KeyError("a defect")
+
+    plan = replace(scripted("one", lambda _services, _message, _state: None), make=make)
+    row = core.jobs.wait(core.jobs.begin(plan, "command", b""), 60)
+    assert (row.status, row.exit_code, row.error) == (JobStatus.FAILED, 70, "the host failed; KeyError: 'a defect'")
+    assert [record.exc_info is not None for record in caplog.records] == [True]

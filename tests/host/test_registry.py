@@ -88,6 +88,8 @@ def test_versions_are_ordered_as_semver_says() -> None:
             "file-size must be more than 0",
         ),
         ('[module]\nname = "a"\nversion = "1.0.0"\nlibrary = "a.so"\n[native]\nconfined = false', "confined"),
+        ('[module]\nname = "a"\nversion = "1.0.0"\nlibrary = "a.so"\n[limits]\nfuel = 9', "fuel bounds components"),
+        ('[module]\nname = "a"\nversion = "1.0.0"\ncomponent = "a"\n[limits]\nmailbox = 0', "mailbox must be more"),
         ('[module]\nname = "a"\nversion = "1.0.0"', "either a component or a library"),
         ('[module]\nname = "a"\nversion = "1.0.0"\ncomponent = "../a"', "outside of the module's folder"),
         ('[module]\nname = "a"\nversion = "1.0.0"\ncomponent = "a"\n[grants]\nlgo = true', "unknown field `lgo`"),

@@ -7,14 +7,17 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
+
 from meldpy.host.bus.turns import Share, Turns
 
 
 class Clocks:
-    """The system's, and one for every thread, that tests move."""
+    """The system's, one for every thread, and one of a process besides, that tests move."""
 
     def __init__(self) -> None:
         self.now = 1000.0
+        self.elsewhere = 0.0
         self._used = threading.local()
 
     def used(self) -> float:
@@ -23,6 +26,11 @@ class Clocks:
     def use(self, seconds: float) -> None:
         """This thread computes so long."""
         self._used.seconds = self.used() + seconds
+        self.now += seconds
+
+    def use_elsewhere(self, seconds: float) -> None:
+        """The process does."""
+        self.elsewhere += seconds
         self.now += seconds
 
 
@@ -157,6 +165,45 @@ def test_who_waits_for_a_core_has_not_used_it() -> None:
     with turns.turn(share):
         clocks.now += 5  # others had the core
     assert share.rank <= turns.share().rank
+
+
+def test_what_a_guest_uses_in_a_process_of_its_own_counts_as_if_it_used_it_here() -> None:
+    clocks = Clocks()
+    turns = turns_of(clocks)
+    outside = turns.share(lambda: clocks.elsewhere)
+    for _ in range(3):
+        with turns.turn(outside):
+            clocks.use(0.01)
+            clocks.use_elsewhere(0.2)
+    inside = turns.share()
+    clocks.now -= 0.63
+    for _ in range(3):
+        with turns.turn(inside):
+            clocks.use(0.21)
+    assert (outside.rank, outside.length(clocks.now), outside.seconds) == pytest.approx(
+        (inside.rank, inside.length(clocks.now), 0.63)
+    )
+    assert inside.seconds == pytest.approx(0.63)
+
+
+def test_what_it_uses_there_between_its_turns_counts_and_its_turns_stay_short() -> None:
+    """For one that never stops: as much of late as a core gives, however seldom it is looked at."""
+    clocks = Clocks()
+    turns = turns_of(clocks)
+    busy, idle = turns.share(lambda: clocks.elsewhere), turns.share()
+    steady = []
+    for pause in (0.1,) * 100 + (5.0,):
+        clocks.use_elsewhere(pause)
+        with turns.turn(busy):
+            clocks.use(0.0001)
+        with turns.turn(idle):
+            clocks.use(0.0001)
+        steady.append(busy.rank - clocks.now / 0.5)
+    assert busy.length(clocks.now) == pytest.approx(0.0001)
+    assert steady[-2] == pytest.approx(steady[-1], abs=0.01)
+    with turns.turn(used(turns, clocks, 1)):
+        assert idle.may_pass(turns._running, clocks.now)
+        assert not busy.may_pass(turns._running, clocks.now)
 
 
 def test_others_run_while_one_waits_for_something_inside_its_turn() -> None:

@@ -94,6 +94,7 @@ class Scripted:
         self._services, self._handle, self._said = services, handle, said
         self.state: list[bytes] = []
         self.alive = True
+        self.used_elsewhere: float | None = None
 
     def initialize(self, config: str) -> None: ...
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from time import monotonic
 from typing import final
 
-from meldpy.host.faults import Busy, HostError, StateError
+from meldpy.host.faults import Busy, HostError, StateError, defect
 from meldpy.records import dataclass
 
 
@@ -103,16 +103,21 @@ class Mailbox:
             self._closed = reason
             left, self._work = self._work, deque()
             self._room.notify_all()
-        for work in left:
-            work.abandon(StateError(f"{self._owner}: {reason}"))
+        self._abandon(left, reason)
 
     def end(self, reason: str) -> None:
         """The owner takes nothing any more: orders that are left are abandoned, and those that still come."""
         with self._room:
             self._ended = reason
             left, self._orders = self._orders, deque()
+        self._abandon(left, reason)
+
+    def _abandon(self, left: Iterable[Work], reason: str) -> None:
         for work in left:
-            work.abandon(StateError(f"{self._owner}: {reason}"))
+            try:
+                work.abandon(StateError(f"{self._owner}: {reason}"))
+            except Exception as error:
+                defect(error, self._owner)  # whoever waits for the others must hear of it
 
     def _check_open(self) -> None:
         if self._closed is not None:

@@ -2,7 +2,8 @@
 
 Threads that all compute share the interpreter badly: a message that takes twenty microseconds waits behind fifty slices
 of others. So at most as many guests run as there are cores, and the next to run is the one that used least of late:
-processor time, since whoever waits for a core has not used it, halved every half second.
+processor time, since whoever waits for a core has not used it, halved every half second. Time that it used in a process
+of its own counts as well, also what it used there between its turns.
 
 One whose turns are short need not wait for longer ones: if it uses little, and its turns take less than two thirds of
 what those of each that runs do, it runs besides. As many may as there are cores.
@@ -21,7 +22,9 @@ from time import monotonic, thread_time
 from typing import final
 
 _HALF_LIFE = 0.5
-_LITTLE = 0.1 * _HALF_LIFE / log(2)
+_STEADY = _HALF_LIFE / log(2)
+"""Seconds that a guest used of late which never stops to use a core."""
+_LITTLE = 0.1 * _STEADY
 """Seconds, of a tenth of a core."""
 _SHORTER = 2 / 3
 _RECENT = 1 / 8
@@ -35,22 +38,46 @@ _NEW = 1e-6
 
 @final
 class Share:
-    """How much of a core one guest used of late, and how long its turns are. owner: the thread that has its turn."""
+    """How much of a core one guest used of late, and how long its turns are. owner: the thread that has its turn.
 
-    __slots__ = ("_at", "_length", "_used", "besides", "owner", "since")
+    elsewhere: seconds of processor time that the guest used on no thread that had its turn; it never falls.
+    """
 
-    def __init__(self, now: float) -> None:
+    __slots__ = ("_at", "_elsewhere", "_here", "_length", "_noted", "_used", "besides", "owner", "since")
+
+    def __init__(self, now: float, elsewhere: Callable[[], float]) -> None:
         self._at, self._used = now, _NEW
+        self._elsewhere, self._noted, self._here = elsewhere, elsewhere(), 0.0
         self._length = 0.0
         self.since = now
         self.owner: int | None = None
         self.besides = False
 
+    @property
+    def seconds(self) -> float:
+        """All that the guest ever used, in its turns and elsewhere. Any thread."""
+        return self._here + self._elsewhere()
+
     def add(self, seconds: float, now: float) -> None:
-        """A turn has ended."""
+        """A turn has ended, whose thread used so much."""
+        self._here += seconds
+        seconds += self._more()
         self._used = self._decayed(now) + seconds
         self._at = now
         self._length = seconds if not self._length else self._length + (seconds - self._length) * _RECENT
+
+    def catch_up(self, now: float) -> None:
+        """With what the guest used elsewhere while it had no turn: as if it had used it evenly all the time."""
+        more, lasted = self._more(), now - self._at
+        if more and lasted > 0:
+            more *= _STEADY / lasted * (1 - 0.5 ** (lasted / _HALF_LIFE))
+        if more:
+            self._used, self._at = self._decayed(now) + more, now
+
+    def _more(self) -> float:
+        """What the guest used elsewhere since this was asked last."""
+        before, self._noted = self._noted, self._elsewhere()
+        return self._noted - before
 
     @property
     def rank(self) -> float:
@@ -101,14 +128,16 @@ class Turns:
         self._queue: list[tuple[float, int, _Waiting]] = []
         self._numbers = count()
 
-    def share(self) -> Share:
-        """For a new guest."""
-        return Share(self._now())
+    def share(self, elsewhere: Callable[[], float] = lambda: 0.0) -> Share:
+        """For a new guest. elsewhere: see `Share`."""
+        return Share(self._now(), elsewhere)
 
     @contextmanager
     def turn(self, share: Share) -> Iterator[None]:
         """Wait for a turn, and have it until the block ends."""
+        share.catch_up(self._now())
         self._begin(share)
+        share.catch_up(self._now())
         share.owner = threading.get_ident()
         start = self._used()
         try:

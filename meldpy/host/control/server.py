@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
 import threading
@@ -14,13 +13,11 @@ import msgspec
 
 from meldpy.errors import FileError, InternalError, MeldError
 from meldpy.host.control import protocol
-from meldpy.host.faults import HostFailed
+from meldpy.host.faults import defect
 from meldpy.host.host import Host
 from meldpy.host.jobs.store import JobRow
 from meldpy.host.module import Envelope
 from meldpy.records import fields
-
-logger = logging.getLogger("meldpy.host")
 
 SOCKET = "control.sock"
 
@@ -82,12 +79,10 @@ class ControlServer:
             return protocol.pack(protocol.Answer(self._do(ask)))
         except MeldError as error:
             if isinstance(error, InternalError):
-                logger.exception("the host failed", extra={"event": "defect"})
+                defect(error)
             return protocol.pack(_failure(error))
         except Exception as error:
-            logger.exception("the host failed", extra={"event": "defect"})
-            cause = f"{type(error).__name__}: {error}"
-            return protocol.pack(_failure(HostFailed("the host failed", causes=(cause,))))
+            return protocol.pack(_failure(defect(error)))
 
     def _do(self, ask: protocol.Ask) -> Any:
         host = self._host

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from time import monotonic
 from typing import final
 
 from meldpy.engine.guests.threads import start_thread
-from meldpy.errors import InternalError
-from meldpy.host.faults import FailureCode, HostError, Interrupted
+from meldpy.host.faults import FailureCode, HostError, Interrupted, StoreFailed, defect
 from meldpy.host.jobs.store import JobStatus, JobStore
 from meldpy.host.lifecycle.birth import bring_up, put_down
 from meldpy.host.lifecycle.plan import ModulePlan
@@ -41,6 +41,7 @@ class JobRun:
         self._lock = threading.Lock()
         self._wish: JobStatus | None = None
         self._instance: ModuleInstance | None = None
+        self._impatient: list[threading.Timer] = []
         self._done, self._total, self._text, self._written = 0, 0, "", 0.0
         self.finished = threading.Event()
 
@@ -49,12 +50,15 @@ class JobRun:
 
         def run() -> None:
             try:
-                self._run(services(self))
-            finally:
-                try:
+                with self._left_if_not_kept():
+                    self._run(services(self))
+                with self._left_if_not_kept():
                     over(self)
-                finally:
+            finally:
+                with self._lock:
                     self.finished.set()
+                for each in self._impatient:
+                    each.cancel()
 
         start_thread(threading.Thread(target=run, name=f"meld-job-{self.id}", daemon=True))
 
@@ -64,15 +68,29 @@ class JobRun:
             if self._wish in (wish, JobStatus.CANCELLED):
                 return False
             self._wish = wish
-        timer = threading.Timer(grace, self._end)
-        timer.daemon = True
-        timer.start()
+            if not self.finished.is_set():
+                timer = threading.Timer(grace, self._end)
+                timer.daemon = True
+                timer.start()
+                self._impatient.append(timer)
         return True
 
     def _end(self) -> None:
         instance = self._instance
         if instance is not None and not self.finished.is_set():
             instance.interrupt(f"the job is {'paused' if self._wish is JobStatus.PAUSED else 'cancelled'}")
+
+    @contextmanager
+    def _left_if_not_kept(self) -> Iterator[None]:
+        """A job whose beginning or end the store does not take is not over: as it was kept last it can be resumed, and
+        is, when its module is loaded next."""
+        try:
+            yield
+        except StoreFailed as error:
+            text = "job %d is left as it was kept last: %s"
+            logger.error(text, self.id, error.reason, extra={"module_name": self.module, "event": "job-left"})
+        except Exception as error:
+            defect(error, self.module)
 
     def _run(self, services: Services) -> None:
         command, payload, _ = self._store.input(self.id)
@@ -87,9 +105,8 @@ class JobRun:
         except HostError as error:
             self._failed(error)
         except Exception as error:
-            logger.exception("the host failed in a job", extra={"module_name": self._plan.name, "event": "defect"})
-            code = InternalError.exit_code
-            self._store.over(self.id, JobStatus.FAILED, code, error=f"{type(error).__name__}: {error}")
+            said = defect(error, self.module)
+            self._store.over(self.id, JobStatus.FAILED, said.exit_code, error="; ".join((said.reason, *said.causes)))
         else:
             self._write_progress()
             self._store.over(self.id, JobStatus.DONE, 0, result)

@@ -15,7 +15,7 @@ from contextlib import contextmanager, nullcontext
 from typing import Protocol, final
 
 from meldpy.host.bus.bus import Bus
-from meldpy.host.faults import HostError, HostFailed, NotKept
+from meldpy.host.faults import HostError, NotKept, StoreFailed, defect
 from meldpy.host.lifecycle.plan import ModulePlan, Persist
 from meldpy.host.module import Capabilities, Envelope, ModuleInstance
 from meldpy.host.services import ModuleServices
@@ -112,8 +112,7 @@ class Handler:
         except HostError:
             raise
         except Exception as error:
-            logger.exception("the host failed", extra={"module_name": self._name, "event": "defect"})
-            raise HostFailed("the host failed", causes=(f"{type(error).__name__}: {error}",)) from error
+            raise defect(error, self._name) from error
 
     def _durably(self, alive: Alive, message: Envelope) -> bytes:
         with_state = alive.plan.persist is Persist.MESSAGE and alive.capabilities.state_schema is not None
@@ -136,14 +135,10 @@ class Handler:
         try:
             yield
         except Exception as error:
-            if isinstance(error, HostError):
-                if error.fatal:
-                    raise
-                reason = error.reason
-            else:
-                logger.exception("the host failed", extra={"module_name": self._name, "event": "defect"})
-                reason = f"the host failed: {type(error).__name__}: {error}"
-            raise NotKept(f"{self._name}: {reason}") from error
+            said = error if isinstance(error, HostError) else defect(error, self._name)
+            if said.fatal:
+                raise
+            raise NotKept(f"{self._name}: {said.reason}", causes=said.causes) from error
 
     def _keeping(self, alive: Alive) -> Callable[[Transaction], None]:
         state = alive.instance.get_state()
@@ -157,7 +152,13 @@ class Handler:
                 reply.set_exception(error)
             return
         logger.warning("gave a message up: %s", error.reason, extra={"module_name": self._name, "event": "dead-letter"})
-        with self._database.transaction() as within:
-            self._messages.bury(within, self._name, message, error.reason)
+        try:
+            with self._database.transaction() as within:
+                self._messages.bury(within, self._name, message, error.reason)
+                if durable:
+                    self._messages.handled(within, message.id)
+        except StoreFailed as failed:
             if durable:
-                self._messages.handled(within, message.id)
+                raise  # it is in the store still
+            text = "a message is lost, and on no list of dead letters: %s"
+            logger.error(text, failed.reason, extra={"module_name": self._name, "event": "not-kept"})

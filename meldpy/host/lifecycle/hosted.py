@@ -17,11 +17,12 @@ from typing import TypeVar, final
 from meldpy.host.bus.bus import Bus
 from meldpy.host.bus.mailbox import Mailbox, Work
 from meldpy.host.bus.turns import Turns
-from meldpy.host.faults import HostError, StateError
+from meldpy.host.faults import HostError, StateError, defect
 from meldpy.host.lifecycle.birth import put_down
 from meldpy.host.lifecycle.crew import Crew
 from meldpy.host.lifecycle.handling import Handler
 from meldpy.host.lifecycle.life import Life, Status
+from meldpy.host.lifecycle.meter import Meter
 from meldpy.host.lifecycle.plan import ModulePlan, Persist
 from meldpy.host.lifecycle.reload import Swap
 from meldpy.host.limits import allows
@@ -43,8 +44,9 @@ class Hosted:
         self._bus, self._database, self._turns = bus, database, turns
         self._messages, self._modules = Messages(database), Modules(database)
         self._mailbox = Mailbox(plan.name, plan.limits.mailbox, lambda: crew.run(self._attend))
-        self._share = turns.share()
-        self._life = Life(plan, bus, database, lambda: turns.aside(self._share), self._take_up, self._again)
+        meter = Meter()
+        self._share = turns.share(lambda: meter.seconds)
+        self._life = Life(plan, bus, database, lambda: turns.aside(self._share), self._take_up, self._again, meter)
         self._handler = Handler(plan.name, self._life, bus, database)
         self._over = threading.Event()
 
@@ -64,6 +66,11 @@ class Hosted:
     @property
     def deaths(self) -> int:
         return self._life.deaths
+
+    @property
+    def used(self) -> float:
+        """Seconds of processor time that its calls and messages took, and its processes where it has any."""
+        return self._share.seconds
 
     # --- a receiver of the bus ---------------------------------------------------------------------------------------
     @property
@@ -85,12 +92,18 @@ class Hosted:
             try:
                 with self._turns.turn(self._share):
                     self.handled += self._handler.handle(message, reply, durable=durable)
+            except HostError as error:
+                text = "a message is not handled: %s"
+                logger.error(text, error.reason, extra={"module_name": self.name, "event": "not-handled"})
+                failed(error)
             except Exception as error:
-                if reply is not None and not reply.done():
-                    reply.set_exception(error)
-                if durable:
-                    self._handler.look_back()  # it is in the store still
-                raise
+                failed(defect(error, self.name))
+
+        def failed(error: HostError) -> None:
+            if durable:
+                self._handler.look_back()  # it is in the store still
+            if reply is not None and not reply.done() and reply.set_running_or_notify_cancel():
+                reply.set_exception(error)
 
         def abandon(error: HostError) -> None:
             if not durable:  # what is kept is delivered when the module runs again
@@ -255,9 +268,8 @@ class Hosted:
         while (run := self._mailbox.take()) is not None:
             try:
                 run()
-            except BaseException:
-                # a defect of ours; one piece of work is lost, and said so, but nobody would do the rest
-                logger.exception("the host failed", extra={"module_name": self.name, "event": "defect"})
+            except BaseException as error:
+                defect(error, self.name)  # one piece of work is lost, but nobody would do the rest
 
 
 def _nothing(_error: HostError) -> None:

@@ -14,6 +14,7 @@ from meldpy.host.faults import HostError, ModuleTrapped, StateError
 from meldpy.host.lifecycle.birth import bring_up
 from meldpy.host.lifecycle.breaker import Breaker
 from meldpy.host.lifecycle.handling import Alive
+from meldpy.host.lifecycle.meter import Meter
 from meldpy.host.lifecycle.plan import ModulePlan, Persist
 from meldpy.host.module import ModuleState
 from meldpy.host.services import ModuleServices
@@ -38,7 +39,8 @@ class Life:
     """See the module; on the module's thread, but for `leaving`. It is a `handling.Patient`.
 
     aside: lets other guests run while this one waits; healed: told that a module that was broken runs again; again: has
-    `try_again` run on the module's thread in so many seconds. now: the instance, if there is one.
+    `try_again` run on the module's thread in so many seconds; meter: watches every instance that lives. now: the
+    instance, if there is one.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Life:
         aside: Callable[[], AbstractContextManager[None]],
         healed: Callable[[], None],
         again: Callable[[float], None],
+        meter: Meter,
     ) -> None:
         self.plan = plan
         self.status = Status.STOPPED
@@ -57,7 +60,7 @@ class Life:
         self.topics: tuple[str, ...] = ()
         self.leaving = threading.Event()
         self._bus, self._database, self._modules = bus, database, Modules(database)
-        self._aside, self._healed, self._again = aside, healed, again
+        self._aside, self._healed, self._again, self._meter = aside, healed, again, meter
         self._breaker = Breaker(plan.policy)
 
     # --- handling.Patient --------------------------------------------------------------------------------------------
@@ -97,11 +100,13 @@ class Life:
         """A new one, with the state that was kept."""
         services = self.services_for(self.plan)
         instance, capabilities = bring_up(self.plan, services, self.kept_state())
+        self._meter.watch(instance)
         self.topics = capabilities.topics
         return Alive(self.plan, instance, capabilities, services)
 
     def swapped(self, alive: Alive) -> None:
         """It takes the place of the one there was."""
+        self._meter.watch(alive.instance)
         self.now, self.topics = alive, alive.capabilities.topics
         self.adopt(alive.plan)
         self._heal()

@@ -187,6 +187,10 @@ class NativeInstance:
         return self._ended is None and not self._process.dead()
 
     @property
+    def used_elsewhere(self) -> float:
+        return self._process.used()
+
+    @property
     def process_id(self) -> int:
         """The worker's, for people and tools; it may be another's once the instance is closed."""
         return self._process.pid

@@ -20,6 +20,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Final, final
 
@@ -31,6 +32,8 @@ from meldpy.records import dataclass
 OUTPUT: Final = 256 * 1024
 """Bytes that a module can print in one call; what it prints beyond is lost."""
 _HERE: Final = Path(__file__).parent
+_PROCESS_CLOCK: Final = 2
+"""CPUCLOCK_SCHED of a whole process: nanoseconds, where /proc/PID/stat counts hundredths of seconds."""
 _BOOT: Final = "import sys; sys.path.append(sys.argv.pop(1)); from worker.main import boot; boot()"
 
 
@@ -133,6 +136,7 @@ class WorkerProcess:
         self.pidfd = os.pidfd_open(self.pid)
         self._lock = threading.Lock()
         self._exit: Exit | None = None
+        self._used = 0.0
 
     def kill(self) -> None:
         """End it now, with what it forked. Any thread, any number of times."""
@@ -151,6 +155,19 @@ class WorkerProcess:
             waiter.register(self.pidfd, select.POLLIN)
             return bool(waiter.poll(0))
 
+    def used(self) -> float:
+        """Seconds of processor time that all its threads used; after its end what they had. Any thread."""
+        with self._lock:
+            self._look()
+            return self._used
+
+    def _look(self) -> None:
+        """At its clock, which is there until it is reaped. (The numbers of these clocks are part of Linux's ABI:
+        clock_getcpuclockid of the C library makes them so.)"""
+        if self._exit is None:
+            with contextlib.suppress(OSError):  # the system reaped it, in a program that ignores SIGCHLD
+                self._used = time.clock_gettime(~self.pid << 3 | _PROCESS_CLOCK)
+
     def end(self, grace: float) -> Exit:
         """How it ended; it is killed unless it ends by itself in `grace` seconds."""
         if self._exit is None:
@@ -158,7 +175,9 @@ class WorkerProcess:
             waiter.register(self.pidfd, select.POLLIN)
             waiter.poll(grace * 1000)
             self.kill()
+            waiter.poll()
             with self._lock:
+                self._look()
                 code = self._popen.wait()
                 self._exit = Exit(-code, None) if code < 0 else Exit(None, code)
         return self._exit

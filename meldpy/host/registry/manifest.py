@@ -52,6 +52,8 @@ from meldpy.host.registry.versions import Range, Version
 
 FILE = "module.toml"
 _WHAT = "`meld docs host` says what may stand there"
+_OF_COMPONENTS = ("table_elements", "instances", "memories", "fuel")
+"""Limits of what only WebAssembly has: native code cannot be held to them."""
 _NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?")
 
 
@@ -206,8 +208,12 @@ def _check(said: _File, folder: Path) -> None:
             raise ValueError(f"{path} lies outside of the module's folder")
     if said.native is not None and said.module.library is None:
         raise ValueError("[native] is for modules with a library")
-    for name, value in _given(said.native or _Native()).items():
+    limits = _given(said.limits)
+    for name, value in (limits | _given(said.native or _Native())).items():
         if value <= 0:
             raise ValueError(f"{name.replace('_', '-')} must be more than 0")
+    for name in _OF_COMPONENTS:
+        if name in limits and said.module.library is not None:
+            raise ValueError(f"{name.replace('_', '-')} bounds components; a library's process has [native]")
     if said.messages.attempts < 1:
         raise ValueError("a message is delivered at least once: attempts must be 1 or more")

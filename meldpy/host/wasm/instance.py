@@ -66,6 +66,10 @@ class WasmInstance:
     def alive(self) -> bool:
         return self._guest.alive
 
+    @property
+    def used_elsewhere(self) -> None:
+        return None
+
     # --- meld:host/module --------------------------------------------------------------------------------------------
     def initialize(self, config: str) -> None:
         if self._is_module:

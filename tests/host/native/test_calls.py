@@ -252,3 +252,18 @@ def test_a_heartbeat_says_how_much_memory_there_is(tmp_path: Path) -> None:
         assert beat is not None
         assert 1 << 20 < beat.resident < 200 << 20
         assert beat.lost == 0
+
+
+def test_processor_time_of_all_its_threads_is_told_and_its_last_number_stays() -> None:
+    with running(library("misbehave")) as module:
+        before = module.used_elsewhere
+        module.execute("compute", b"")
+        after = module.used_elsewhere
+        assert after - before >= 0.2
+        module.execute("compute beside", b"")
+        end = time.monotonic() + 30
+        while module.used_elsewhere - after < 0.2 and time.monotonic() < end:
+            time.sleep(0.01)
+        last = module.used_elsewhere
+        assert last - after >= 0.2
+    assert module.used_elsewhere >= last

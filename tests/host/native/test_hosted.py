@@ -162,3 +162,27 @@ def test_everything_that_may_be_granted_is(core: Core) -> None:
     assert hosted.ask(lambda module: module.execute("tables", b"")).result() == b"1111"
     assert hosted.ask(lambda module: module.execute("remember", b"me")).result() == b"me"
     assert hosted.ask(lambda module: module.execute("keys", b"")).result() == b"last;list/b;"
+
+
+def test_processor_time_of_all_its_processes_is_the_modules(core: Core) -> None:
+    """Of those that are dead too; and a turn of a module that computes elsewhere is as long as if it did so here."""
+    hosted = core.load(plan("one", library("misbehave")))
+    for lives in range(1, 4):
+        hosted.ask(lambda module: module.execute("compute", b"")).result()
+        assert hosted.used >= 0.2 * lives
+        with pytest.raises(ModuleTrapped):
+            hosted.ask(lambda module: module.execute("abort", b"")).result()
+        assert hosted.used >= 0.2 * lives
+        assert hosted._share._length >= 0.1
+
+
+def test_what_a_module_computes_while_nobody_calls_it_counts_in_who_is_next(core: Core) -> None:
+    busy, idle = (core.load(plan(name, library("misbehave"))) for name in ("busy", "idle"))
+    used = busy.used
+    busy.ask(lambda module: module.execute("compute beside", b"")).result()
+    eventually(lambda: busy.used - used >= 0.2)
+    for each in (busy, idle):
+        each.ask(lambda module: module.execute("echo", b"")).result()
+        each.stop().result()  # after the turn
+    assert busy._share.rank > idle._share.rank + 1
+    assert busy._share._length < 0.1

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 struct meld_instance {
@@ -88,6 +89,15 @@ static void forge(const char *what) {
   if (!strcmp(what, "rest")) length = 56;
   if (!strcmp(what, "empty")) packet.sequence = 2;
   send(host_socket(), &packet, length, 0);
+}
+
+/* A fifth of a second of processor time. */
+static void *compute(void *unused) {
+  struct timespec now = {0, 0};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  const long long end = now.tv_sec * 1000000000ll + now.tv_nsec + 200000000;
+  while (now.tv_sec * 1000000000ll + now.tv_nsec < end) clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return unused;
 }
 
 static meld_code execute(meld_instance *self, meld_bytes command, meld_bytes payload, meld_owned *out,
@@ -199,6 +209,12 @@ static meld_code execute(meld_instance *self, meld_bytes command, meld_bytes pay
     pthread_create(&thread, 0, of_a_thread, self);
     pthread_join(thread, &code);
     return (meld_code)(intptr_t)code;
+  }
+  if (is(command, "compute")) return compute(0), MELD_OK;
+  if (is(command, "compute beside")) { /* goes on when the call is over */
+    pthread_t thread;
+    pthread_create(&thread, 0, compute, 0);
+    return pthread_detach(thread), MELD_OK;
   }
   if (is(command, "fork and die")) {
     if (fork() == 0) for (;;) sleep(1000);
