@@ -19,6 +19,7 @@ from meldpy.model.code import Target
 from meldpy.model.component import Component
 from meldpy.model.core import CoreModule
 from meldpy.model.debug import NameStyle
+from meldpy.model.facts import Facts
 from meldpy.model.fused import FusedModule
 from meldpy.model.linked import InstanceItem, LinkedGraph, ModuleItem, OuterItem
 from meldpy.model.record import Stages
@@ -256,8 +257,10 @@ def merged(
     named = with_written_names(graph)
     # Adapt: code for every crossing, with symbolic references, before anything has an index.
     opaque = declared_opaque(graph, options.opaque_reps)
+    passes_first = options.core and _all_named(graph, facts)
     with stage("adapt"):
-        adapted = adapt(named, facts, RuntimeLibrary(target.vectors), opaque, core=options.core, target=target)
+        library = RuntimeLibrary(target.vectors)
+        adapted = adapt(named, facts, library, opaque, core=options.core, passes_first=passes_first, target=target)
     # Merge: the physical link; identities become indices of one core module and its carriers.
     debug = debug_options(options)
     moves = needs_positions([module.module for module in graph.modules], debug)
@@ -272,6 +275,13 @@ def merged(
         fused, carried = carry_customs(fused, debug)
         notes = [*notes, *carried]
     return fused, [*notes, *async_notes(graph, facts.asynchrony, adapted)]
+
+
+def _all_named(graph: LinkedGraph, facts: Facts) -> bool:
+    """Whether a core output has names for all async, so that a guest's may pass through with the guest's own memory."""
+    from meldpy.core_output import all_named
+
+    return all_named(graph, facts.live)
 
 
 def encode(output: Component | CoreModule) -> bytes:

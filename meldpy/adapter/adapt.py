@@ -51,17 +51,19 @@ def adapt(
     opaque: Collection[ResourceId] = frozenset(),
     *,
     core: bool = False,
+    passes_first: bool = False,
     target: Target = _ANY,
 ) -> Adapted:
     """Everything that a linked graph needs beside its own core modules. `runtime`: the runtime library by name;
     `opaque`: the resource types whose reps are declared to be opaque numbers (see `resources`); `core`: for a core
-    output (see `one_memory`); `target`: what code may use (`runtime` too).
+    output (see `one_memory`); `passes_first`: async passes through where it can, also if emitted code could carry it;
+    `target`: what code may use (`runtime` too).
 
     Raises UnsupportedError for what is reached and cannot be fused (`refusals`).
     """
     abi = Abi()
     exported = exported_lifts(graph)
-    passing = _passing(graph, facts, exported, abi, core)
+    passing = _passing(graph, facts, exported, abi, passes_first)
     for _, error in unsupported_forms(graph, facts, exported):
         raise error
 
@@ -174,14 +176,15 @@ def adapt(
     )
 
 
-def _passing(graph: LinkedGraph, facts: Facts, exported: tuple[LiftId, ...], abi: Abi, core: bool) -> InstanceId | None:
-    """The instance whose async passes through to the engine; None if emitted code carries what there is. In a core
-    output what can pass does: then the guest's own memory is the one at the edge.
+def _passing(
+    graph: LinkedGraph, facts: Facts, exported: tuple[LiftId, ...], abi: Abi, passes_first: bool
+) -> InstanceId | None:
+    """The instance whose async passes through to the engine; None if emitted code carries what there is.
 
     Raises UnsupportedError if there is async of neither kind.
     """
     if facts.asynchrony.passing is not None:
-        if core or any(True for _ in unsupported(graph, facts, exported, abi)):
+        if passes_first or any(True for _ in unsupported(graph, facts, exported, abi)):
             return facts.asynchrony.passing
         return None
     refuse_unsupported(graph, facts, exported, abi)

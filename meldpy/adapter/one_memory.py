@@ -10,7 +10,7 @@ A component's canon definitions each name a memory and a realloc. A core module'
 
 Async goes the same two ways. Where one guest's passes through (`passing`), all its built-ins name that guest's memory
 and realloc. Where emitted code carries it and the engine must be waited for (`tasks`), what the engine writes and reads
-lies in the heap (`runtime/heap.wat`), which then is the memory at the edge. What else wants another memory is refused.
+lies in the heap (`runtime/heap.wat`). Then that is the memory at the edge, for functions that take no time as well.
 
 A host's memory is indexed by i32 and not shared. What nothing calls is imported all the same: the tools that make a
 component of such a module take the imports that they find for the imports that there are.
@@ -24,7 +24,6 @@ from typing import TypeVar, final
 from meldpy.adapter.emitter import Workshop
 from meldpy.adapter.exports import exported_types
 from meldpy.adapter.memories import memory_of
-from meldpy.adapter.places import Side
 from meldpy.adapter.shims import Shims
 from meldpy.adapter.symbols import Symbols
 from meldpy.adapter.tasks import Tasks, takes_time
@@ -66,6 +65,8 @@ class OneMemory:
         tasks = self._tasks
         self._slow = tasks is not None and (any(map(tasks.is_root, lifts)) or any(map(takes_time, host_calls)))
         self._shims.through_boundary = self._slow or not self._is_guests_own(lifts, host_calls)
+        if self._slow and tasks is not None:
+            self._shims.outside = tasks.outside
         if self._shop.passing is not None and self._shims.through_boundary:
             raise _refused("functions at the edge need the memories, allocators or encodings of several guests")
 
@@ -81,9 +82,9 @@ class OneMemory:
         encoding = _the_one([each for each in encodings if each is not StringEncoding.UTF8])
         needs = [self._shop.abi.needs(each.type, Context.LOWER) for each in self._uncalled]
         if memory is None and any(each.memory for each in needs):
-            memory = self._host_side().needs_memory().id
+            memory = self._shims.host_side().needs_memory().id
         if realloc is None and any(each.realloc for each in needs):
-            realloc = self._host_side().realloc if self._shims.through_boundary else self._never()
+            realloc = self._shims.host_side().realloc if self._shims.through_boundary else self._never()
         return CoreEdge(memory, realloc, encoding or StringEncoding.UTF8, self._uncalled)
 
     # --- inside -----------------------------------------------------------------------------------------------
@@ -133,11 +134,6 @@ class OneMemory:
                 return builtin.encoding
         strings = moved is not None and Content.STRING in self._shop.abi.contents.content(moved)
         return options.string_encoding if strings else StringEncoding.UTF8
-
-    def _host_side(self) -> Side:
-        if self._slow and self._tasks is not None:
-            return self._tasks.outside.side()
-        return self._shop.handles.outer_side()
 
     def _never(self) -> FuncSymbol:
         """A realloc that only imports would need which nothing calls."""

@@ -3,9 +3,15 @@
 A shim is a call between a guest and the outer component, in the order of `trampoline`. It differs from a call between
 two guests in where values wait (`runtime/boundary.wat`), in what becomes of borrows, and in that the engine checks the
 flags, takes the results and calls post-return itself.
+
+Where the host's memory is the heap (`runtime/heap.wat`), since async crosses the edge as well, what a call has put
+there stays until the call is over: `heap` has its functions then. All else is on the boundary memory's stack as ever.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
 
 from meldpy.adapter.emitter import Emitter
 from meldpy.adapter.lending import Borrows
@@ -16,8 +22,12 @@ from meldpy.adapter.trampoline import checked_result, result_to_caller, translat
 from meldpy.adapter.translate.handles import translate_flat_borrow
 from meldpy.asm import I32, Local, Op
 from meldpy.cabi import Content
+from meldpy.model.code import FuncSymbol
 from meldpy.model.core import NumType
 from meldpy.model.valtype import BorrowType, ValType
+
+Heap: TypeAlias = "Callable[[str], FuncSymbol]"
+"""A function of the heap by its name."""
 
 _TO_I64: dict[NumType, tuple[Op, ...]] = {
     NumType.I32: (Op.I64_EXTEND_I32_U,),
@@ -38,7 +48,7 @@ def thin_export(em: Emitter, site: CallSite) -> None:
     em.b.get(*results)
 
 
-def full_export(em: Emitter, site: CallSite, *, frames: bool) -> None:
+def full_export(em: Emitter, site: CallSite, heap: Heap | None, *, frames: bool) -> None:
     b, handles = em.b, em.shop.handles
     borrows = Borrows(em, site.lending)
     mark = b.local(I32)
@@ -57,6 +67,8 @@ def full_export(em: Emitter, site: CallSite, *, frames: bool) -> None:
     else:
         b.get(mark)
         b.call(handles.boundary("reset"))
+    if heap is not None:
+        b.call(heap("tidy"))
 
     # call it, and move the result into the boundary memory
     results = _call(em, site, args)
@@ -80,6 +92,8 @@ def full_export(em: Emitter, site: CallSite, *, frames: bool) -> None:
     if frames:
         _push_i64(em, results)
         b.call(handles.boundary("frame"))
+        if heap is not None:
+            keep_values(em, heap)
     else:
         b.call(handles.boundary("reset"))
     b.get(*outer_results)
@@ -97,7 +111,7 @@ def thin_import(em: Emitter, site: CallSite) -> None:
     em.b.get(*results)
 
 
-def full_import(em: Emitter, site: CallSite) -> None:
+def full_import(em: Emitter, site: CallSite, heap: Heap | None) -> None:
     b, handles = em.b, em.shop.handles
     borrows = Borrows(em, site.lending)
     mark = b.local(I32)
@@ -114,6 +128,8 @@ def full_import(em: Emitter, site: CallSite) -> None:
 
     # the host may call back in: what it passes goes above what it was passed
     b.call(handles.boundary("hold"))
+    if heap is not None:
+        keep_values(em, heap)
     results = _call(em, site, args)
     flat_results: tuple[Local, ...] = ()
     if site.result is not None:
@@ -122,7 +138,23 @@ def full_import(em: Emitter, site: CallSite) -> None:
     borrows.end()
     b.get(mark)
     b.call(handles.boundary("reset"))
+    if heap is not None:
+        let_values_go(em, heap)
     b.get(*flat_results)
+
+
+# --- values in the heap --------------------------------------------------------------------------------------------
+def keep_values(em: Emitter, heap: Heap) -> None:
+    """What the heap's chain has is needed, whatever ends meanwhile."""
+    em.b.call(heap("open"))
+    em.b.i32(1)
+    em.b.call(heap("hold"))
+
+
+def let_values_go(em: Emitter, heap: Heap) -> None:
+    em.b.i32(-1)
+    em.b.call(heap("hold"))
+    em.b.call(heap("close"))
 
 
 # --- parts ---------------------------------------------------------------------------------------------------------

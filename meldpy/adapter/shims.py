@@ -8,8 +8,8 @@ A shim is needed where a function that the host calls, or calls back, has handle
   the boundary memory (`runtime/boundary.wat`), which the outer canonical options name in place of the guest's. Guest
   memory is never patched, and the guest's realloc is called as for a utf8 source.
 
-In a core output the host sees one memory. Where that is the boundary memory (`one_memory` decides), every function
-whose type needs a memory has a full shim, with handles or without.
+In a core output the host sees one memory. Where that is no guest's own (`one_memory` decides), every function whose
+type needs a memory has a full shim, with handles or without. It is the heap if async crosses the edge as well.
 
 Their bodies are in `shim_bodies`; flags of the host's entries are added by `boundary`, as for functions without a shim.
 
@@ -18,13 +18,13 @@ Spec: CanonicalABI.md `canon_lift`, `canon_lower`, with the outer component as o
 
 from __future__ import annotations
 
-from typing import final
+from typing import TYPE_CHECKING, final
 
 from meldpy.adapter.emitter import Emitter, Workshop
 from meldpy.adapter.lending import plan_lending
 from meldpy.adapter.places import Side
 from meldpy.adapter.plan import CallSite, side_of
-from meldpy.adapter.shim_bodies import full_export, full_import, thin_export, thin_import
+from meldpy.adapter.shim_bodies import Heap, full_export, full_import, let_values_go, thin_export, thin_import
 from meldpy.adapter.symbols import Symbols
 from meldpy.asm import FuncBuilder, Op
 from meldpy.cabi import Content, Context, FlatFunc, Needs, value_types
@@ -44,6 +44,9 @@ from meldpy.model.valtype import (
     ValType,
 )
 from meldpy.records import dataclass, replace
+
+if TYPE_CHECKING:
+    from meldpy.adapter.tasks.outside import Outside
 
 _FROM_I64: dict[NumType, tuple[Op, ...]] = {
     NumType.I32: (Op.I32_WRAP_I64,),
@@ -72,7 +75,9 @@ class Shims:
         self._graph = graph
         self._symbols = symbols
         self.through_boundary = False
-        """Whether everything in memory crosses through the boundary memory; set before anything is asked."""
+        """Whether everything in memory crosses through a memory of ours; set before anything is asked."""
+        self.outside: Outside | None = None
+        """Whose heap that memory is; None: it is the boundary memory. Set before anything is asked, too."""
 
     # --- decisions --------------------------------------------------------------------------------------------
     def needed(self, instance: InstanceId, type: FuncType, context: Context) -> bool:
@@ -122,15 +127,17 @@ class Shims:
         if form is None:
             thin_export(em, site)
         else:
-            full_export(em, site, frames=form.frames)
+            full_export(em, site, self._heap, frames=form.frames)
         symbol = self._shop.functions.add(b)
         self._shop.finish()
         return symbol
 
     def post_return(self, lift: Lift, form: OuterForm, guests: FuncSymbol | None) -> EmittedFunc:
-        """The post-return of a full shim: the results leave the boundary memory, then the guest's own runs."""
+        """The post-return of a full shim: the results leave the host's memory, then the guest's own runs."""
         results = self._shop.abi.func(lift.type, Context.LIFT, lift.options.memory64).core.results
         b = FuncBuilder(f"post-return to {self._label(lift.instance)}", CoreFuncType(form.core_type.results, ()))
+        if self._heap is not None:
+            let_values_go(Emitter(self._shop, b), self._heap)
         b.call(self._shop.handles.boundary("unframe"))
         if guests is None or not results:
             b.drop()
@@ -153,7 +160,7 @@ class Shims:
         if thin:
             thin_import(em, site)
         else:
-            full_import(em, site)
+            full_import(em, site, self._heap)
         self._shop.functions.define(symbol, b)
         self._shop.finish()
 
@@ -207,13 +214,20 @@ class Shims:
 
     def _host(self, thin: bool) -> Side:
         """A thin shim moves nothing but handles, so it needs no memory on the host's side."""
-        handles = self._shop.handles
-        return Side(handles.outer, StringEncoding.UTF8, None, None) if thin else handles.outer_side()
+        return Side(self._shop.handles.outer, StringEncoding.UTF8, None, None) if thin else self.host_side()
+
+    def host_side(self) -> Side:
+        """The outer component with its memory."""
+        return self._shop.handles.outer_side() if self.outside is None else self.outside.side()
+
+    @property
+    def _heap(self) -> Heap | None:
+        return None if self.outside is None else self.outside.heap
 
     def _outer(self, type: FuncType, context: Context) -> tuple[FlatFunc, OuterForm]:
-        """A function with the boundary memory's options."""
+        """A function with the options of the host's memory."""
         flat, needs = self._shop.abi.func(type, context, False), self._shop.abi.needs(type, context)
-        side = self._shop.handles.outer_side()
+        side = self.host_side()
         options = OuterOptions(
             side.encoding,
             side.needs_memory().id if needs.memory else None,

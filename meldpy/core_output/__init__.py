@@ -12,6 +12,7 @@ functions that go with it, the kernel rewrites the bodies. `lowered` says otherw
 
 from __future__ import annotations
 
+from meldpy.core_output.async_names import all_named
 from meldpy.core_output.features import check_features, parse_features, used_features
 from meldpy.core_output.lowering import LOWERABLE, LoweringTools, lowered
 from meldpy.core_output.present import present
@@ -21,6 +22,7 @@ __all__ = [
     "LOWERABLE",
     "LoweringTools",
     "Tools",
+    "all_named",
     "check_features",
     "in_one_memory",
     "lowered",

@@ -9,7 +9,8 @@
 
 A built-in for a type is named after a function: one whose result it returns, or one in whose type the stream or future
 is number N, counted from 0 in order of mention, what is inside of another before that. Any such function will do, since
-types are compared by structure. A type that no function of the world mentions has no name, and is refused.
+types are compared by structure. A type that no function of the world mentions has no name:
+`all_named` tells before anything is decided, and what must have a name all the same is refused.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from collections.abc import Iterator
 from typing import Final, TypeAlias, final
 
 from meldpy.cabi import Abi
-from meldpy.errors import UnsupportedError
+from meldpy.errors import Location, UnsupportedError
 from meldpy.model.builtins import (
     CancelCopy,
     ContextSlot,
@@ -32,10 +33,11 @@ from meldpy.model.builtins import (
 )
 from meldpy.model.canon import BuiltinOp, StringEncoding
 from meldpy.model.code import OuterAsyncFunc
-from meldpy.model.core import NumType
+from meldpy.model.core import CoreFuncType, NumType
 from meldpy.model.extern import FuncType, InstanceType
+from meldpy.model.facts import Live
 from meldpy.model.fused import BoundOptions
-from meldpy.model.linked import FuncItem, InstanceItem, LinkedGraph
+from meldpy.model.linked import AsyncBuiltin, FuncItem, InstanceItem, LinkedGraph
 from meldpy.model.valtype import (
     DefinedType,
     FutureType,
@@ -62,6 +64,8 @@ _ENCODINGS: Final = {
     StringEncoding.UTF16: "utf16",
     StringEncoding.LATIN1_UTF16: "latin1+utf16",
 }
+_NO_MATTER: Final = CoreFuncType((), ())
+"""In place of a core type, which no name depends on."""
 _COPIES: Final = frozenset(
     {BuiltinOp.STREAM_READ, BuiltinOp.STREAM_WRITE, BuiltinOp.FUTURE_READ, BuiltinOp.FUTURE_WRITE}
 )
@@ -84,16 +88,32 @@ def callback_name(name: str) -> str:
     return f"{_CALLBACK}{_WITH_CALLBACK}{name}"
 
 
+def all_named(graph: LinkedGraph, live: Live) -> bool:
+    """Whether every live built-in of async has a name, so that all of them can be left to whoever runs the module."""
+    names = AsyncNames(graph)
+    return all(
+        names.has(builtin)
+        for builtin in graph.builtins
+        if isinstance(builtin, AsyncBuiltin) and builtin.id in live.builtins
+    )
+
+
 @final
 class AsyncNames:
     """Hands out the names of one world's built-ins; no two get one name."""
 
     def __init__(self, graph: LinkedGraph) -> None:
+        self._graph = graph
         self._abi = Abi()
         imports, exports = list(_imported(graph)), list(_exported(graph))
         self._functions = [*imports, *exports]
         self._exports = exports
         self._taken: set[Name] = set()
+
+    def has(self, builtin: AsyncBuiltin) -> bool:
+        """Whether there is a name for a guest's built-in, taken or not."""
+        func = OuterAsyncFunc(builtin.op, _NO_MATTER, immediates=builtin.immediates)
+        return next(self._names(func), None) is not None
 
     def name(self, func: OuterAsyncFunc) -> Name:
         """Raises UnsupportedError for a built-in that has none."""
@@ -104,10 +124,18 @@ class AsyncNames:
         raise UnsupportedError(
             "in a core output",
             f"the built-in {func.op.value[1]} is used with a type or in a way for which core modules have no name",
+            self._place(func),
             remedy="fuse without --core",
         )
 
     # --- inside -----------------------------------------------------------------------------------------------
+    def _place(self, func: OuterAsyncFunc) -> Location | None:
+        """Where a guest's built-in is defined; None: it is emitted code's."""
+        for builtin in self._graph.builtins:
+            if isinstance(builtin, AsyncBuiltin) and (builtin.op, builtin.immediates) == (func.op, func.immediates):
+                return builtin.location
+        return None
+
     def _names(self, func: OuterAsyncFunc) -> Iterator[Name]:
         word = func.op.value[1].replace(".", "-")
         match func.immediates:

@@ -13,7 +13,10 @@ from meldpy.errors import UnsupportedError
 from meldpy.model.canon import StringEncoding
 from meldpy.pipeline import FuseOptions
 from tests.differential.test_passing import CALLS, INSIDE, alike, played
-from tests.support.core_output import component_new, module_of
+from tests.support.compose import Export, compose
+from tests.support.core_output import beside, component_new, module_of
+from tests.support.harness import Call, Guest, Returned, Trap, observe
+from tests.support.values import Plain
 
 CORE: Final = FuseOptions(core=True)
 
@@ -120,6 +123,48 @@ def test_a_type_that_the_world_does_not_mention_has_no_name() -> None:
     assert caught.value.remedy is not None
 
 
+UNNAMED: Final = """(component
+  (type $words (stream string))
+  (core func $return (canon task.return (result u32)))
+  (core func $new (canon stream.new $words))
+  (core func $drop (canon stream.drop-readable $words))
+  (core func $drop-writable (canon stream.drop-writable $words))
+  (core module $M
+    (import "" "return" (func $return (param i32)))
+    (import "" "new" (func $new (result i64)))
+    (import "" "drop" (func $drop (param i32)))
+    (import "" "drop-writable" (func $drop-writable (param i32)))
+    (global $times (mut i32) (i32.const 0))
+    (func (export "run") (param $times i32) (result i32)
+      (global.set $times (local.get $times))
+      (i32.const 1))
+    (func (export "step") (param i32 i32 i32) (result i32) (local $ends i64)
+      (local.set $ends (call $new))
+      (call $drop-writable (i32.wrap_i64 (i64.shr_u (local.get $ends) (i64.const 32))))
+      (loop $again
+        (call $drop (i32.wrap_i64 (local.get $ends)))
+        (global.set $times (i32.sub (global.get $times) (i32.const 1)))
+        (br_if $again (global.get $times)))
+      (call $return (i32.wrap_i64 (local.get $ends)))
+      (i32.const 0)))
+  (core instance $m (instantiate $M (with "" (instance
+    (export "return" (func $return)) (export "new" (func $new))
+    (export "drop" (func $drop)) (export "drop-writable" (func $drop-writable))))))
+  (func (export "run") async (param "times" u32) (result u32)
+    (canon lift (core func $m "run") async (callback (core func $m "step")))))"""
+"""Makes a stream of a type that the world does not mention, and drops its ends; the readable one several times."""
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_what_has_no_name_is_carried_by_emitted_code(times: int) -> None:
+    composed, fused = (
+        observe(form, (Call("run", [times]),)).steps[-1].outcome
+        for form in (bytes(wat2wasm(UNNAMED)), component_new(core(UNNAMED)))
+    )
+    assert isinstance(composed, Returned if times == 1 else Trap)
+    assert alike([composed], [fused])
+
+
 # --- one memory -------------------------------------------------------------------------------------------------------
 BESIDE: Final = """
   (core module $Other (memory (export "m") 1) (func (export "f") (param i32 i32))
@@ -147,3 +192,53 @@ def test_strings_of_built_ins_are_in_the_encoding_of_the_module() -> None:
         "(call $b7 (i32.const 0) (i32.const 0))", "(call $b7 (i32.const 0) (i32.const 0) (i32.const 0))"
     )
     assert read_surface(core(text)).encoding is StringEncoding.UTF16
+
+
+TALK: Final = """
+(component
+  (import "echo" (func $echo (param "s" string) (result string)))
+  (core module $Memory
+    (memory (export "m") 8)
+    (global $top (mut i32) (i32.const 4096))
+    (func (export "r") (param i32 i32 i32 i32) (result i32)
+      (global.get $top)
+      (global.set $top (i32.add (global.get $top) (i32.and (i32.add (local.get 3) (i32.const 7)) (i32.const -8))))))
+  (core instance $memory (instantiate $Memory))
+  (core func $echo (canon lower (func $echo) string-encoding=utf16
+    (memory (core memory $memory "m")) (realloc (core func $memory "r"))))
+  (core module $M
+    (import "" "m" (memory 8))
+    (import "" "echo" (func $echo (param i32 i32 i32)))
+    (global $freed (mut i32) (i32.const 0))
+    (func (export "greet") (param i32 i32) (result i32)
+      (call $echo (local.get 0) (local.get 1) (i32.const 16))
+      (call $echo (i32.load (i32.const 16)) (i32.load (i32.const 20)) (i32.const 16))
+      (i32.const 16))
+    (func (export "free") (param i32) (global.set $freed (i32.load (local.get 0))))
+    (func (export "freed") (result i32) (global.get $freed)))
+  (core instance $m (instantiate $M (with "" (instance
+    (export "m" (memory $memory "m")) (export "echo" (func $echo))))))
+  (func (export "greet") (param "s" string) (result string)
+    (canon lift (core func $m "greet") string-encoding=utf16
+      (memory (core memory $memory "m")) (realloc (core func $memory "r")) (post-return (core func $m "free"))))
+  (func (export "freed") (result u32) (canon lift (core func $m "freed"))))
+"""
+"""Takes a string, has the host answer it twice, and returns the answer; and what its post-return was given."""
+
+
+def echo(guest: Guest | None, args: list[Plain]) -> str:
+    return f"{args[0]}, {args[0]} \N{SNOWMAN}"
+
+
+@pytest.mark.parametrize("memory", ["separate", "single"])
+def test_functions_that_take_no_time_stand_beside_carried_tasks(memory: str) -> None:
+    talk = bytes(wat2wasm(TALK))
+    calls = [Call("run-later", [2, 21]), Call("greet", ["hey"]), Call("freed", []), Call("run-later", [0, 4])]
+    calls += [Call("greet", ["x" * 9000]), Call("run-blocking", [1, 3]), Call("greet", [""])]
+    names = {"talk": ("greet", "freed"), "beside": ("run-later", "run-blocking")}
+    exports = [Export(part, name) for part, each in names.items() for name in each]
+    composed = compose({"talk": talk, "beside": beside()}, [], exports)
+    module = meldpy.fuse([talk, beside()], FuseOptions(core=True, memory=memory)).bytes
+    one, other = (observe(form, calls, host={"echo": echo}).steps for form in (composed, component_new(module)))
+    assert one == other
+    assert not any(isinstance(step.outcome, Trap) for step in one)

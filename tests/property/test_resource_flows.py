@@ -37,12 +37,14 @@ BY_NAME = {topology.name: topology for topology in TOPOLOGIES}
 
 
 def check_many(seeds: range, *, core: bool = False) -> Tally:
-    """Plays a flow for each seed. core: as core outputs, each topology with its memories apart and in one."""
+    """Plays a flow for each seed. core: as core outputs, each topology with its memories apart and in one, and with
+    async beside it or not."""
     tally = Tally()
     for seed in seeds:
         flow = make(Random(seed), TOPOLOGIES[seed % len(TOPOLOGIES)])
-        apart = ("separate", "single")[seed // len(TOPOLOGIES) % 2]
-        found = check(flow, core=apart) if core else check(flow, some_kept(seed, flow.topology))
+        turn = seed // len(TOPOLOGIES)
+        kind = ("separate", "single")[turn % 2], turn // 2 % 2 == 1
+        found = check(flow, core=kind) if core else check(flow, some_kept(seed, flow.topology))
         assert not found, f"seed {seed}, {flow.topology.name}: " + "\n".join(found)
         tally.add(flow)
     return tally

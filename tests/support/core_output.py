@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import subprocess
+from functools import cache
+
+from wasmtime import wat2wasm
 
 from meldpy.binary.decode import decode_module
 from meldpy.fixture import Fixture, Form, Stage
@@ -11,6 +14,7 @@ from meldpy.fixture.outside import surround
 from meldpy.fixture.prove import fuse
 from meldpy.model.core import CoreModule
 from meldpy.pipeline import FuseOptions
+from tests.support.asyncs import TOGETHER
 from tests.support.fixtures import all_fixtures
 
 ASYNC = {"async-c", "async-calls", "async-host", "async-python", "async-rust", "async-rust-chain"}
@@ -21,6 +25,12 @@ AT_RUNTIME = [f for f in all_fixtures() if f.stage is Stage.RUNTIME and not f.ne
 def core_of(fixture: Fixture, form: Form | None = None, *, memory: str = "separate", features: str = "") -> bytes:
     options = FuseOptions(core=True, memory=memory, features=features)
     return fuse(fixture, form or fixture.forms[0], options=options).bytes
+
+
+@cache
+def beside() -> bytes:
+    """Guests whose async emitted code carries. Whatever is fused with them crosses the edge in the heap."""
+    return bytes(wat2wasm(TOGETHER))
 
 
 def component_new(module: bytes) -> bytes:

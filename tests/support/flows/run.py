@@ -12,7 +12,7 @@ from wasmtime import component as wc
 from meldpy.engine.config import plain_engine
 from meldpy.pipeline import FuseInput, FuseOptions, fuse
 from tests.differential.trap_kinds import same_trap, trap_kind
-from tests.support.core_output import component_new
+from tests.support.core_output import beside, component_new
 from tests.support.flows.flow import HOSTS_TYPE, Event, Flow, Held, HostCall, HostFunction, Step
 from tests.support.flows.guests import wat
 from tests.support.flows.topology import HOST, Func, Slot, Topology
@@ -176,10 +176,10 @@ PACKAGE = "test:flows/"
 
 
 @cache
-def core_runner(topology: Topology, memory: str) -> Runner:
-    """The core output, made a component again."""
-    composed = bytes(wat2wasm(wat(topology, PACKAGE)))
-    output = fuse([composed], FuseOptions(core=True, memory=memory)).bytes
+def core_runner(topology: Topology, memory: str, with_async: bool) -> Runner:
+    """The core output, made a component again. with_async: what is async is fused with it."""
+    inputs = [bytes(wat2wasm(wat(topology, PACKAGE))), *([beside()] if with_async else [])]
+    output = fuse(inputs, FuseOptions(core=True, memory=memory)).bytes
     return Runner(plain_engine(), component_new(output), topology, PACKAGE)
 
 
@@ -193,17 +193,17 @@ def mixed_runner(topology: Topology, kept: frozenset[int]) -> Runner:
     return Runner(plain_engine(), output, topology)
 
 
-def check(flow: Flow, kept: frozenset[int] = frozenset(), core: str | None = None) -> list[str]:
+def check(flow: Flow, kept: frozenset[int] = frozenset(), core: tuple[str, bool] | None = None) -> list[str]:
     """How the composition and the fused form differ from the model, and so from each other; empty if they do not.
 
-    kept: what a third form keeps, see `mixed_runner`. core: how the memories of a core output lie, see `core_runner`.
+    kept: what a third form keeps, see `mixed_runner`. core: of which kind a core output is, see `core_runner`.
     """
     found = []
     played = [*zip(runners(flow.topology), ("composed", "fused"), strict=True)]
     if kept:
         played.append((mixed_runner(flow.topology, kept), "mixed"))
     if core is not None:
-        played.append((core_runner(flow.topology, core), "core"))
+        played.append((core_runner(flow.topology, *core), "core"))
     for runner, who in played:
         seen = runner.run(flow)
         if not _alike(seen, flow.events, engines_words=who != "fused" or flow.topology.uses_engines_table):

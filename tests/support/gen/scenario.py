@@ -18,7 +18,7 @@ from wasmtime import WasmtimeError, wat2wasm
 
 import meldpy
 from meldpy.pipeline import FuseInput, FuseOptions
-from tests.support.core_output import component_new
+from tests.support.core_output import beside, component_new
 from tests.support.gen.calls import Expected, Ready, expect, prepare
 from tests.support.gen.guests import ENCODINGS, Func, Guest, callee_component, caller_component, composition
 from tests.support.gen.model import GUEST_TRAP
@@ -196,11 +196,12 @@ LEANER = ("", "-simd", "-bulk-memory-opt,-sign-extension", "-simd,-multi-value,-
 
 
 def core_runner(composed: bytes, rng: Random) -> Runner:
-    """The core output, with its memories apart or in one, made a component again."""
+    """The core output, with its memories apart or in one, maybe with async beside, made a component again."""
     options = FuseOptions(
         core=True, memory=rng.choice(("separate", "single")), features=rng.choice(LEANER), validate=False
     )
-    return Runner.of(component_new(meldpy.fuse([composed], options).bytes))
+    inputs = [composed, beside()] if rng.random() < 0.4 else [composed]
+    return Runner.of(component_new(meldpy.fuse(inputs, options).bytes))
 
 
 def check(
