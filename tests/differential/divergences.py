@@ -114,6 +114,17 @@ def list_limit_in_fused_only(difference: Difference) -> bool:
 
 
 @predicate
+def room_refused_before_bad_text_in_composition(difference: Difference) -> bool:
+    """Text that is not valid, for a guest that traps when it is asked for room: the composition asks first."""
+    composed, fused = difference.composed, difference.fused
+    return (
+        difference.aspect == "outcome"
+        and composed == "wasm `unreachable` instruction executed"
+        and fused in ("invalid utf8", "invalid utf16")
+    )
+
+
+@predicate
 def enter_trapped_in_composition_only(difference: Difference) -> bool:
     """The composition trapped where a component calls a function that it lifted itself."""
     from tests.support.harness import Returned, Trap

@@ -1,6 +1,6 @@
 """One composition for each entry of divergences.toml that is about values between two guests.
 
-Random tests of values know these three by the engine's quirks in their model (tests.support.gen), so they would also
+Random tests of values know these by the engine's quirks in their model (tests.support.gen), so they would also
 notice if the engine stopped having them.
 """
 
@@ -35,6 +35,15 @@ def test_latin1_text_in_tagged_utf16_is_shrunk_with_alignment_one(divergences: D
     logs = [[event[1:5] for event in events(one.memories[1]) if event[0] == REALLOC] for one in seen]
     assert logs[1] == [(0, 0, 2, 12), (logs[1][1][0], 12, 1, 6)]
     assert divergences.explains(Difference("call", "realloc calls", *logs))
+
+
+def test_text_is_checked_before_the_receiver_is_asked_for_room(divergences: Divergences) -> None:
+    func = Func((STRING,), None, ("utf8", "utf16"), post_return=False)
+    guests = (Guest(False, 1, 0xA5), Guest(False, 1, 0x5A))
+    bad = b"x" * 30_000 + b"\xff"
+    call = by_hand(0, guests, [IMAGE, len(bad)], result=False, image=bad)
+    composed, fused = observe(func, guests, call)
+    assert divergences.explains(Difference("call", "outcome", composed.trap, fused.trap))
 
 
 def test_the_utf16_tag_of_a_64_bit_guest_is_bit_63(divergences: Divergences) -> None:
