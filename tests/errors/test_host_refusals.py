@@ -176,8 +176,12 @@ CASES: dict[str, Callable[[Path], object]] = {
     "at allowed.toml": lambda _: allowed_from({"a": {"network": 3}}, "allowed.toml"),
     "has no layer of the type": lambda path: pull(layout(path / "i", {"layers": []})),
     "not a digest of the kind": lambda path: pull(layout(path / "i", {}, index={"manifests": [{"digest": "md5:1"}]})),
-    "not JSON": lambda path: pull(layout(path / "i", {}, index="{")),
-    "not a manifest": lambda path: pull(layout(path / "i", [])),
+    "truncated": lambda path: pull(layout(path / "i", {}, index="{")),
+    "Expected `object`, got `array`": lambda path: pull(layout(path / "i", [])),
+    "missing required field `digest` - at `$.layers[0]`": lambda path: pull(layout(path / "i", {"layers": [{}]})),
+    "Expected `str`, got `int` - at `$.layers[0].digest`": lambda path: pull(
+        layout(path / "i", {"layers": [{"mediaType": oci.WASM, "digest": 1}]})
+    ),
     "which image is meant? It has nothing": lambda path: pull(layout(path / "i", {}, index={"manifests": []})),
     "the manifest is not what its digest says": lambda path: pull(layout(path / "i", {}, digest=f"sha256:{'0' * 64}")),
     "gone/index.json": lambda path: pull(f"oci-layout:{path}/gone"),

@@ -1,5 +1,5 @@
 """The modules of docs/examples/host do what docs/host.md says: a parser fused into a formatter, a monitor in C, and a
-strategy that is swapped, with what it knows, while prices come in."""
+strategy that is swapped from language to language, with what it knows, while prices come in."""
 
 from __future__ import annotations
 
@@ -62,31 +62,60 @@ def prices(host: Host, count: int) -> None:
         time.sleep(0.001)
 
 
-@pytest.mark.toolchain
-def test_a_strategy_in_rust_is_swapped_for_one_in_python_while_prices_come_in(tmp_path: Path) -> None:
-    python, wit = EXAMPLES / "strategy-2", "../../../../meldpy/host/wit"
-    options = {"source": "strategy.py", "wit": wit, "world": "module-on-bus"}
-    sources = {"strategy.py": "", f"{wit}/host.wit": ""}
-    place = Location(str(python))
-    guest = build_guest(python, Wasm("strategy", None, None, "python", options, (), sources, False, False, place))
-    for version in ("strategy-1", "strategy-2"):
-        shutil.copytree(EXAMPLES / version, tmp_path / version)
-    (tmp_path / "strategy-2" / "strategy.wasm").write_bytes(guest)
+def built(version: str, build: str, file: str) -> bytes:
+    """The component of a strategy that is too large to be kept here."""
+    folder, wit = EXAMPLES / version, "../../../../meldpy/host/wit"
+    options = {"source": file, "wit": wit, "world": "module-on-bus"}
+    sources = {file: "", f"{wit}/host.wit": ""}
+    wasm = Wasm("strategy", None, None, build, options, (), sources, False, False, Location(str(folder)))
+    return build_guest(folder, wasm)
+
+
+@pytest.fixture
+def strategies(tmp_path: Path) -> Registry:
+    """All three installed: in Rust, in Python, in JavaScript."""
     registry = Registry(tmp_path / "modules")
-    for version in ("strategy-1", "strategy-2"):
+    for version in ("strategy-1", "strategy-2", "strategy-3"):
+        shutil.copytree(EXAMPLES / version, tmp_path / version)
+    (tmp_path / "strategy-2" / "strategy.wasm").write_bytes(built("strategy-2", "python", "strategy.py"))
+    (tmp_path / "strategy-3" / "strategy.wasm").write_bytes(built("strategy-3", "js", "strategy.js"))
+    for version in ("strategy-1", "strategy-2", "strategy-3"):
         registry.install(str(tmp_path / version))
-    with Host(tmp_path / "host", modules=registry.folder, allow=ALLOW) as host:
+    return registry
+
+
+@pytest.mark.toolchain
+def test_a_strategy_in_rust_is_swapped_for_others_while_prices_come_in(strategies: Registry, tmp_path: Path) -> None:
+    with Host(tmp_path / "host", modules=strategies.folder, allow=ALLOW) as host:
         strategy = host.load("strategy", "1.0.0")
         with host.bus.subscribe("orders/*") as orders:
             coming = threading.Thread(target=prices, args=(host, 400))
             coming.start()
             host.reload("strategy", "2.0.0")
+            host.reload("strategy", "3.0.0")
             host.rollback("strategy")
             coming.join()
             said = [orders.get(60).payload.split()[0] for _ in range(400)]
-        assert strategy.version == "1.0.0"
+        assert strategy.version == "2.0.0"
         assert strategy.execute("seen") == b"400 %d" % sum(90 + number % 20 for number in range(400))
-        assert set(said) <= {b"average", b"limit"}
+        assert set(said) <= {b"average", b"limit", b"fallen"}
+
+
+@pytest.mark.toolchain
+def test_each_language_goes_on_with_what_the_one_before_it_counted(strategies: Registry, tmp_path: Path) -> None:
+    with Host(tmp_path / "host", modules=strategies.folder, allow=ALLOW) as host:
+        strategy, heard = host.load("strategy", "1.0.0"), []
+        with host.bus.subscribe("orders/*") as orders:
+            for version in ("1.0.0", "2.0.0", "3.0.0", "1.0.0"):
+                host.reload("strategy", version)
+                for price in (b"96", b"94"):
+                    host.bus.publish("prices/x", price)
+                    heard.append(orders.get(60).payload.decode())
+                with pytest.raises(ModuleFailure, match="there is one command: seen"):
+                    strategy.execute("what")
+        assert heard[0::2] == ["average wait 96", "limit buy 96", "fallen wait 96", "average wait 96"]
+        assert heard[1::2] == ["average buy 94", "limit buy 94", "fallen buy 94", "average buy 94"]
+        assert strategy.execute("seen") == b"8 760"
 
 
 def test_the_tutorials_program_runs(

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import shutil
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
-from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from meldpy.errors import FileError, LinkError, MeldError, UsageError
 from meldpy.host.host import Host
-from meldpy.host.registry import oci
 from meldpy.host.registry.installed import Registry
 from meldpy.host.registry.manifest import read
 from meldpy.host.registry.versions import Range, Version
@@ -236,89 +229,3 @@ def test_a_module_goes_to_another_version_and_back(tmp_path: Path) -> None:
         assert host.rollback("probe") == "1.0.0"
         with pytest.raises(UsageError, match="no version before"):
             host.rollback("probe")
-
-
-# --- OCI ----------------------------------------------------------------------------------------------------------
-def layout(folder: Path, component: bytes, toml: bytes | None, notes: dict[str, str]) -> str:
-    """An image layout as wkg writes it; the manifest's digest."""
-    blobs = folder / "blobs" / "sha256"
-    blobs.mkdir(parents=True)
-
-    def put(data: bytes) -> str:
-        digest = sha256(data).hexdigest()
-        (blobs / digest).write_bytes(data)
-        return f"sha256:{digest}"
-
-    def described(media: str, data: bytes) -> dict[str, object]:
-        return {"mediaType": media, "digest": put(data), "size": len(data)}
-
-    layers = [described(oci.WASM, component)] + ([] if toml is None else [described(oci.TOML, toml)])
-    config = described("application/vnd.wasm.config.v0+json", b'{"architecture":"wasm","os":"wasip2"}')
-    manifest = {"schemaVersion": 2, "config": config, "layers": layers, "annotations": notes}
-    entry = described("application/vnd.oci.image.manifest.v1+json", json.dumps(manifest).encode())
-    entry["annotations"] = {"org.opencontainers.image.ref.name": "1.0"}
-    (folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [entry]}))
-    (folder / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
-    return str(entry["digest"])
-
-
-VERSION = {"org.opencontainers.image.version": "1.2.3"}
-
-
-def test_a_component_comes_out_of_an_oci_layout_with_its_digest(tmp_path: Path) -> None:
-    digest = layout(tmp_path / "probe", PROBE.read_bytes(), None, VERSION)
-    registry = Registry(tmp_path / "modules")
-    manifest = registry.install(f"oci-layout:{tmp_path}/probe:1.0")
-    assert (manifest.name, str(manifest.version)) == ("probe", "1.2.3")
-    lock = json.loads((tmp_path / "modules" / "meld.lock").read_text())
-    assert lock["modules"]["probe"]["versions"]["1.2.3"]["digest"] == digest
-
-
-def test_an_image_may_bring_its_manifest(tmp_path: Path) -> None:
-    toml = b'[module]\nname = "other"\nversion = "4.0.0"\ncomponent = "x/y.wasm"\n[grants]\nlog = true\n'
-    layout(tmp_path / "probe", PROBE.read_bytes(), toml, {})
-    manifest = Registry(tmp_path / "modules").install(f"oci-layout:{tmp_path}/probe")
-    assert (manifest.name, manifest.grants.log) == ("other", True)
-
-
-def test_a_blob_that_is_not_what_its_digest_says_is_refused(tmp_path: Path) -> None:
-    layout(tmp_path / "probe", PROBE.read_bytes(), None, VERSION)
-    (blob,) = [p for p in (tmp_path / "probe" / "blobs" / "sha256").iterdir() if p.stat().st_size > 10_000]
-    blob.write_bytes(blob.read_bytes()[:-1] + b"\0")
-    with pytest.raises(FileError, match="not what its digest says"):
-        Registry(tmp_path / "modules").install(f"oci-layout:{tmp_path}/probe")
-
-
-class _Files(http.server.SimpleHTTPRequestHandler):
-    """/v2/NAME/… of a registry, out of a layout."""
-
-    def translate_path(self, path: str) -> str:
-        kind, reference = path.split("/")[-2:]
-        folder = Path(self.directory)
-        if kind == "manifests":
-            index = json.loads((folder / "index.json").read_text())
-            reference = index["manifests"][0]["digest"]
-        return str(folder / "blobs" / "sha256" / reference.removeprefix("sha256:"))
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Nobody reads it."""
-
-
-@contextmanager
-def served(folder: Path) -> Iterator[str]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(_Files, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def test_a_component_comes_out_of_a_registry_by_tag_or_digest(tmp_path: Path) -> None:
-    digest = layout(tmp_path / "probe", PROBE.read_bytes(), None, VERSION)
-    with served(tmp_path / "probe") as address:
-        for number, reference in enumerate((f"oci://{address}/team/probe:1.0", f"oci://{address}/team/probe@{digest}")):
-            assert Registry(tmp_path / f"modules{number}").install(reference).name == "probe"
-        with pytest.raises(FileError, match="not what its digest says"):
-            Registry(tmp_path / "none").install(f"oci://{address}/team/probe@sha256:{'0' * 64}")

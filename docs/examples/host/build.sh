@@ -1,6 +1,7 @@
 #!/bin/sh
 # Builds the modules' components. Needs Rust with the target wasm32-unknown-unknown, clang-19, wasm-ld-19 and wasm-tools.
-# The strategy in Python is built by componentize-py (docs/host.md), and is too large to be committed.
+# The strategies in Python and JavaScript are built by componentize-py and componentize-qjs (docs/host.md), and are too
+# large to be committed.
 set -eu
 cd "$(dirname "$0")"
 export RUSTFLAGS="--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo --remap-path-prefix=$(cd ../../.. && pwd)=meldpy"

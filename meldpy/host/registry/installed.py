@@ -7,6 +7,7 @@ version was resolved to cannot go. Which version is active is the lock's to say;
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -231,10 +232,16 @@ def _stage_image(pulled: Pulled, target: Path) -> str:
                 remedy="push it with the annotation org.opencontainers.image.version",
             )
         (target / FILE).write_text(
-            f'[module]\nname = "{pulled.name}"\nversion = "{pulled.version}"\ncomponent = "component.wasm"\n'
+            f"[module]\nname = {_quoted(pulled.name)}\nversion = {_quoted(pulled.version)}\n"
+            'component = "component.wasm"\n'
         )
         (target / "component.wasm").write_bytes(pulled.component)
     return pulled.digest
+
+
+def _quoted(text: str) -> str:
+    """As TOML has it; what an image says of itself may be anything."""
+    return json.dumps(text)
 
 
 def _check_files(manifest: Manifest) -> None:

@@ -8,12 +8,13 @@ loopback only.
 
 from __future__ import annotations
 
-import json
 import urllib.error
 import urllib.request
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Protocol, final
+from typing import Protocol, TypeVar, final
+
+import msgspec
 
 from meldpy.errors import FileError, UsageError
 from meldpy.records import dataclass
@@ -36,6 +37,30 @@ class Pulled:
     toml: bytes | None
     name: str
     version: str | None
+
+
+class _Descriptor(msgspec.Struct, frozen=True, rename="camel"):
+    """A blob, as whatever refers to it says."""
+
+    digest: str
+    media_type: str = ""
+    annotations: dict[str, str] | None = None
+
+
+class _Manifest(msgspec.Struct, frozen=True):
+    """Of an image."""
+
+    layers: tuple[_Descriptor, ...] = ()
+    annotations: dict[str, str] | None = None
+
+
+class _Index(msgspec.Struct, frozen=True):
+    """Of a layout."""
+
+    manifests: tuple[_Descriptor, ...] = ()
+
+
+T = TypeVar("T")
 
 
 class _Store(Protocol):
@@ -63,17 +88,16 @@ def pull(source: str) -> Pulled:
         store = _Registry(source.removeprefix(REGISTRY))
         name = store.name.rpartition("/")[2]
     raw = store.manifest()
-    manifest = _json(raw, source)
+    manifest = _read_as(_Manifest, raw, source)
     component = toml = None
-    for layer in manifest.get("layers", ()):
-        if layer.get("mediaType") == WASM and component is None:
-            component = _compared(store, layer["digest"])
-        elif layer.get("mediaType") == TOML:
-            toml = _compared(store, layer["digest"])
+    for layer in manifest.layers:
+        if layer.media_type == WASM and component is None:
+            component = _compared(store, layer.digest)
+        elif layer.media_type == TOML:
+            toml = _compared(store, layer.digest)
     if component is None:
         raise FileError(f"{source} has no layer of the type {WASM}", remedy="name an image that holds a component")
-    notes = manifest.get("annotations") or {}
-    version = notes.get("org.opencontainers.image.version")
+    version = (manifest.annotations or {}).get("org.opencontainers.image.version")
     return Pulled(f"sha256:{sha256(raw).hexdigest()}", component, toml, name, version)
 
 
@@ -94,14 +118,11 @@ def _checked(digest: str) -> str:
     return digest
 
 
-def _json(data: bytes, source: str) -> dict[str, Any]:
+def _read_as(kind: type[T], data: bytes, source: str) -> T:
     try:
-        read = json.loads(data)
-    except ValueError as error:
-        raise FileError(f"{source}: not JSON: {error}", remedy=_DAMAGED) from None
-    if not isinstance(read, dict):
-        raise FileError(f"{source}: not a manifest", remedy=_DAMAGED)
-    return read
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise FileError(f"{source}: not what an image has: {error}", remedy=_DAMAGED) from None
 
 
 @final
@@ -112,12 +133,12 @@ class _Layout:
         self._folder, self._tag = folder, tag
 
     def manifest(self) -> bytes:
-        index = _json(self._read(self._folder / "index.json"), str(self._folder))
-        found = [each for each in index.get("manifests", ()) if self._tag in (None, _tag(each))]
+        images = _read_as(_Index, self._read(self._folder / "index.json"), str(self._folder)).manifests
+        found = [each for each in images if self._tag in (None, _tag(each))]
         if len(found) != 1:
-            tags = ", ".join(str(_tag(each)) for each in index.get("manifests", ())) or "nothing"
+            tags = ", ".join(str(_tag(each)) for each in images) or "nothing"
             raise UsageError(f"{self._folder}: which image is meant? It has {tags}", remedy=f"say {LAYOUT}FOLDER:TAG")
-        digest = _checked(found[0]["digest"])
+        digest = _checked(found[0].digest)
         data = self.blob(digest)
         if f"sha256:{sha256(data).hexdigest()}" != digest:
             raise FileError(f"{self._folder}: the manifest is not what its digest says", remedy=_DAMAGED)
@@ -133,8 +154,8 @@ class _Layout:
             raise FileError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def _tag(descriptor: dict[str, Any]) -> object:
-    return (descriptor.get("annotations") or {}).get("org.opencontainers.image.ref.name")
+def _tag(descriptor: _Descriptor) -> str | None:
+    return (descriptor.annotations or {}).get("org.opencontainers.image.ref.name")
 
 
 @final
