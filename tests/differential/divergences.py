@@ -296,6 +296,22 @@ def result_not_there_in_fused(difference: Difference) -> bool:
 
 
 @predicate
+def more_than_ascribed_in_composition(difference: Difference) -> bool:
+    """The engine lists a function of an exported instance that the type given to the export leaves out."""
+    composed, fused = difference.composed, difference.fused
+    listed = difference.aspect == "type" and isinstance(composed, list) and fused == []
+    return listed and [name for name, _ in composed] == ["export narrowed#f"]
+
+
+@predicate
+def buffer_read_when_offered(difference: Difference) -> bool:
+    """What a guest wrote into a buffer that it had offered: the later byte and the earlier one."""
+    from tests.support.harness import Returned
+
+    return difference.aspect == "outcome" and (difference.composed, difference.fused) == (Returned(9), Returned(7))
+
+
+@predicate
 def handle_gone_in_fused_only(difference: Difference) -> bool:
     """A handle is used that is a parameter of a host call which has not started; the call may have its index now."""
     kinds = ("unknown handle index", "handle of the wrong resource type")

@@ -13,16 +13,22 @@ from wasmtime import wat2wasm
 
 from meldpy.pipeline import FuseOptions, fuse
 from tests.differential.divergences import Divergences
+from tests.support.asyncs import ENDLESS
 from tests.support.asynctold import DRIVER, HOST, NO_CALLBACK, RUN, TYPES, alone, component, given, instance
 from tests.support.compose import Export, Wire, compose
+from tests.support.core_output import component_new
 from tests.support.harness import Call, Observed, Returned, compare, observe
 from tests.support.shape import assert_fused_shape
 
 
-def played(guests: bytes, call: Call, driver: bytes | None = None) -> tuple[Observed, Observed]:
-    """Composed and fused, which is flat. driver: another component outside, which calls the guests."""
-    fused = fuse([guests], FuseOptions(flat=True)).bytes
-    assert_fused_shape(fused)
+def played(
+    guests: bytes, call: Call, driver: bytes | None = None, fused: bytes | None = None
+) -> tuple[Observed, Observed]:
+    """Composed and fused, which is flat. driver: another component outside, which calls the guests. fused: it was
+    fused otherwise."""
+    if fused is None:
+        fused = fuse([guests], FuseOptions(flat=True)).bytes
+        assert_fused_shape(fused)
     seen = []
     for form in (guests, fused):
         children = {"host": bytes(wat2wasm(HOST)), "guests": form}
@@ -130,6 +136,24 @@ def test_a_partly_used_buffer_takes_no_more_once_heard_of(divergences: Divergenc
     used = ["keep", "read", "stream-new", "stream-write", "set-new", "poll"]
     forms = played(alone(used, body), Call("run"))
     assert_known(forms, "host-buffer-heard-of", divergences)
+
+
+@pytest.mark.toolchain
+def test_a_buffer_beside_others_in_a_core_output_is_read_when_it_is_offered(divergences: Divergences) -> None:
+    body = """
+      (block (result i32)
+        (local.set $e (call $stream-new))
+        (local.set $a (i32.wrap_i64 (i64.shr_u (local.get $e) (i64.const 32))))
+        (call $keep (i32.wrap_i64 (local.get $e)))
+        (i32.store8 (i32.const 64) (i32.const 7))
+        (drop (call $stream-write (local.get $a) (i32.const 64) (i32.const 1)))
+        (i32.store8 (i32.const 64) (i32.const 9))
+        (drop (call $read (i32.const 1)))
+        (call $byte))"""
+    guests = alone(["keep", "read", "byte", "stream-new", "stream-write"], body)
+    core = fuse([guests, bytes(wat2wasm(ENDLESS))], FuseOptions(core=True)).bytes
+    forms = played(guests, Call("run"), fused=component_new(core))
+    assert_known(forms, "core-buffer-when-offered", divergences)
 
 
 def test_an_end_that_the_host_hands_back_meets_its_other_end(divergences: Divergences) -> None:

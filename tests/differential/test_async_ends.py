@@ -6,7 +6,7 @@ A component outside stands for the host (`support/asyncsplit`, and `HOST` here).
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import pytest
@@ -15,8 +15,10 @@ from wasmtime import wat2wasm
 from meldpy.engine.traps import same_trap
 from meldpy.errors import UnsupportedError
 from meldpy.pipeline import FuseOptions, fuse
+from tests.support.asyncs import ENDLESS
 from tests.support.asyncsplit import Halves
 from tests.support.compose import Export, Wire, compose
+from tests.support.core_output import component_new
 from tests.support.harness import Call, Observed, Returned, Trap, observe
 from tests.support.shape import assert_fused_shape
 
@@ -42,7 +44,13 @@ def assert_same(composed: Observed, fused: Observed, what: str) -> Returned | Tr
 
 
 # --- random ----------------------------------------------------------------------------------------------------------
-def _search(seeds: Iterable[int]) -> dict[str, int]:
+def core(binary: bytes) -> bytes:
+    """The core output, with its memories in one, a component again. Emitted code carries it, since it is not alone."""
+    options = FuseOptions(core=True, memory="single")
+    return component_new(fuse([binary, bytes(wat2wasm(ENDLESS))], options).bytes)
+
+
+def _search(seeds: Iterable[int], form: Callable[[bytes], bytes] = flat) -> dict[str, int]:
     """How often each outcome came, with one of the two fused and the other its host."""
     outcomes: dict[str, int] = {}
     for seed in seeds:
@@ -50,7 +58,7 @@ def _search(seeds: Iterable[int]) -> dict[str, int]:
         composed = halves.play()
         for side in ("driver", "provider"):
             try:
-                fused = flat(getattr(halves, side))
+                fused = form(getattr(halves, side))
             except UnsupportedError:
                 outcomes["refused"] = outcomes.get("refused", 0) + 1
                 continue
@@ -67,11 +75,20 @@ def test_either_half_of_a_random_composition_may_be_the_host() -> None:
     assert outcomes.get("refused", 0) < 6
 
 
+@pytest.mark.toolchain
+def test_either_half_may_be_the_host_of_a_core_output() -> None:
+    """What the two share lies in the heap then."""
+    outcomes = _search([2, 3, 9, 10], core)
+    assert outcomes["returned"] > 0
+    assert outcomes.get("refused", 0) < 6
+
+
 @pytest.mark.deep
-def test_many_halves() -> None:
+@pytest.mark.parametrize("form", [flat, core])
+def test_many_halves(form: Callable[[bytes], bytes]) -> None:
     count = int(os.environ.get("ASYNC_HALVES", "1000"))
     first = int(os.environ.get("ASYNC_SEED", "1000"))
-    print(_search(range(first, first + count)))
+    print(_search(range(first, first + count), form))
 
 
 # --- handles ---------------------------------------------------------------------------------------------------------

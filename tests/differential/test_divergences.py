@@ -6,7 +6,9 @@ import pytest
 from wasmtime import wat2wasm
 
 import meldpy
+from meldpy.pipeline import FuseOptions
 from tests.differential.divergences import Divergences
+from tests.support.core_output import component_new
 from tests.support.harness import Call, Returned, Trap, check, observe
 
 LEAVES_IN_POST_RETURN = """
@@ -151,3 +153,20 @@ def test_a_realloc_that_traps_comes_before_a_later_bad_argument(divergences: Div
     assert isinstance(outcome, Trap)
     assert "utf8" not in outcome.kind, "the spec would have found the bad string first"
     divergences.witness("values-cross-one-by-one")
+
+
+ASCRIBED = """
+(component
+  (core module $m (func (export "f")))
+  (core instance $i (instantiate $m))
+  (func $f (canon lift (core func $i "f")))
+  (instance $all (export "f" (func $f)))
+  (export "narrowed" (instance $all) (instance)))
+"""
+
+
+def test_a_world_has_the_types_that_its_exports_are_ascribed(divergences: Divergences) -> None:
+    """A component keeps what the ascription hides, and the engine shows it. A core module has the world alone."""
+    composed = bytes(wat2wasm(ASCRIBED))
+    module = meldpy.fuse([composed], FuseOptions(core=True)).bytes
+    check(composed, component_new(module), [], divergences=divergences)

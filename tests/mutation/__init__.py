@@ -1,7 +1,7 @@
 """Tests of the tests: small changes of meldpy's own code (mutants), each of which some test should notice.
 
     pip install -e '.[test]'
-    python -m tests.mutation --package adapter --sample 300 --seed 1 -o report.json   # without --package: all five
+    python -m tests.mutation --package adapter --sample 300 --seed 1 -o report.json   # without --package: all six
     python -m tests.mutation --package adapter --again report.json                    # only the survivors of that run
 
 What it does: `operators` and `wat` list every mutant of a package; a seeded sample is drawn; `tests_of` finds out, in

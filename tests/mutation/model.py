@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import final
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("adapter", "merger", "resolver", "wrapper", "runtime")
+PACKAGES = ("adapter", "merger", "resolver", "wrapper", "core_output", "runtime")
 
 
 @final

@@ -36,7 +36,7 @@ HOST: Final = """
     (import "" "wake-new" (func $wake-new (result i64)))
     (import "" "wake-read" (func $wake-read (param i32 i32 i32) (result i32)))
     (import "" "wake-write" (func $wake-write (param i32 i32 i32) (result i32)))
-    (import "" "read" (func $stream-read (param i32 i32 i32) (result i32)))
+    (import "" "read" (func $stream-read (param i32 i32 i32) (result i32))) (import "" "m" (memory 1))
     (global $ends (mut i64) (i64.const 0)) (global $set (mut i32) (i32.const 0))
     (global $makes (mut i32) (i32.const 0)) (global $cancelled (mut i32) (i32.const 0))
     (global $kept (mut i32) (i32.const 0))
@@ -68,13 +68,14 @@ HOST: Final = """
     (func (export "keep") (param i32) (global.set $kept (local.get 0)))
     (func (export "back") (result i32) (global.get $kept))
     (func (export "read") (param $n i32) (result i32)
-      (call $stream-read (global.get $kept) (i32.const 64) (local.get $n))))
+      (call $stream-read (global.get $kept) (i32.const 64) (local.get $n)))
+    (func (export "byte") (result i32) (i32.load8_u (i32.const 64))))
   (core instance $m (instantiate $M (with "" (instance
     (export "new" (func $new)) (export "inc" (func $inc)) (export "dec" (func $dec))
     (export "number" (func $number)) (export "own" (func $own)) (export "nothing" (func $nothing))
     (export "cancel" (func $cancel)) (export "set-new" (func $set-new)) (export "join" (func $join))
     (export "wake-new" (func $wake-new)) (export "wake-read" (func $wake-read))
-    (export "wake-write" (func $wake-write)) (export "read" (func $read))))))
+    (export "wake-write" (func $wake-write)) (export "read" (func $read)) (export "m" (memory $memory "m"))))))
   (func (export "slow") async (canon lift (core func $m "slow") async (callback (core func $m "event"))))
   (func (export "make") async (param "x" u32) (result (own $thing))
     (canon lift (core func $m "make") async (callback (core func $m "event"))))
@@ -87,10 +88,11 @@ HOST: Final = """
   (func (export "look") (param "x" (borrow $thing)) (result u32) (canon lift (core func $m "look")))
   (func (export "keep") (param "s" (stream u8)) (canon lift (core func $m "keep")))
   (func (export "read") (param "n" u32) (result u32) (canon lift (core func $m "read")))
+  (func (export "byte") (result u32) (canon lift (core func $m "byte")))
   (func (export "keep-letter") (param "f" (future char)) (canon lift (core func $m "keep")))
   (func (export "letter-back") (result (future char)) (canon lift (core func $m "back"))))
 """
-"""`slow` and `make` take until `fulfil`, also if they are cancelled."""
+"""`slow` and `make` take until `fulfil`, also if they are cancelled. `read` puts bytes where `byte` has the first."""
 
 TYPES: Final = {
     "slow": "async",
@@ -103,6 +105,7 @@ TYPES: Final = {
     "look": '(param "x" (borrow $thing)) (result u32)',
     "keep": '(param "s" (stream u8))',
     "read": '(param "n" u32) (result u32)',
+    "byte": "(result u32)",
     "keep-letter": '(param "f" (future char))',
     "letter-back": "(result (future char))",
 }
@@ -116,6 +119,7 @@ CORE: Final = {
     "look": "(param i32) (result i32)",
     "keep": "(param i32)",
     "read": "(param i32) (result i32)",
+    "byte": "(result i32)",
     "keep-letter": "(param i32)",
     "letter-back": "(result i32)",
 }

@@ -100,25 +100,26 @@ class Copies:
         b.i32(int(not copy.options.async_))
         b.call(machinery.streams("begin"))
         b.set(end)
-        if self._ends.hosts(copy.type):
-            self._ends.copy(em, party, (end, *b.params[1:]), async_=copy.options.async_)
 
-        # the buffer
-        if future:
-            b.i32(1)
-        else:
-            b.get(b.params[2])
-            b.const(pointer_type, MAX_LENGTH)
-            b.op(Op.I64_GT_U if pointer_type is I64 else Op.I32_GT_U)
-            em.trap_if(Trap.BUFFER_TOO_LONG)
-            b.get(b.params[2])
-            if pointer_type is I64:
-                b.op(Op.I32_WRAP_I64)
-        b.set(count)
-        size = 0
-        if element is not None:
-            size = em.layouts(party.side).elem_size(element)
-            self._check_buffer(em, party.side, element, pointer, count)
+        def check() -> None:
+            if future:
+                b.i32(1)
+            else:
+                b.get(b.params[2])
+                b.const(pointer_type, MAX_LENGTH)
+                b.op(Op.I64_GT_U if pointer_type is I64 else Op.I32_GT_U)
+                em.trap_if(Trap.BUFFER_TOO_LONG)
+                b.get(b.params[2])
+                if pointer_type is I64:
+                    b.op(Op.I32_WRAP_I64)
+            b.set(count)
+            if element is not None:
+                self._check_buffer(em, party.side, element, pointer, count)
+
+        if self._ends.hosts(copy.type):
+            self._ends.copy(em, party, (end, *b.params[1:]), check, async_=copy.options.async_)
+        check()
+        size = 0 if element is None else em.layouts(party.side).elem_size(element)
 
         # what the other side left decides how much is copied now
         b.get(end)

@@ -6,13 +6,14 @@ looks at the end, and asks the engine if the end is the engine's. Two forms of c
 - *direct*: elements without handles. The engine reads and writes the guest's memory, with the guest's allocator.
 - *translated*: elements with handles wait in the heap (`runtime/heap.wat`). What was read is translated when the engine
   tells. What is written is translated when it is offered, with its handles left where they are; when the engine tells
-  how much was taken, the handles of that are taken from the guest.
+  how much was taken, the handles of that are taken from the guest. So do all elements where the edge has one memory.
 
 Spec: CanonicalABI.md `stream_copy`, `future_copy`, `cancel_copy`, `drop`, `lift_async_value`, `lower_stream`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import final
 
 from meldpy import runtime
@@ -21,6 +22,7 @@ from meldpy.adapter.emitter import Emitter, Workshop
 from meldpy.adapter.places import Addr, Side
 from meldpy.adapter.tasks.machinery import Machinery
 from meldpy.adapter.tasks.outside import Outside
+from meldpy.adapter.translate.copying import copy_bytes, is_plain
 from meldpy.adapter.translate.lists import each_element
 from meldpy.adapter.traps import Trap
 from meldpy.asm import I32, I64, FuncBuilder, Load, Local, Op, Store
@@ -105,8 +107,11 @@ class Ends:
         return self._shop.library.func(runtime.ENDS, args, export)
 
     # --- built-ins --------------------------------------------------------------------------------------------
-    def copy(self, em: Emitter, party: Party, operands: tuple[Local, ...], *, async_: bool) -> None:
-        """Return what the engine says, if the end is the engine's. operands: end, pointer, and length of a stream's."""
+    def copy(
+        self, em: Emitter, party: Party, operands: tuple[Local, ...], check: Callable[[], None], *, async_: bool
+    ) -> None:
+        """Return what the engine says, if the end is the engine's. operands: end, pointer, and length of a stream's;
+        check: emits the checks of the buffer, which the engine makes only of one that it sees."""
         b = em.b
         end, pointer, *lengths = operands
         handle = b.local(I32)
@@ -117,6 +122,7 @@ class Ends:
             b.get(end)
             b.call(self.func("began"))
             if self._is_translated(party.element):
+                check()
                 pointer, lengths = self._into_heap(em, party, (end, pointer, *lengths))
             b.get(end)
             b.i32(party.code)
@@ -269,8 +275,14 @@ class Ends:
 
     # --- elements with handles --------------------------------------------------------------------------------
     def _is_translated(self, element: ValType | None) -> bool:
-        held = Content.HANDLE | Content.STREAM | Content.FUTURE
-        return element is not None and bool(self._shop.abi.contents.content(element) & held)
+        return element is not None and (self._outside.one_memory or self._has_handles(element))
+
+    def _has_handles(self, element: ValType) -> bool:
+        return bool(self._shop.abi.contents.content(element) & (Content.HANDLE | Content.STREAM | Content.FUTURE))
+
+    def _has_pointers(self, element: ValType) -> bool:
+        """Whether something of an element is in the heap's chain."""
+        return Content.POINTER in self._shop.abi.contents.content(element)
 
     def _into_heap(self, em: Emitter, party: Party, operands: tuple[Local, ...]) -> tuple[Local, list[Local]]:
         """A buffer in the heap in place of the guest's, with what is to be written in it: pointer and length."""
@@ -313,16 +325,18 @@ class Ends:
         b.store(Store.I32, memory.id, _PARTY)
         b.get(end, buffer)
         b.store(Store.I32, self._machinery.memory, _BUFFER)
-        b.call(heap("open"))
+        if self._has_pointers(element):
+            b.call(heap("open"))
+            if party.writes:
+                # until it is taken, the chain is needed
+                b.i32(1)
+                b.call(heap("hold"))
         if party.writes:
-            # until it is taken, the chain is needed
-            b.i32(1)
-            b.call(heap("hold"))
             b.get(count)
             b.tee(left)
             with b.if_():
                 em.peek, em.inline_cost = True, _WHOLE
-                each_element(em, element, Addr(party.side, guests, 0), Addr(outside, at, 0), left)
+                self._move(em, element, Addr(party.side, guests, 0), Addr(outside, at, 0), left)
                 em.peek = False
         return at, [count] if lengths else []
 
@@ -364,24 +378,39 @@ class Ends:
             b.i32(party.number)
             b.op(Op.I32_EQ)
             with b.if_():
-                if party.writes:
+                if party.writes and self._has_pointers(element):
                     b.i32(-1)
                     b.call(heap("hold"))
-                b.get(count)
-                with b.if_(), b.scratch(party.side.pointer) as (guests,):
-                    b.get(buffer)
-                    b.load(Load.I64, lodged, _GUESTS)
-                    if party.side.pointer is I32:
-                        b.op(Op.I32_WRAP_I64)
-                    b.set(guests)
-                    here, there = Addr(outside, at, 0), Addr(party.side, guests, 0)
-                    # of what was written, the guest's handles go; the copy that this makes is of no use
-                    source, destination = (there, here) if party.writes else (here, there)
-                    each_element(em, element, source, destination, count)
+                if not party.writes or self._has_handles(element):
+                    b.get(count)
+                    with b.if_(), b.scratch(party.side.pointer) as (guests,):
+                        b.get(buffer)
+                        b.load(Load.I64, lodged, _GUESTS)
+                        if party.side.pointer is I32:
+                            b.op(Op.I32_WRAP_I64)
+                        b.set(guests)
+                        here, there = Addr(outside, at, 0), Addr(party.side, guests, 0)
+                        # of what was written, the guest's handles go; the copy that this makes is of no use
+                        source, destination = (there, here) if party.writes else (here, there)
+                        self._move(em, element, source, destination, count)
+                if self._has_pointers(element):
+                    b.call(heap("close"))
         for block in (at, buffer):
             b.get(block)
             b.call(heap("free"))
-        b.call(heap("close"))
+
+    def _move(self, em: Emitter, element: ValType, source: Addr, destination: Addr, count: Local) -> None:
+        """At least one element. The count may be used up."""
+        if not is_plain(self._shop, element):
+            each_element(em, element, source, destination, count)
+            return
+        with em.b.scratch(I64) as (length,):
+            em.b.get(count)
+            em.b.op(Op.I64_EXTEND_I32_U)
+            em.b.i64(em.layouts(source.side).elem_size(element))
+            em.b.op(Op.I64_MUL)
+            em.b.set(length)
+            copy_bytes(em, source, destination, length)
 
     # --- the engine's -----------------------------------------------------------------------------------------
     def _engine_copy(self, party: Party) -> OuterAsyncFunc:

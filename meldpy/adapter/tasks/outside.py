@@ -42,7 +42,8 @@ class Outside:
         self._library = library
         self._handles = handles
         self._machinery = machinery
-        self._one_memory = one_memory
+        self.one_memory = one_memory
+        """Whether all that the engine writes and reads must lie in one memory, which is the heap's then."""
         self.heard = functions.reserve()
         """Called when a host call whose result is in the heap is heard of: with its cell, and the state before."""
         self.has_calls = False
@@ -63,7 +64,7 @@ class Outside:
     def events(self) -> MemoryId:
         """Where the engine writes what happened, at 8: in the boundary memory, or in the heap's if the edge has but one
         memory. Neither uses that place for anything else."""
-        side = self.side() if self._one_memory else self._handles.outer_side()
+        side = self.side() if self.one_memory else self._handles.outer_side()
         return side.needs_memory().id
 
     def outer(self, export: str) -> FuncId:
