@@ -44,6 +44,7 @@ class FuseOptions:
     names: "full", "short" or "none", what the name section says. dwarf: "keep", "drop" or "split"; source_map:
     "inline", "file" or "drop"; origins: say where each byte of code came from (see `debugging`). file: the name of the
     output, for what lies beside it.
+    trap_values: have traps of adapters tell the values that broke their rule, in the backtrace.
     provenance: say which inputs, options and version the output was made of, and where each function came from.
     opaque_reps: "INTERFACE.RESOURCE" names of resource types whose reps are opaque numbers (design section 6).
     core: write a core module, for engines that know no components. memory: "separate", or with `core` "single", for
@@ -68,6 +69,7 @@ class FuseOptions:
     dwarf: str = "keep"
     source_map: str = "inline"
     origins: bool = False
+    trap_values: bool = False
     provenance: bool = False
     file: str | None = None
     opaque_reps: tuple[str, ...] = ()

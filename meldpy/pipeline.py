@@ -259,8 +259,10 @@ def merged(
     opaque = declared_opaque(graph, options.opaque_reps)
     passes_first = options.core and _all_named(graph, facts)
     with stage("adapt"):
-        library = RuntimeLibrary(target.vectors)
-        adapted = adapt(named, facts, library, opaque, core=options.core, passes_first=passes_first, target=target)
+        adapted = adapt(
+            named, facts, RuntimeLibrary(target.vectors), opaque,
+            core=options.core, passes_first=passes_first, target=target, tell_values=options.trap_values,
+        )  # fmt: skip
     # Merge: the physical link; identities become indices of one core module and its carriers.
     debug = debug_options(options)
     moves = needs_positions([module.module for module in graph.modules], debug)

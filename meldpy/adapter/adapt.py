@@ -53,11 +53,13 @@ def adapt(
     core: bool = False,
     passes_first: bool = False,
     target: Target = _ANY,
+    tell_values: bool = False,
 ) -> Adapted:
     """Everything that a linked graph needs beside its own core modules. `runtime`: the runtime library by name;
     `opaque`: the resource types whose reps are declared to be opaque numbers (see `resources`); `core`: for a core
     output (see `one_memory`); `passes_first`: async passes through where it can, also if emitted code could carry it;
-    `target`: what code may use (`runtime` too).
+    `target`: what code may use (`runtime` too); `tell_values`: whether a trap tells the values that broke its
+    rule (see `told_values`).
 
     Raises UnsupportedError for what is reached and cannot be fused (`refusals`).
     """
@@ -82,6 +84,7 @@ def adapt(
     handles = Handles(graph, tables, functions, library, abi.keys)
     labels |= {handles.outer: "the host", handles.nobody: "nobody"}
     shop = Workshop(abi, functions, library, handles, facts.may_throw, leave_flags, labels, translate, target.vectors)
+    shop.tell_values = tell_values
     edge = OuterEdge(shop, graph, symbols)
     inner_builtins = TableBuiltins(shop, graph, symbols)
     tasks: Tasks | None = None

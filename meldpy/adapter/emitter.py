@@ -17,6 +17,7 @@ from meldpy.adapter.functions import Functions
 from meldpy.adapter.handles import Handles
 from meldpy.adapter.library import Instances
 from meldpy.adapter.places import Memory, Place, Side
+from meldpy.adapter.told_values import teller
 from meldpy.adapter.traps import Trap
 from meldpy.asm import I32, I64, FuncBuilder, Local, Op
 from meldpy.cabi import Abi, Layouts
@@ -51,10 +52,10 @@ class Workshop:
     leave_flags: the `may_leave` flags that are alive. labels: a name for each instance, for the names of emitted
     functions. translate: the value translator
     (`translate.translate`), handed in so that its parts can call each other through the emitter. vectors: whether code
-    may use SIMD. outlined, pending,
-    costs: shared helper functions by what they translate, those still to be written, and what types cost inline (see
-    `translate/outline.py`). reallocs: checked reallocs by side. plain: types that may be copied as bytes. tasks: what
-    async needs, if there is any. passing: what it needs if it passes through.
+    may use SIMD. outlined, pending, costs: shared helper functions by what they translate, those still to be written,
+    and what types cost inline (see `translate/outline.py`). reallocs: checked reallocs by side. plain: types that may
+    be copied as bytes. tasks: what async needs, if there is any. passing: what it needs if it passes through.
+    tell_values: whether traps tell the values that broke their rule; tellers: what does, by trap and names.
     """
 
     abi: Abi
@@ -69,10 +70,18 @@ class Workshop:
     outlined: dict[object, EmittedFunc] = field(default_factory=dict)
     pending: list[Callable[[], None]] = field(default_factory=list)
     reallocs: dict[Side, EmittedFunc] = field(default_factory=dict)
+    tellers: dict[tuple[Trap, tuple[str, ...]], EmittedFunc] = field(default_factory=dict)
     costs: dict[DefinedType, int] = field(default_factory=dict)
     plain: dict[DefinedType, bool] = field(default_factory=dict)
     tasks: Machinery | None = None
     passing: Passing | None = None
+    tell_values: bool = False
+
+    def teller(self, trap: Trap, names: tuple[str, ...]) -> EmittedFunc:
+        """The function that fails and tells values of these names; without names the trap's own."""
+        if (trap, names) not in self.tellers:
+            self.tellers[trap, names] = teller(self.functions, trap, names)
+        return self.tellers[trap, names]
 
     def finish(self) -> None:
         """Write the helpers that were asked for, and those that they ask for."""
@@ -112,15 +121,21 @@ class Emitter:
     def trap_symbol(self, trap: Trap) -> EmittedFunc:
         return self.shop.functions.trap(trap)
 
-    def trap(self, trap: Trap) -> None:
-        """Fail here."""
-        self.b.call(self.trap_symbol(trap))
+    def trap(self, trap: Trap, **values: Local | int) -> None:
+        """Fail here. values: addresses, lengths and i32 that broke the rule, by what they are; outputs that were asked
+        to tell values tell these.
+        """
+        if not self.shop.tell_values:
+            values = {}
+        for value in values.values():
+            self._extended(value)
+        self.b.call(self.shop.teller(trap, tuple(values)))
         self.b.unreachable()
 
-    def trap_if(self, trap: Trap) -> None:
+    def trap_if(self, trap: Trap, **values: Local | int) -> None:
         """Pops an i32 and fails unless it is zero."""
         with self.b.if_():
-            self.trap(trap)
+            self.trap(trap, **values)
 
     def check_aligned(self, pointer: Local, alignment: int, trap: Trap) -> None:
         """Fail unless the address in `pointer` is a multiple of `alignment` (a power of two)."""
@@ -132,14 +147,14 @@ class Emitter:
             self.b.op(Op.I64_AND, Op.I64_EQZ, Op.I32_EQZ)
         else:
             self.b.op(Op.I32_AND)
-        self.trap_if(trap)
+        self.trap_if(trap, pointer=pointer)
 
     def check_bounds(self, memory: Memory, pointer: Local, byte_length: Local | int, trap: Trap) -> None:
         """Fail unless `byte_length` bytes (an i64 local, or a constant) at `pointer` lie inside `memory`."""
         b = self.b
         with b.scratch(I64) as (end,):
             self.get_extended(pointer)
-            self._i64(byte_length)
+            self._extended(byte_length)
             b.op(Op.I64_ADD)
             b.tee(end)
             # the size in bytes, as i64: even 2^32 of a full 32-bit memory fits
@@ -153,9 +168,9 @@ class Emitter:
             if memory.memory64:
                 # a 64-bit sum can wrap
                 b.get(end)
-                self._i64(byte_length)
+                self._extended(byte_length)
                 b.op(Op.I64_LT_U, Op.I32_OR)
-            self.trap_if(trap)
+            self.trap_if(trap, pointer=pointer, bytes=byte_length)
 
     def get_extended(self, local: Local) -> None:
         """Push an address or length as i64."""
@@ -163,12 +178,11 @@ class Emitter:
         if local.type is I32:
             self.b.op(Op.I64_EXTEND_I32_U)
 
-    def _i64(self, value: Local | int) -> None:
+    def _extended(self, value: Local | int) -> None:
         if isinstance(value, int):
             self.b.i64(value)
         else:
-            assert value.type is I64
-            self.b.get(value)
+            self.get_extended(value)
 
     # --- calls --------------------------------------------------------------------------------------------------
     def call_guarded(self, func: FuncSymbol, args: tuple[Local, ...], results: tuple[Local, ...]) -> None:
@@ -248,7 +262,7 @@ def _checked_realloc(shop: Workshop, side: Side) -> EmittedFunc:
     b.get(result, alignment)
     b.const(pointer, 1)
     b.op(*((Op.I64_SUB, Op.I64_AND, Op.I64_EQZ, Op.I32_EQZ) if wide else (Op.I32_SUB, Op.I32_AND)))
-    em.trap_if(Trap.REALLOC_MISALIGNED)
+    em.trap_if(Trap.REALLOC_MISALIGNED, pointer=result, alignment=alignment)
     length = b.local(I64)
     em.get_extended(new_size)
     b.set(length)

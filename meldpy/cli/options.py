@@ -69,6 +69,11 @@ _OPTIONS = (
         "--origins", is_flag=True, help="Say in the output where its code came from (meld symbolize --original)."
     ),
     click.option(
+        "--trap-values",
+        is_flag=True,
+        help="Have traps of adapters tell the values that broke their rule (meld run, meld symbolize).",
+    ),
+    click.option(
         "--provenance/--no-provenance",
         default=False,
         show_default=True,
@@ -125,6 +130,7 @@ _FIELDS = {
     "dwarf": "dwarf",
     "source_map": "source_map",
     "origins": "origins",
+    "trap_values": "trap_values",
     "provenance": "provenance",
     "opaque_reps": "opaque_reps",
     "core": "core",
@@ -147,7 +153,8 @@ SECTIONS: Final = {
     ),
     **dict.fromkeys(("flat", "keeps", "opaque_reps"), "What is fused"),
     **dict.fromkeys(
-        ("names", "no_names", "dwarf", "source_map", "origins", "provenance"), "What the output tells of itself"
+        ("names", "no_names", "dwarf", "source_map", "origins", "trap_values", "provenance"),
+        "What the output tells of itself",
     ),
     **dict.fromkeys(("core", "features", "memory", "memory_max", "core_manifest"), "A core module, not a component"),
     **dict.fromkeys(

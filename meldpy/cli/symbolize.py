@@ -54,17 +54,16 @@ def symbolize(file: str, offsets: tuple[str, ...], dump: str | None, original: b
 
 def _dumped(dump: str, symbols: Symbolizer) -> int:
     from meldpy.debug.coredump import told_threads
-    from meldpy.debug.traces import told
+    from meldpy.debug.traces import told_trace
     from meldpy.debugging import dumped_threads
 
     item = read_input(dump)
     known = False
     for name, frames in told_threads(dumped_threads(item.data, item.source), symbols):
         click.echo(escape(f"thread {name}:"))
-        for frame in frames:
-            known |= bool(frame.frames)
-            for line in told(frame) if frame.frames else [f"{frame.number:>4}: in a module that is not here"]:
-                click.echo(escape(line))
+        known |= any(frame.frames for frame in frames)
+        for line in told_trace(frames):
+            click.echo(escape(line))
     return int(not known)
 
 

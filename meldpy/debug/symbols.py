@@ -18,8 +18,9 @@ from meldpy.debug.lines import Place
 from meldpy.debug.origins import SECTION as ORIGINS
 from meldpy.debug.origins import Origin, Origins
 from meldpy.debug.reader import DwarfReader
+from meldpy.debug.values import Part, part
 from meldpy.model.core import Bytes, CoreModule, FuncImportType, NameKind, NameSection, RawCustom
-from meldpy.model.debug import SEPARATOR
+from meldpy.model.debug import SEPARATOR, VALUE
 from meldpy.records import dataclass
 
 TRAP: Final = "trap: "
@@ -30,7 +31,8 @@ ADAPTER: Final = "adapter "
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One function. component, module: where it comes from, if its name says so. rule: of the Canonical ABI, that the
-    function stands for. origin: where its code came from, if that was asked for.
+    function stands for. origin: where its code came from, if that was asked for. part: what the frame tells of a value
+    that broke a rule.
     """
 
     function: str
@@ -40,6 +42,7 @@ class Frame:
     inlined: bool = False
     rule: str | None = None
     origin: Origin | None = None
+    part: Part | None = None
 
     def __str__(self) -> str:
         name = f"{self.component}: {self.function}" if self.component else self.function
@@ -86,8 +89,8 @@ class _Module:
         position = index - self.imported
         if not 0 <= position < len(self.starts):
             return False
-        end = self.starts[position + 1] if position + 1 < len(self.starts) else self.end
-        return self.starts[position] + offset < end
+        start, end = self._extent(index)
+        return start + offset < end
 
     def function(self, offset: int) -> int | None:
         """The index of the function that an offset in the file lies in."""
@@ -120,7 +123,20 @@ class _Module:
         # the last part: an output that was fused again has its origin in front of it
         last = function.rpartition(SEPARATOR)[2]
         rule = last.removeprefix(TRAP) if last.startswith(TRAP) else None
-        return [Frame(demangled(function) or function, component or None, module or None, rule=rule, origin=came_from)]
+        told = self._part(last.removeprefix(VALUE), offset, index) if last.startswith(VALUE) else None
+        shown = demangled(function) or function
+        return [Frame(shown, component or None, module or None, rule=rule, origin=came_from, part=told)]
+
+    def _part(self, name: str, offset: int, index: int) -> Part | None:
+        start, end = self._extent(index)
+        first = self.module.code.offset
+        return part(name, self.module.code.bodies[start - first : end - first], offset - start)
+
+    def _extent(self, index: int) -> tuple[int, int]:
+        """The offsets in the file of a function's body, and of what is behind it (the next one's size, perhaps)."""
+        position = index - self.imported
+        end = self.starts[position + 1] if position + 1 < len(self.starts) else self.end
+        return self.starts[position], end
 
 
 def _named(section: NameSection) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, final
 
 from meldpy.debug.symbols import Frame, Symbolizer
+from meldpy.debug.values import Part, told_values, values
 from meldpy.records import dataclass
 
 _WASMTIME: Final = re.compile(
@@ -30,6 +31,11 @@ class TraceFrame:
     number: int
     offset: int
     frames: tuple[Frame, ...]
+
+    @property
+    def part(self) -> Part | None:
+        """What the frame tells of a value, if it is there for that alone."""
+        return self.frames[0].part if self.frames else None
 
 
 def trace_frames(text: str, symbols: Symbolizer) -> list[TraceFrame]:
@@ -60,6 +66,39 @@ def told(frame: TraceFrame) -> Iterator[str]:
         yield f"{head}    from {frame.frames[-1].origin}"
 
 
+@final
+class _Parts:
+    """Frames that stand for parts of values, until the frame behind them shows that no engine left out any."""
+
+    def __init__(self) -> None:
+        self._parts: list[Part] = []
+        self._lines: list[str] = []
+
+    def add(self, part: Part, lines: Iterable[str]) -> None:
+        """lines: what is said of the frame if its values are not known."""
+        self._parts.append(part)
+        self._lines += lines
+
+    def end(self, *, whole: bool) -> list[str]:
+        """The line for their values, if they are all there and anything is."""
+        found = values(self._parts) if whole else None
+        lines = [f"      with {told_values(found)}"] if found else self._lines
+        self._parts, self._lines = [], []
+        return lines
+
+
+def told_trace(frames: Iterable[TraceFrame]) -> Iterator[str]:
+    """The lines for frames, innermost first; values that frames stand for are a line in place of theirs."""
+    parts = _Parts()
+    for frame in frames:
+        if frame.part is not None:
+            parts.add(frame.part, told(frame))
+            continue
+        yield from parts.end(whole=True)
+        yield from told(frame) if frame.frames else (f"{frame.number:>4}: in a module that is not here",)
+    yield from parts.end(whole=False)
+
+
 def trap_told(text: str, symbols: Symbolizer) -> Iterator[str]:
     """An engine's message about a trap: the causes, the rule that fired if one of ours did, and the backtrace."""
     trace = [frame for frame in trace_frames(text, symbols) if frame.frames]
@@ -72,29 +111,38 @@ def trap_told(text: str, symbols: Symbolizer) -> Iterator[str]:
     if rule is not None:
         yield f"the call broke a rule of the Canonical ABI: {rule}"
     yield "backtrace:"
-    for frame in trace:
-        yield from told(frame)
+    yield from told_trace(trace)
 
 
 def rewritten(lines: Iterable[str], symbols: Symbolizer) -> Iterator[str]:
     """A trace of any engine, line by line, with what is known put in."""
     known = False
+    parts = _Parts()
     for line in lines:
         line = line.rstrip("\n")
-        match = _WASMTIME.match(line)
+        match, browser = _WASMTIME.match(line), _BROWSER.search(line)
         if match is not None:
             frame = _frame(match, symbols)
             known = bool(frame.frames)
-            yield from told(frame) if known else (line,)
-            continue
-        browser = _BROWSER.search(line)
-        if browser is not None:
+            if frame.part is not None:
+                parts.add(frame.part, told(frame))
+            else:
+                yield from parts.end(whole=True)
+                yield from told(frame) if known else (line,)
+        elif browser is not None:
+            found = symbols.frames_in_module(int(browser["offset"], 16), int(browser["index"]))
+            if found and found[0].part is not None:
+                parts.add(found[0].part, (line,))
+            else:
+                yield from parts.end(whole=True)
+                yield line
+            for function in found:
+                if function.part is None:
+                    place = "" if function.place is None else f" at {function.place}"
+                    yield f"        {function}{place}"
+        elif not (known and _DETAIL.match(line)):
+            known = known and not line.strip()
+            if not known:
+                yield from parts.end(whole=False)
             yield line
-            for function in symbols.frames_in_module(int(browser["offset"], 16), int(browser["index"])):
-                place = "" if function.place is None else f" at {function.place}"
-                yield f"        {function}{place}"
-            continue
-        if known and _DETAIL.match(line):
-            continue
-        known = known and not line.strip()
-        yield line
+    yield from parts.end(whole=False)

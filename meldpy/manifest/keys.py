@@ -26,6 +26,7 @@ KEYS: Final[Mapping[str, str]] = {
     "dwarf": "dwarf",
     "source-map": "source_map",
     "origins": "origins",
+    "trap-values": "trap_values",
     "provenance": "provenance",
     "validate": "validate",
     "max-instances": "max_instances",

@@ -23,6 +23,8 @@ class NameStyle(Enum):
 
 SEPARATOR: Final = "::"
 """Between a component and module, and the name that it has there."""
+VALUE: Final = "value: "
+"""Before the name of a value that functions of ours put into a backtrace (`adapter.told_values`)."""
 
 
 @final

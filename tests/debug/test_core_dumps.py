@@ -47,11 +47,15 @@ def dump(frames: Sequence[bytes], modules: Sequence[str] = ("main",), thread: st
 
 
 def trap_of(result: Fused) -> list[tuple[int, int, int]]:
-    """(function, offset in its body, offset in the file) of each frame of a trap, as the engine has them."""
-    symbols = symbolizer(result.data, "fused")
+    return stack_of(result.data, result.main.offset, trapping(result.data, "main-fail", 20))
+
+
+def stack_of(data: bytes, main: int, trap: str) -> list[tuple[int, int, int]]:
+    """(function, offset in its body, offset in the file) of each frame of a trap in the module at `main`."""
+    symbols = symbolizer(data, "fused")
     found: list[tuple[int, int, int]] = []
-    (module,) = [each for each in symbols._modules if each.module.offset == result.main.offset]
-    for each in trace_frames(trapping(result.data, "main-fail", 20), symbols):
+    (module,) = [each for each in symbols._modules if each.module.offset == main]
+    for each in trace_frames(trap, symbols):
         index = module.function(each.offset)
         if index is not None:
             found.append((index, each.offset - module.starts[index - module.imported], each.offset))

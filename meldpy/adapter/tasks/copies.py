@@ -108,7 +108,7 @@ class Copies:
                 b.get(b.params[2])
                 b.const(pointer_type, MAX_LENGTH)
                 b.op(Op.I64_GT_U if pointer_type is I64 else Op.I32_GT_U)
-                em.trap_if(Trap.BUFFER_TOO_LONG)
+                em.trap_if(Trap.BUFFER_TOO_LONG, length=b.params[2])
                 b.get(b.params[2])
                 if pointer_type is I64:
                     b.op(Op.I32_WRAP_I64)

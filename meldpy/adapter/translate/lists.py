@@ -65,7 +65,7 @@ def _check_range(em: Emitter, side: Side, element: ValType, pointer: Local, leng
     b.get(length)
     b.const(length.type, MAX_LIST_BYTE_LENGTH // size)
     b.op(Op.I64_GT_U if length.type is I64 else Op.I32_GT_U)
-    em.trap_if(Trap.LIST_TOO_LONG)
+    em.trap_if(Trap.LIST_TOO_LONG, length=length)
     em.check_aligned(pointer, em.layouts(side).alignment(element), Trap.LIST_MISALIGNED)
     em.get_extended(length)
     b.i64(size)

@@ -152,5 +152,5 @@ def _check_char(em: Emitter) -> None:
         b.op(Op.I32_SHR_U)
         b.i32(0xD800 >> 11)
         b.op(Op.I32_EQ, Op.I32_OR)
-        em.trap_if(Trap.INVALID_CHAR)
+        em.trap_if(Trap.INVALID_CHAR, char=char)
         b.get(char)

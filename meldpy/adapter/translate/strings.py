@@ -14,9 +14,10 @@ from __future__ import annotations
 from meldpy import runtime
 from meldpy.adapter.emitter import Emitter
 from meldpy.adapter.places import Memory, StringDestination, StringSource
+from meldpy.adapter.translate.telling import telling_check
 from meldpy.adapter.traps import Trap
 from meldpy.model.canon import ENCODING_WORDS
-from meldpy.model.code import RuntimeArg
+from meldpy.model.code import FuncSymbol, RuntimeArg
 from meldpy.model.ids import FuncId
 from meldpy.model.marks import Transcoded
 
@@ -45,18 +46,20 @@ def translate_string(em: Emitter, src: StringSource, dst: StringDestination) -> 
 def _string_function(em: Emitter, src: StringSource, dst: StringDestination) -> FuncId:
     """The function of the library that carries strings from `src` to `dst`."""
     module = runtime.strings(_shape(src.memory), _shape(dst.memory))
-    checks = tuple(_source_check(em, src.memory, export) for export in _SOURCE_CHECKS)
+    checks = tuple(_source_check(em, src, export) for export in _SOURCE_CHECKS)
     args: tuple[RuntimeArg, ...] = (src.memory.id, dst.memory.id, em.realloc_symbol(dst.side), *checks)
     export = f"{ENCODING_WORDS[src.encoding]}-to-{ENCODING_WORDS[dst.encoding]}"
     return em.library.func(module, args, export)
 
 
-def _source_check(em: Emitter, memory: Memory, export: str) -> FuncId:
+def _source_check(em: Emitter, src: StringSource, export: str) -> FuncSymbol:
     """The function of the library that checks a string in a source memory."""
     # Canonical options take no shared memory, so what was checked stays so until it has been copied.
+    memory = src.memory
     assert not memory.shared
     args: tuple[RuntimeArg, ...] = (memory.id, *(em.trap_symbol(trap) for trap in _SOURCE_TRAPS))
-    return em.library.func(runtime.string_source(_shape(memory)), args, export)
+    check = em.library.func(runtime.string_source(_shape(memory)), args, export)
+    return telling_check(em.shop, src.side, export, check) if em.shop.tell_values else check
 
 
 def _shape(memory: Memory) -> runtime.MemoryShape:

@@ -71,7 +71,7 @@ def _check_discriminant(em: Emitter, discriminant: Local, count: int) -> None:
     em.b.get(discriminant)
     em.b.i32(count)
     em.b.op(Op.I32_GE_U)
-    em.trap_if(Trap.INVALID_DISCRIMINANT)
+    em.trap_if(Trap.INVALID_DISCRIMINANT, discriminant=discriminant, cases=count)
 
 
 def _write_discriminant(em: Emitter, count: int, discriminant: Local, dst: Place) -> None:
