@@ -13,7 +13,8 @@ Spec: CanonicalABI.md "Table State", "Resource State". Design section 6.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import final
 
 from meldpy import runtime
@@ -84,7 +85,7 @@ class Handles:
         """The constant that stands for the resource type."""
         return runtime.resource_tag(resource)
 
-    @property
+    @cached_property
     def memory(self) -> MemoryId:
         """The memory of all tables."""
         return self._library.memory(runtime.HANDLES, tuple(map(self._functions.trap, _HANDLE_TRAPS)))
@@ -94,9 +95,10 @@ class Handles:
         future = isinstance(type.definition, FutureType)
         return runtime.end_tag(self._keys.key(type), future=future, writable=writable)
 
-    def func(self, export: str) -> FuncId:
-        """A function of `handles.wat`."""
-        return self._library.func(runtime.HANDLES, tuple(map(self._functions.trap, _HANDLE_TRAPS)), export)
+    @cached_property
+    def func(self) -> Callable[[str], FuncId]:
+        """The functions of `handles.wat`."""
+        return self._library.funcs(runtime.HANDLES, tuple(map(self._functions.trap, _HANDLE_TRAPS)))
 
     def definer(self, resource: ResourceId) -> InstanceId | None:
         """None: the outer component imports the resource type."""
@@ -163,9 +165,10 @@ class Handles:
         return self._returns[resource]
 
     # --- the boundary memory --------------------------------------------------------------------------------------
-    def boundary(self, export: str) -> FuncId:
-        """A function of `boundary.wat`."""
-        return self._library.func(runtime.BOUNDARY, tuple(map(self._functions.trap, _BOUNDARY_TRAPS)), export)
+    @cached_property
+    def boundary(self) -> Callable[[str], FuncId]:
+        """The functions of `boundary.wat`."""
+        return self._library.funcs(runtime.BOUNDARY, tuple(map(self._functions.trap, _BOUNDARY_TRAPS)))
 
     def outer_side(self) -> Side:
         """The outer component as one side of a crossing, with the boundary memory.

@@ -6,7 +6,7 @@ list of arguments is one more instance, merged like any core instance; ids conti
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias, final
 
 from meldpy.adapter.bodies import bound, library_body
@@ -38,11 +38,19 @@ class Instances:
 
     def func(self, module_name: str, args: tuple[RuntimeArg, ...], export: str) -> FuncId:
         """The function that `module_name`, instantiated with `args` (one per import, in order), exports as `export`."""
+        return self.funcs(module_name, args)(export)
+
+    def funcs(self, module_name: str, args: tuple[RuntimeArg, ...]) -> Callable[[str], FuncId]:
+        """The functions that `module_name`, instantiated with `args`, exports, by name: for whoever asks often."""
         instance = self._instance(module_name, args)
-        for item in self._module(module_name).module.exports:
-            if item.name == export and item.sort is CoreSort.FUNC:
-                return FuncId(instance.id, CoreFuncIndex(item.index))
-        raise AssertionError(f"runtime module {module_name} exports no function {export}")
+        exports = self._module(module_name).module.exports
+        found = {e.name: FuncId(instance.id, CoreFuncIndex(e.index)) for e in exports if e.sort is CoreSort.FUNC}
+
+        def func(export: str) -> FuncId:
+            assert export in found, f"runtime module {module_name} exports no function {export}"
+            return found[export]
+
+        return func
 
     def memory(self, module_name: str, args: tuple[RuntimeArg, ...]) -> MemoryId:
         """The memory that `module_name`, instantiated with `args`, defines; it imports none."""

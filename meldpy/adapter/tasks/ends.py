@@ -14,6 +14,7 @@ Spec: CanonicalABI.md `stream_copy`, `future_copy`, `cancel_copy`, `drop`, `lift
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import final
 
 from meldpy import runtime
@@ -91,8 +92,9 @@ class Ends:
     def hosts(self, type: DefinedType) -> bool:
         return self._shop.abi.keys.key(type) in self._hosted
 
-    def func(self, export: str) -> FuncId:
-        """A function of `ends.wat`."""
+    @cached_property
+    def func(self) -> Callable[[str], FuncId]:
+        """The functions of `ends.wat`."""
         machinery, outside = self._machinery, self._outside
         outside.ends = self
         traps = (Trap.END_NOT_COPYING, Trap.SYNC_USE)
@@ -104,7 +106,7 @@ class Ends:
             self._translation,
             *map(self._shop.functions.trap, traps),
         )
-        return self._shop.library.func(runtime.ENDS, args, export)
+        return self._shop.library.funcs(runtime.ENDS, args)
 
     # --- built-ins --------------------------------------------------------------------------------------------
     def copy(
@@ -342,12 +344,12 @@ class Ends:
 
     def _write_translation(self, em: Emitter) -> None:
         """The engine told of the end's buffer in the heap."""
-        b, memory, heap = em.b, self._machinery.memory, self._outside.heap
+        b, memory = em.b, self._machinery.memory
         if not self._translated:
             b.unreachable()
             return
         end, code = b.params
-        outside = self._outside.side()
+        heap, outside = self._outside.heap, self._outside.side()
         lodged = outside.needs_memory().id
         buffer, at, count, number = b.local(I32), b.local(I32), b.local(I32), b.local(I32)
         b.get(end)

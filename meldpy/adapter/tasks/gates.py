@@ -13,6 +13,7 @@ Spec: CanonicalABI.md `Task.enter_implicit_thread`, `canon backpressure.{inc,dec
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from functools import cached_property
 from typing import TypeAlias, final
 
 from meldpy import runtime
@@ -172,7 +173,8 @@ class Gates:
         functions.define(machinery.start, em.b)
 
     # --- inside -----------------------------------------------------------------------------------------------
-    def _gates(self, export: str) -> FuncId:
+    @cached_property
+    def _gates(self) -> Callable[[str], FuncId]:
         machinery = self._machinery
         args: tuple[RuntimeArg, ...] = (
             machinery.memory,
@@ -180,7 +182,7 @@ class Gates:
             machinery.start,
             self._shop.functions.trap(Trap.BACKPRESSURE),
         )
-        return self._shop.library.func(runtime.GATES, args, export)
+        return self._shop.library.funcs(runtime.GATES, args)
 
 
 def _offsets(site: CallSite) -> list[int]:

@@ -12,8 +12,9 @@ all numbers are known.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, final
 
 from meldpy import runtime
@@ -120,16 +121,18 @@ class Machinery:
         """Where the cells are."""
         return self._handles.memory
 
-    def waitables(self, export: str) -> FuncId:
+    @cached_property
+    def waitables(self) -> Callable[[str], FuncId]:
         traps = (Trap.UNKNOWN_HANDLE, Trap.WRONG_RESOURCE_TYPE, Trap.SET_NOT_EMPTY, Trap.SET_HAS_WAITERS, Trap.SYNC_USE)
         args: tuple[RuntimeArg, ...] = (
             *(self.memory, self._handles.func("allocate")),
             *map(self._functions.trap, traps),
             self._payload,
         )
-        return self._library.func(runtime.WAITABLES, args, export)
+        return self._library.funcs(runtime.WAITABLES, args)
 
-    def tasks(self, export: str) -> FuncId:
+    @cached_property
+    def tasks(self) -> Callable[[str], FuncId]:
         rows = tuple(map(self._handles.func, ("new-own", "take-own", "rep", "scope-exit")))
         shared = ("new-cell", "free-cell", "order", "push", "remove", "pop", "notify", "forget", "take-event", "join")
         traps = (
@@ -149,9 +152,10 @@ class Machinery:
             *(self._run, self._wake, self._block, self.gate_step, self.stacks.set_aside),
             *map(self._functions.trap, traps),
         )
-        return self._library.func(runtime.TASKS, args, export)
+        return self._library.funcs(runtime.TASKS, args)
 
-    def streams(self, export: str) -> FuncId:
+    @cached_property
+    def streams(self) -> Callable[[str], FuncId]:
         self.has_streams = True
         rows = tuple(map(self._handles.func, ("new-own", "take-own", "rep")))
         shared = ("new-cell", "free-cell", "order", "notify", "forget", "join")
@@ -171,9 +175,10 @@ class Machinery:
             self._block,
             *map(self._functions.trap, traps),
         )
-        return self._library.func(runtime.STREAMS, args, export)
+        return self._library.funcs(runtime.STREAMS, args)
 
-    def roots(self, export: str) -> FuncId:
+    @cached_property
+    def roots(self) -> Callable[[str], FuncId]:
         self.has_roots = True
         boundary = self.events()
         engine = (
@@ -196,7 +201,7 @@ class Machinery:
             *engine,
             self._functions.trap(Trap.CANCEL_WAITS),
         )
-        return self._library.func(runtime.ROOTS, args, export)
+        return self._library.funcs(runtime.ROOTS, args)
 
     def engine(self, func: OuterAsyncFunc) -> OuterAsyncFunc:
         """A built-in of the engine."""

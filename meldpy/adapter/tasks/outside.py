@@ -7,6 +7,8 @@ without host calls pays nothing.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, final
 
 from meldpy import runtime
@@ -52,9 +54,11 @@ class Outside:
         """Set if an end can be the host's."""
 
     # --- the runtime ------------------------------------------------------------------------------------------
-    def heap(self, export: str) -> FuncId:
+    @cached_property
+    def heap(self) -> Callable[[str], FuncId]:
+        """The functions of `heap.wat`: an output for which anybody asks for them has a heap."""
         self.has_heap = True
-        return self._library.func(runtime.HEAP, tuple(map(self._functions.trap, _HEAP_TRAPS)), export)
+        return self._library.funcs(runtime.HEAP, tuple(map(self._functions.trap, _HEAP_TRAPS)))
 
     def side(self) -> Side:
         """The outer component as one side of a crossing that takes its time."""
@@ -67,7 +71,8 @@ class Outside:
         side = self.side() if self.one_memory else self._handles.outer_side()
         return side.needs_memory().id
 
-    def outer(self, export: str) -> FuncId:
+    @cached_property
+    def outer(self) -> Callable[[str], FuncId]:
         machinery = self._machinery
         boundary = self.events()
         args: tuple[RuntimeArg, ...] = (
@@ -78,9 +83,10 @@ class Outside:
                 OuterAsyncFunc(BuiltinOp.WAITABLE_SET_POLL, CoreFuncType((I32, I32), (I32,)), memory=boundary)
             ),
         )
-        return self._library.func(runtime.OUTER, args, export)
+        return self._library.funcs(runtime.OUTER, args)
 
-    def hosts(self, export: str) -> FuncId:
+    @cached_property
+    def hosts(self) -> Callable[[str], FuncId]:
         self.has_calls = True
         machinery = self._machinery
         traps = (Trap.SUBTASK_DELIVERED, Trap.CANCELLED_TWICE, Trap.SYNC_USE)
@@ -92,7 +98,7 @@ class Outside:
             self.heard,
             *map(self._functions.trap, traps),
         )
-        return self._library.func(runtime.HOSTS, args, export)
+        return self._library.funcs(runtime.HOSTS, args)
 
     def cancel(self, *, async_: bool) -> OuterAsyncFunc:
         """The engine's `subtask.cancel`."""
