@@ -11,11 +11,12 @@ from typing import Any, TypeAlias, final
 
 from meldpy.cabi import Abi, Context
 from meldpy.core.handles import Entry, GuestTrap, Handle, Scope, Table
+from meldpy.core.pythonvalues import no_async
 from meldpy.core.surface import Function, Resource, Surface, read_surface
 from meldpy.core.values import Values
 from meldpy.core.wasi import Wasi
 from meldpy.engine.coreapi import CoreEngine, CoreInstance, CoreTrap, HostFunction, wasmtime_engine
-from meldpy.errors import UnsupportedError, UsageError
+from meldpy.errors import UsageError
 from meldpy.model.canon import StringEncoding
 from meldpy.model.core import CoreFuncType, FuncImportType, NumType
 from meldpy.model.ids import ResourceId
@@ -41,7 +42,7 @@ def load(
 ) -> Instance:
     """Instantiates a core output, and calls its `_initialize` if it has one. wasi: for what is not in `host`.
 
-    Raises DecodeError, EngineError, UnsupportedError for async functions, and GuestTrap.
+    Raises DecodeError, EngineError, and GuestTrap.
     """
     data = module if isinstance(module, bytes) else Path(module).read_bytes()
     surface = read_surface(data)
@@ -75,12 +76,15 @@ class Instance:
         return tuple(self._exports)
 
     def call(self, name: str, *args: Any) -> Any:
-        """Calls an export. Raises GuestTrap, and UsageError for arguments that do not fit."""
+        """Calls an export. Raises GuestTrap, UsageError for arguments that do not fit, and UnsupportedError for what
+        takes its time: a function that is lifted with the option async, or where the guest asks for async."""
         if name not in self._exports:
             raise UsageError(f"there is no export {name}", remedy=f"there are: {', '.join(self._exports)}")
         if self._dead:
             raise GuestTrap("cannot enter component instance")
         function = self._exports[name]
+        if function.context is not Context.LIFT:
+            raise no_async(f"{name} is an async function")
         if len(args) != len(function.type.params):
             raise UsageError(
                 f"{name} takes {len(function.type.params)} arguments, not {len(args)}",
@@ -130,14 +134,8 @@ class Instance:
     def _imports(
         self,
     ) -> Iterator[tuple[tuple[str, str], tuple[CoreFuncType, HostFunction]]]:
-        functions = {(each.module, each.field): each for each in self.surface.imports}
-        for function in (*self.surface.imports, *self.surface.exports):
-            if function.type.async_:
-                raise UnsupportedError(
-                    "async",
-                    f"{function.label} is an async function",
-                    remedy="fuse it without --core, and run that: engines of components call it",
-                )
+        functions = {(each.module, each.field): each for each in self.surface.imports if not each.type.async_}
+        types = [type_.comp for group in self.surface.module.types for type_ in group.types]
         builtins = {}
         for resource in self._resources.values():
             for op in ("new", "rep", "drop"):
@@ -149,6 +147,10 @@ class Instance:
                 yield key, self._host_call(functions[key])
             elif key in builtins:
                 yield key, self._builtin(*builtins[key])
+            else:
+                core_type = types[import_.type.type]
+                assert isinstance(core_type, CoreFuncType)
+                yield key, (core_type, _refusing(" ".join(key)))
 
     def _host_call(self, function: Function) -> tuple[CoreFuncType, HostFunction]:
         type_ = function.type
@@ -222,6 +224,13 @@ class Instance:
             raise GuestTrap("cannot enter component instance")
         with _trapping(self):
             self._destroy(resource, rep)
+
+
+def _refusing(name: str) -> HostFunction:
+    def called(args: Sequence[int]) -> Sequence[int]:
+        raise no_async(f"the guest calls {name}")
+
+    return called
 
 
 @final

@@ -165,6 +165,12 @@ def flag_bits(labels: Sequence[str], value: Any) -> int:
     return sum(1 << i for i, label in enumerate(labels) if label in value)
 
 
+def no_async(reason: str) -> UnsupportedError:
+    return UnsupportedError(
+        "async", reason, remedy="make a component of it, or fuse without --core: engines of components call it"
+    )
+
+
 def no_form() -> UnsupportedError:
     return UnsupportedError(
         "async",

@@ -15,7 +15,8 @@ from meldpy import core
 from meldpy.core import Case, GuestTrap, Handle
 from meldpy.errors import DecodeError, UnsupportedError, UsageError
 from meldpy.pipeline import FuseOptions
-from tests.support.core_output import ASYNC, AT_RUNTIME, core_of, module_of
+from tests.support.asyncs import TALK
+from tests.support.core_output import ASYNC, AT_RUNTIME, beside, core_of, module_of
 from tests.support.core_scenario import Player
 from tests.support.fixtures import load
 
@@ -39,8 +40,31 @@ def test_those_that_are_left_out_import_wasi() -> None:
 
 @pytest.mark.parametrize("name", sorted(ASYNC))
 def test_async_functions_are_for_engines_of_components(name: str) -> None:
-    with pytest.raises(UnsupportedError, match="is an async function"):
-        core.load(core_of(load(name)))
+    guest = core.load(core_of(load(name)))
+    slow = [each.label for each in guest.surface.exports if each.callback is not None]
+    assert slow
+    for label in slow:
+        with pytest.raises(UnsupportedError, match=f"{label} is an async function"):
+            guest.call(label)
+
+
+def test_a_guest_that_asks_for_async_is_refused() -> None:
+    guest = core.load(core_of(load("async-host")))
+    with pytest.raises(UnsupportedError, match=r"the guest calls demo:slow/api@1.0.0 later") as caught:
+        guest.call("run-blocking", 1, 2)
+    assert caught.value.remedy is not None
+
+
+@pytest.mark.parametrize("memory", ["separate", "single"])
+def test_calls_beside_async_leave_nothing_behind(memory: str) -> None:
+    module = meldpy.fuse([bytes(wat2wasm(TALK)), beside()], FuseOptions(core=True, memory=memory)).bytes
+    guest = core.load(module, {"echo": lambda text: f"{text}!"})
+    assert guest.call("greet", "hey") == "hey!!"
+    before = guest._running().memory_size()
+    assert {guest.call("greet", "hey") for _ in range(1500)} == {"hey!!"}
+    assert {guest.call("measure", "hey") for _ in range(6000)} == {3}
+    assert guest.call("freed") != 0
+    assert guest._running().memory_size() == before
 
 
 # --- values -----------------------------------------------------------------------------------------------------------

@@ -12,10 +12,13 @@ from meldpy.core import read_surface
 from meldpy.errors import UnsupportedError
 from meldpy.model.canon import StringEncoding
 from meldpy.pipeline import FuseOptions
+from tests.differential.test_async_divergences import played as played_beside_the_host
 from tests.differential.test_passing import CALLS, INSIDE, alike, played
+from tests.support.asyncs import ENDLESS, TALK
+from tests.support.asynctold import alone
 from tests.support.compose import Export, compose
 from tests.support.core_output import beside, component_new, module_of
-from tests.support.harness import Call, Guest, Returned, Trap, observe
+from tests.support.harness import Call, Guest, Returned, Trap, compare, observe
 from tests.support.values import Plain
 
 CORE: Final = FuseOptions(core=True)
@@ -194,38 +197,6 @@ def test_strings_of_built_ins_are_in_the_encoding_of_the_module() -> None:
     assert read_surface(core(text)).encoding is StringEncoding.UTF16
 
 
-TALK: Final = """
-(component
-  (import "echo" (func $echo (param "s" string) (result string)))
-  (core module $Memory
-    (memory (export "m") 8)
-    (global $top (mut i32) (i32.const 4096))
-    (func (export "r") (param i32 i32 i32 i32) (result i32)
-      (global.get $top)
-      (global.set $top (i32.add (global.get $top) (i32.and (i32.add (local.get 3) (i32.const 7)) (i32.const -8))))))
-  (core instance $memory (instantiate $Memory))
-  (core func $echo (canon lower (func $echo) string-encoding=utf16
-    (memory (core memory $memory "m")) (realloc (core func $memory "r"))))
-  (core module $M
-    (import "" "m" (memory 8))
-    (import "" "echo" (func $echo (param i32 i32 i32)))
-    (global $freed (mut i32) (i32.const 0))
-    (func (export "greet") (param i32 i32) (result i32)
-      (call $echo (local.get 0) (local.get 1) (i32.const 16))
-      (call $echo (i32.load (i32.const 16)) (i32.load (i32.const 20)) (i32.const 16))
-      (i32.const 16))
-    (func (export "free") (param i32) (global.set $freed (i32.load (local.get 0))))
-    (func (export "freed") (result i32) (global.get $freed)))
-  (core instance $m (instantiate $M (with "" (instance
-    (export "m" (memory $memory "m")) (export "echo" (func $echo))))))
-  (func (export "greet") (param "s" string) (result string)
-    (canon lift (core func $m "greet") string-encoding=utf16
-      (memory (core memory $memory "m")) (realloc (core func $memory "r")) (post-return (core func $m "free"))))
-  (func (export "freed") (result u32) (canon lift (core func $m "freed"))))
-"""
-"""Takes a string, has the host answer it twice, and returns the answer; and what its post-return was given."""
-
-
 def echo(guest: Guest | None, args: list[Plain]) -> str:
     return f"{args[0]}, {args[0]} \N{SNOWMAN}"
 
@@ -242,3 +213,18 @@ def test_functions_that_take_no_time_stand_beside_carried_tasks(memory: str) -> 
     one, other = (observe(form, calls, host={"echo": echo}).steps for form in (composed, component_new(module)))
     assert one == other
     assert not any(isinstance(step.outcome, Trap) for step in one)
+
+
+@pytest.mark.parametrize(("at", "length"), [(65_530, 10), (0xFFFF_FFFF, 1), (65_537, 0)])
+def test_a_buffer_is_where_the_guest_says_also_if_the_engine_sees_another(at: int, length: int) -> None:
+    body = f"""
+      (block (result i32)
+        (local.set $e (call $stream-new))
+        (call $keep (i32.wrap_i64 (local.get $e)))
+        (local.set $a (i32.wrap_i64 (i64.shr_u (local.get $e) (i64.const 32))))
+        (call $stream-write (local.get $a) (i32.const {at}) (i32.const {length})))"""
+    guests = alone(["keep", "stream-new", "stream-write"], body)
+    core = meldpy.fuse([guests, bytes(wat2wasm(ENDLESS))], CORE).bytes
+    one, other = played_beside_the_host(guests, Call("run"), fused=component_new(core))
+    assert not compare(one, other)
+    assert isinstance(one.steps[-1].outcome, Trap if length else Returned)

@@ -193,3 +193,39 @@ ENDS: Final = """
     (canon lift (core func $m "f") (memory (core memory $m "m")))))
 """
 """Functions whose results the binding cannot hold."""
+
+TALK: Final = """
+(component
+  (import "echo" (func $echo (param "s" string) (result string)))
+  (core module $Memory
+    (memory (export "m") 8)
+    (global $top (mut i32) (i32.const 4096))
+    (func (export "r") (param i32 i32 i32 i32) (result i32)
+      (global.get $top)
+      (global.set $top (i32.add (global.get $top) (i32.and (i32.add (local.get 3) (i32.const 7)) (i32.const -8))))))
+  (core instance $memory (instantiate $Memory))
+  (core func $echo (canon lower (func $echo) string-encoding=utf16
+    (memory (core memory $memory "m")) (realloc (core func $memory "r"))))
+  (core module $M
+    (import "" "m" (memory 8))
+    (import "" "echo" (func $echo (param i32 i32 i32)))
+    (global $freed (mut i32) (i32.const 0))
+    (func (export "greet") (param i32 i32) (result i32)
+      (call $echo (local.get 0) (local.get 1) (i32.const 16))
+      (call $echo (i32.load (i32.const 16)) (i32.load (i32.const 20)) (i32.const 16))
+      (i32.const 16))
+    (func (export "measure") (param i32 i32) (result i32) (local.get 1))
+    (func (export "free") (param i32) (global.set $freed (i32.load (local.get 0))))
+    (func (export "freed") (result i32) (global.get $freed)))
+  (core instance $m (instantiate $M (with "" (instance
+    (export "m" (memory $memory "m")) (export "echo" (func $echo))))))
+  (func (export "greet") (param "s" string) (result string)
+    (canon lift (core func $m "greet") string-encoding=utf16
+      (memory (core memory $memory "m")) (realloc (core func $memory "r")) (post-return (core func $m "free"))))
+  (func (export "measure") (param "s" string) (result u32)
+    (canon lift (core func $m "measure") string-encoding=utf16
+      (memory (core memory $memory "m")) (realloc (core func $memory "r"))))
+  (func (export "freed") (result u32) (canon lift (core func $m "freed"))))
+"""
+"""Takes a string, has the host answer it twice, and returns the answer; tells how long one is, and what its post-return
+was given."""

@@ -18,8 +18,9 @@ from meldpy.adapter.emitter import Emitter, Workshop
 from meldpy.adapter.memories import memory_of
 from meldpy.adapter.places import Addr, Side
 from meldpy.adapter.symbols import Symbols
-from meldpy.adapter.tasks.ends import Ends, Party, element_of
+from meldpy.adapter.tasks.ends import Ends
 from meldpy.adapter.tasks.machinery import Machinery
+from meldpy.adapter.tasks.party import Party, element_of
 from meldpy.adapter.translate.copying import copy_bytes, is_plain
 from meldpy.adapter.translate.lists import each_element
 from meldpy.adapter.traps import Trap
