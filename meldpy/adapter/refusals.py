@@ -133,8 +133,9 @@ def _builtin(builtin: AsyncBuiltin) -> str | None:
             return "is used"
         case ContextSlot(type=core_type):
             return None if core_type is NumType.I32 else "is used with i64"
-        case FlagImmediate():
-            return None if builtin.op is BuiltinOp.SUBTASK_CANCEL else "is used"
+        case FlagImmediate(flag):
+            carried = builtin.op is BuiltinOp.SUBTASK_CANCEL or (builtin.op is BuiltinOp.THREAD_YIELD and not flag)
+            return None if carried else "is used"
         case NoImmediates():
             return None if builtin.op in _PLAIN else "is used"
         case _:

@@ -23,8 +23,8 @@
 ;; delivered yet, 16 it is. 32 the task has returned or cancelled. 64 the caller knows that. 128 it is a root. 256 the
 ;; caller waits for it in a call.
 ;;
-;; A caller that waits for a set on its stack has a *ticket* where a task would be: a cell with flag 1024, whose state
-;; becomes 1 when its turn has come.
+;; A caller that waits for a set on its stack, or yields there, has a *ticket* where a task would be: a cell with flag
+;; 1024, whose state becomes 1 when its turn has come.
 ;;
 ;; A cell is free when neither side needs it. What is current (whose code runs) is the emitted code's affair: `run` calls
 ;; a task's callback as itself.
@@ -135,6 +135,15 @@
     (i32.store offset=52 (local.get $ticket) (local.get $set))
     (i32.store offset=12 (local.get $set) (i32.add (i32.load offset=12 (local.get $set)) (i32.const 1)))
     (call $park (local.get $ticket) (local.get $set))
+    local.get $ticket)
+
+  ;; A caller yields on its stack; its ticket.
+  (func (export "yield-ticket") (result i32)
+    (local $ticket i32)
+    (local.set $ticket (call $cell.new))
+    (i32.store offset=36 (local.get $ticket) (i32.const 1024))
+    (i32.store offset=48 (local.get $ticket) (i32.const 2))
+    (call $ring.push (i32.const 0x08) (i32.add (local.get $ticket) (i32.const 56)))
     local.get $ticket)
 
   (func $exit (export "exit") (param $task i32)
@@ -456,14 +465,17 @@
             (call $park (local.get $task) (local.get $set))
             (return)))
         (i32.store offset=12 (local.get $set) (i32.sub (i32.load offset=12 (local.get $set)) (i32.const 1)))
-        (if (i32.and (i32.load offset=36 (local.get $task)) (i32.const 1024))
+        (if (i32.eqz (i32.and (i32.load offset=36 (local.get $task)) (i32.const 1024)))
           (then
-            (i32.store offset=24 (local.get $task) (i32.const 1))
-            (return)))
-        (call $set.take (local.get $set))
-        (local.set $payload)
-        (local.set $index)
-        (local.set $code)))
+            (call $set.take (local.get $set))
+            (local.set $payload)
+            (local.set $index)
+            (local.set $code)))))
+    (if (i32.and (i32.load offset=36 (local.get $task)) (i32.const 1024))
+      (then
+        ;; A ticket: whoever has it goes on when the stack above is gone.
+        (i32.store offset=24 (local.get $task) (i32.const 1))
+        (return)))
     (i32.store offset=48 (local.get $task) (i32.const 0))
     (call $returned
       (local.get $task)

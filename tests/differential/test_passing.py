@@ -1,6 +1,7 @@
 """Async that passes through: one instance has all of it, others are fused with it, and the engine runs its tasks.
 
-The asynchronous guest has what emitted code does not carry (it yields), so passing is what makes it flat.
+The asynchronous guest has what emitted code does not carry (a function of synchronous type may leave a call of the
+host's that has to go on without it), so passing is what makes it flat.
 """
 
 from __future__ import annotations
@@ -75,12 +76,10 @@ GUEST: Final = f"""
     (import "" "subtask-drop" (func $subtask-drop (param i32)))
     (import "" "get" (func $get (result i32)))
     (import "" "set" (func $set (param i32)))
-    (import "" "yield" (func $yield (result i32)))
     ;; the library's answer goes into the context, and out of the task when the host has answered
     (func (export "run") (param $turns i32) (param $x i32) (result i32)
       (local $set i32)
       (local $status i32)
-      (drop (call $yield))
       (call $set (call $double (local.get $x)))
       (call $name (i32.const 128))
       (local.set $status (call $later (local.get $turns) (local.get $x) (i32.const 64)))
@@ -98,20 +97,23 @@ GUEST: Final = f"""
       (i32.add (call $double (local.get $x)) (call $later-blocking (local.get $turns) (local.get $x))))
     ;; what it finds in the context; and it leaves something there
     (func (export "fresh") (result i32) (call $get) (call $set (i32.const 7)))
-    (func (export "seen") (result i32) (i32.load (i32.const 200))))
+    (func (export "seen") (result i32) (i32.load (i32.const 200)))
+    ;; a call that nobody waits for; the tests do not make it, since the engine has no event loop for it yet
+    (func (export "leave") (param $turns i32) (result i32)
+      (call $later (local.get $turns) (i32.const 0) (i32.const 64))))
   (core instance $m (instantiate $M (with "" (instance
     (export "m" (memory $memory "m"))
     (export "later" (func $later)) (export "later-blocking" (func $later-blocking))
     (export "double" (func $double)) (export "name" (func $name))
     (export "return" (func $return)) (export "set-new" (func $set-new)) (export "join" (func $join))
-    (export "subtask-drop" (func $subtask-drop)) (export "get" (func $get)) (export "set" (func $set))
-    (export "yield" (func $yield))))))
+    (export "subtask-drop" (func $subtask-drop)) (export "get" (func $get)) (export "set" (func $set))))))
   (func (export "run") async (param "turns" u32) (param "x" u32) (result u32)
     (canon lift (core func $m "run") async (callback (core func $m "event"))))
   (func (export "blocking") async (param "turns" u32) (param "x" u32) (result u32)
     (canon lift (core func $m "blocking")))
   (func (export "fresh") (result u32) (canon lift (core func $m "fresh")))
-  (func (export "seen") (result u32) (canon lift (core func $m "seen"))))
+  (func (export "seen") (result u32) (canon lift (core func $m "seen")))
+  (func (export "leave") (param "turns" u32) (result u32) (canon lift (core func $m "leave"))))
 """
 """Waits for the host in its callback and on its stack; its context, and that of its allocator, are seen."""
 
@@ -127,7 +129,7 @@ TOP: Final = """
 """
 """Calls a sync function of the asynchronous guest, twice in one task."""
 
-EXPORTS: Final = ("run", "blocking", "fresh", "seen", "both")
+EXPORTS: Final = ("run", "blocking", "fresh", "seen", "leave", "both")
 INNER: Final = f"""
   {LIBRARY} {GUEST} {TOP}
   (instance $library (instantiate $Library))
@@ -240,18 +242,23 @@ def test_task_return_has_the_options_of_its_lift_also_those_that_no_type_needs(o
       (core module $Memory (memory (export "m") 1))
       (core instance $m (instantiate $Memory))
       (core func $return (canon task.return (result u32) {returned}))
-      (core func $yield (canon thread.yield))
+      (core func $join (canon waitable.join))
       (core module $M
         (import "" "m" (memory 1))
-        (import "" "return" (func $return (param i32))) (import "" "yield" (func $yield (result i32)))
-        (func (export "run") (result i32) (drop (call $yield)) (call $return (i32.const 5)) (i32.const 0))
+        (import "" "return" (func $return (param i32))) (import "" "join" (func $join (param i32 i32)))
+        (global $exit (mut i32) (i32.const 0))
+        (func (export "run") (result i32) (call $return (i32.const 5)) (global.get $exit))
+        (func (export "wakes") (call $join (i32.const 1) (i32.const 2)))
         (func (export "callback") (param i32 i32 i32) (result i32) unreachable))
       (core instance $i (instantiate $M (with "" (instance
-        (export "m" (memory $m "m")) (export "return" (func $return)) (export "yield" (func $yield))))))
+        (export "m" (memory $m "m")) (export "return" (func $return)) (export "join" (func $join))))))
+      (func (export "wakes") (canon lift (core func $i "wakes")))
       (func (export "run") async (result u32)
         (canon lift (core func $i "run") async {options} (callback (core func $i "callback")))))"""
     binary = bytes(wat2wasm(text))
-    fused = meldpy.fuse([binary], FuseOptions(flat=True)).bytes
+    result = meldpy.fuse([binary], FuseOptions(flat=True))
+    assert any("stays the engine's" in note for note in result.report.notes)
+    fused = result.bytes
     [composed, got] = [observe(form, [Call("run", [])]).steps[-1].outcome for form in (binary, fused)]
     if options == returned or (returned == "" and "memory" in options):
         assert composed == got == Returned(5)

@@ -17,9 +17,10 @@ from meldpy.adapter.symbols import Symbols
 from meldpy.adapter.tasks.copies import Copies
 from meldpy.adapter.tasks.ends import Ends
 from meldpy.adapter.tasks.gates import Gates
-from meldpy.adapter.tasks.machinery import FLAGS, HOSTED_FLAG, ROOT_FLAG, STATE, Machinery
+from meldpy.adapter.tasks.machinery import FLAGS, HOSTED_FLAG, ROOT_FLAG, Machinery
 from meldpy.adapter.tasks.outside import Outside
 from meldpy.adapter.tasks.returns import emit_task_return, returns_from
+from meldpy.adapter.tasks.waits import emit_wait, emit_yield
 from meldpy.adapter.traps import Trap
 from meldpy.asm import I32, FuncBuilder, Load, Local, Op, Store
 from meldpy.model.builtins import (
@@ -92,6 +93,11 @@ class AsyncBuiltins:
                     self._context(symbol, builtin, slot)
                 case EventPlace() as place:
                     self._event(symbol, builtin, place)
+                case FlagImmediate() if builtin.op is BuiltinOp.THREAD_YIELD:
+                    em = self._emitter(builtin, (), (I32,))
+                    em.check_may_leave(builtin.instance)
+                    emit_yield(em, self._machinery, self._outside)
+                    self._shop.functions.define(symbol, em.b)
                 case FlagImmediate(value):
                     assert builtin.op is BuiltinOp.SUBTASK_CANCEL, "others were refused"
                     self._cancel_subtask(symbol, builtin, async_=value)
@@ -143,7 +149,7 @@ class AsyncBuiltins:
             # what the engine knows, we know
             b.call(self._outside.outer("drain-all"))
         if builtin.op is BuiltinOp.WAITABLE_SET_WAIT:
-            self._wait(em, set_)
+            emit_wait(em, machinery, set_)
         code, first, second = b.local(I32), b.local(I32), b.local(I32)
         b.get(set_)
         b.call(machinery.waitables("take-event"))
@@ -155,27 +161,6 @@ class AsyncBuiltins:
             b.store(Store.I32, memory.id, offset)
         b.get(code)
         self._shop.functions.define(symbol, b)
-
-    def _wait(self, em: Emitter, set_: Local) -> None:
-        b, machinery = em.b, self._machinery
-        b.get(set_)
-        b.call(machinery.waitables("has-event"))
-        b.op(Op.I32_EQZ)
-        with b.if_():
-            if machinery.sync is None or not machinery.has_roots:
-                machinery.no_stack(em)
-            else:
-                machinery.check_may_block(em)
-                with b.scratch(I32) as (ticket,):
-                    b.get(set_)
-                    b.call(machinery.tasks("ticket"))
-                    b.tee(ticket)
-                    b.i32(STATE)
-                    b.op(Op.I32_ADD)
-                    b.i32(-1)
-                    b.call(machinery.roots("block"))
-                    b.get(ticket)
-                    b.call(machinery.waitables("free-cell"))
 
     def _cancel_subtask(self, symbol: EmittedFunc, builtin: AsyncBuiltin, *, async_: bool) -> None:
         em = self._emitter(builtin, (I32,), (I32,))

@@ -20,11 +20,12 @@ from meldpy.adapter.tasks.machinery import Machinery
 from meldpy.adapter.traps import Trap
 from meldpy.asm import I32, Op
 from meldpy.model.canon import BuiltinOp, StringEncoding
-from meldpy.model.code import OuterAsyncFunc, RuntimeArg
+from meldpy.model.code import EmittedFunc, OuterAsyncFunc, RuntimeArg
 from meldpy.model.core import CoreFuncType
 from meldpy.model.ids import FuncId, MemoryId
 
 if TYPE_CHECKING:
+    from meldpy.adapter.emitter import Emitter
     from meldpy.adapter.tasks.ends import Ends
     from meldpy.adapter.tasks.machinery import EmitterOf
 
@@ -52,6 +53,7 @@ class Outside:
         self.has_heap = False
         self.ends: Ends | None = None
         """Set if an end can be the host's."""
+        self._yielding: EmittedFunc | None = None
 
     # --- the runtime ------------------------------------------------------------------------------------------
     @cached_property
@@ -107,6 +109,14 @@ class Outside:
         )
 
     @property
+    def yielding(self) -> EmittedFunc:
+        """What a task calls that yields on its stack: the engine has its turn, then we hear what came of it. Also where
+        nothing is watched: functions of the host that take no time may tell what others did meanwhile."""
+        if self._yielding is None:
+            self._yielding = self._functions.reserve()
+        return self._yielding
+
+    @property
     def watches(self) -> bool:
         """Whether there is anything of the engine's to wait for."""
         return self.has_calls or self.ends is not None
@@ -125,11 +135,20 @@ class Outside:
             self._functions.define(symbol, em.b)
         em = new_emitter("the engine's turn", CoreFuncType((I32,), ()))
         if self.watches:
-            em.b.call(machinery.engine(OuterAsyncFunc(BuiltinOp.THREAD_YIELD, CoreFuncType((), (I32,)))))
-            em.b.drop()
+            self._yield(em)
             em.b.get(*em.b.params)
             em.b.call(machinery.drain)
         self._functions.define(machinery.turn, em.b)
+        if self._yielding is not None:
+            em = new_emitter("the engine's turn while a task yields", CoreFuncType((), ()))
+            self._yield(em)
+            if self.watches:
+                em.b.call(self.outer("drain-all"))
+            self._functions.define(self._yielding, em.b)
+
+    def _yield(self, em: Emitter) -> None:
+        em.b.call(self._machinery.engine(OuterAsyncFunc(BuiltinOp.THREAD_YIELD, CoreFuncType((), (I32,)))))
+        em.b.drop()
 
     def _event(self, new_emitter: EmitterOf) -> None:
         em = new_emitter("event of the host", CoreFuncType((I32,) * 3, ()))

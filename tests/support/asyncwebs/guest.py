@@ -127,6 +127,7 @@ def _canon(web: Web, number: int) -> dict[str, tuple[str, str]]:
         ("return-text", f"task.return (result string) {memory}", "(param i32 i32)"),
         ("return-own", f"task.return (result (own $thing)) {memory}", "(param i32)"),
         ("task-cancel", "task.cancel", ""),
+        ("thread-yield", "thread.yield", "(result i32)"),
     ):
         found[name] = (text, type)
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, final
 
 from tests.support.asyncwebs.elements import ELEMENTS, Element
@@ -77,12 +77,22 @@ def make(seed: int) -> Web:
         if number == 0:
             callback = rng.random() < 0.4
             main = Task("number", callback, script.main(rng.randint(4, 26), callback))
+            main = replace(main, steps=_with_pauses(seed, main.steps))
             instances.append(Instance(0, edges[0], (main,), script.run(3), plain=False))
             continue
         tasks = tuple(script.task(blocking, cancelling) for _ in range(rng.randint(1, 3)))
         poke = script.run(rng.randint(1, 4))
         instances.append(Instance(number, edges[number], tasks, poke, plain=rng.random() < 0.5))
     return Web(element, tuple(reversed(instances)))
+
+
+def _with_pauses(seed: int, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Every seventh main yields on its stack here and there; dice of its own leave the other seeds what they are."""
+    rng = random.Random(f"pauses of {seed}")
+    found = list(steps)
+    for _ in range(rng.randint(1, 4) if rng.random() < 1 / 7 else 0):
+        found.insert(rng.randint(0, len(found)), ("pause",))
+    return tuple(found)
 
 
 def _edges(rng: random.Random, count: int) -> list[tuple[int, ...]]:

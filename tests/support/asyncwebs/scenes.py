@@ -63,6 +63,21 @@ SCENES: Final = {
         LATER_STILL,
         callback=True,
     ),
+    "pauses": pair(
+        "u8",
+        "pause, call 6 1 0 1, join 6 10, call 7 1 1 2, join 7 10, pause, poll 10, pause, poll 10, pause, "
+        "pause, poll 10, call 8 1 2 3, pause, await 8, pause",
+        LATER,
+        LATER_STILL,
+        NOW,
+    ),
+    "pauses of a callback": pair(
+        "u8",
+        "call 6 1 0 1, pause, settle 6, pause, call 7 1 1 2, yield, pause, settle 7, pause, return, pause, exit",
+        LATER,
+        LATER_STILL,
+        callback=True,
+    ),
     "cancels": pair(
         "u8",
         "call 6 1 0 1, cancel 6, call-drop 6, call 7 1 1 2, cancel 7, call-drop 7, call 8 1 2 3, "

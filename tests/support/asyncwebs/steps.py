@@ -62,6 +62,8 @@ def _step(web: Web, word: str, operands: list[int], task: Task | None) -> tuple[
     match end, operands:
         case "yield", _:
             return "", "(return (i32.const 1))"
+        case "pause", _:
+            return "", "(drop (call $note (call $thread-yield)))"
         case "loop", _:
             return "", f"(return (i32.or (i32.const 2) (i32.shl {handle} (i32.const 4))))"
         case "settle", _:

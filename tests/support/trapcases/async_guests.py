@@ -32,6 +32,7 @@ def builtins_of(driver: bool) -> dict[str, tuple[str, str]]:
     found = dict(_BUILTINS)
     if driver:
         found["set-wait"] = (_PLACE, 'waitable-set.wait (memory (core memory $mem "m"))')
+        found["thread-yield"] = ("(result i32)", "thread.yield")
         found["subtask-cancel-async"] = ("(param i32) (result i32)", "subtask.cancel async")
     else:
         del found["subtask-cancel"], found["subtask-drop"]
