@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any, TypeAlias, final
 
 from meldpy.cabi import Abi, Context
-from meldpy.core.handles import Entry, GuestTrap, Handle, Scope, Table
+from meldpy.core.callside import CallSide, Guest
+from meldpy.core.handles import Entry, GuestTrap, Scope, Table
 from meldpy.core.pythonvalues import no_async
 from meldpy.core.surface import Function, Resource, Surface, read_surface
 from meldpy.core.values import Values
 from meldpy.core.wasi import Wasi
 from meldpy.engine.coreapi import CoreEngine, CoreInstance, CoreTrap, HostFunction, wasmtime_engine
 from meldpy.errors import UsageError
-from meldpy.model.canon import StringEncoding
 from meldpy.model.core import CoreFuncType, FuncImportType, NumType
 from meldpy.model.ids import ResourceId
 from meldpy.model.valtype import DefinedType, TupleType
@@ -63,6 +63,7 @@ class Instance:
         self._dead = False
         self._exports = {function.label: function for function in surface.exports}
         self._resources = surface.resources
+        self._guest = Guest(surface.encoding, self._running, self._table, surface.resources, self._destroy_from_host)
         self._core: CoreInstance | None = None
         with_trap = _trapping(self)
         with with_trap:
@@ -90,7 +91,7 @@ class Instance:
                 f"{name} takes {len(function.type.params)} arguments, not {len(args)}",
                 remedy="give as many as its type has: `meld inspect` shows it",
             )
-        values = Values(self._abi, _Side(self, None, []))
+        values = Values(self._abi, CallSide(self._guest, None, []))
         for (_, param), arg in zip(function.type.params, args, strict=True):
             values.check(param, arg)
         with _trapping(self):
@@ -99,13 +100,14 @@ class Instance:
     # --- exports ------------------------------------------------------------------------------------------------
     def _call(self, function: Function, args: Sequence[Any]) -> Any:
         type_, scope = function.type, Scope()
-        values = Values(self._abi, _Side(self, scope, None))
+        side = CallSide(self._guest, scope, None)
+        values = Values(self._abi, side)
         flat = self._abi.func(type_, Context.LIFT, False)
         params = [param for _, param in type_.params]
         if flat.params is None:
             tuple_type = DefinedType(TupleType(tuple(params)))
             layouts = self._abi.layouts(False)
-            at = _Side(self, scope, None).allocate(layouts.alignment(tuple_type), layouts.elem_size(tuple_type))
+            at = side.allocate(layouts.alignment(tuple_type), layouts.elem_size(tuple_type))
             values.place(tuple_type, at)
             values.store(tuple_type, args, at)
             core_args = [at]
@@ -159,7 +161,7 @@ class Instance:
 
         def called(args: Sequence[int]) -> Sequence[int]:
             lent: list[Entry] = []
-            values = Values(self._abi, _Side(self, None, lent))
+            values = Values(self._abi, CallSide(self._guest, None, lent))
             if flat.params is None:
                 tuple_type = DefinedType(TupleType(tuple(params)))
                 given = values.load(tuple_type, values.place(tuple_type, args[0]))
@@ -249,76 +251,3 @@ class _trapping:
         self._instance._dead = True
         if isinstance(error, CoreTrap):
             raise GuestTrap(str(error)) from error
-
-
-@final
-class _Side:
-    """See `values.Side`. scope: of the export that is called; lent: what a host function is lent."""
-
-    def __init__(self, instance: Instance, scope: Scope | None, lent: list[Entry] | None) -> None:
-        self._instance = instance
-        self._scope = scope
-        self._lent = lent
-
-    @property
-    def encoding(self) -> StringEncoding:
-        return self._instance.surface.encoding
-
-    def read(self, at: int, size: int) -> bytes:
-        return self._instance._running().read(at, size)
-
-    def write(self, at: int, data: bytes) -> None:
-        if data:
-            self._instance._running().write(at, data)
-
-    def memory_size(self) -> int:
-        return self._instance._running().memory_size()
-
-    def allocate(self, alignment: int, size: int) -> int:
-        return self._instance._running().call("cabi_realloc", [0, 0, alignment, size])[0]
-
-    def lift_own(self, resource: ResourceId, index: int) -> object:
-        rep = self._instance._table.take_own(index, resource)
-        if self._instance._resources[resource].imported:
-            return rep
-        assert isinstance(rep, int)
-        return Handle(resource, rep, self._instance._destroy_from_host)
-
-    def lift_borrow(self, resource: ResourceId, index: int) -> object:
-        entry = self._instance._table.get(index, resource)
-        assert self._lent is not None, "results hold no borrows"
-        assert self._instance._resources[resource].imported, "imports take handles of imported types"
-        entry.lends += 1
-        self._lent.append(entry)
-        return entry.rep
-
-    def lower_own(self, resource: ResourceId, value: object) -> int:
-        return self._instance._table.add(Entry(resource, self._rep(resource, value, own=True), None))
-
-    def lower_borrow(self, resource: ResourceId, value: object) -> int:
-        rep = self._rep(resource, value, own=False)
-        if not self._instance._resources[resource].imported:
-            assert isinstance(rep, int)
-            return rep
-        assert self._scope is not None, "results hold no borrows"
-        self._scope.borrows += 1
-        return self._instance._table.add(Entry(resource, rep, self._scope))
-
-    def check_handle(self, resource: ResourceId, value: object) -> None:
-        if not self._instance._resources[resource].imported:
-            self._own_handle(resource, value).lend()
-
-    def _rep(self, resource: ResourceId, value: object, *, own: bool) -> object:
-        if self._instance._resources[resource].imported:
-            return value
-        handle = self._own_handle(resource, value)
-        return handle.give_away() if own else handle.lend()
-
-    def _own_handle(self, resource: ResourceId, value: object) -> Handle:
-        ours = self._instance._destroy_from_host  # a handle of another instance of this module has that one's
-        if isinstance(value, Handle) and value.resource == resource and value.destroy == ours:
-            return value
-        raise UsageError(
-            f"a handle of {self._instance._resources[resource].name} is wanted, not {value!r}",
-            remedy="give one that a function of this instance returned",
-        )
