@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from meldpy.cli.settings import verbosity
-from meldpy.errors import FileError
+from meldpy.errors import FileError, UsageError
 
 folder_option = click.option(
     "--folder", metavar="DIR", help="The host's folder; without it MELD_HOST, or the system's place."
@@ -50,6 +50,17 @@ def given_bytes(text: str | None) -> bytes:
         except OSError as error:
             raise FileError(f"cannot read {text[1:]}: {error.strerror or error}") from error
     return text.encode()
+
+
+def is_export(call: str, payload: str | None) -> bool:
+    """Whether a call is one of an export, `f(1, "x")`, and not a command. UsageError if it has a payload then."""
+    if "(" not in call:
+        return False
+    if payload is not None:
+        raise UsageError(
+            f"{call} is an export, which has no payload", remedy="write what it is called with into its parentheses"
+        )
+    return True
 
 
 def print_bytes(data: bytes | None) -> None:

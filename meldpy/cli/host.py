@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from meldpy.cli.asking import asking, folder_option, given_bytes, modules_option, print_bytes, print_json
+from meldpy.cli.asking import asking, folder_option, given_bytes, is_export, modules_option, print_bytes, print_json
 from meldpy.cli.help import Group
 from meldpy.cli.host_jobs import jobs
 from meldpy.cli.host_modules import history, install, installed, uninstall
@@ -182,7 +182,7 @@ def call(client: Client, name: str, call: str, payload: str | None) -> None:
     """Call a module: COMMAND [PAYLOAD], or an export in WAVE, 'f(1, "x")'. PAYLOAD is text, @FILE, or - for stdin."""
     from meldpy.host.control.protocol import Call, Execute
 
-    if "(" in call:
+    if is_export(call, payload):
         result = client.ask(Call(name, call))
         if result is not None:
             click.echo(result)

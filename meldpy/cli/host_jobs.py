@@ -1,4 +1,4 @@
-"""`meld host jobs`: commands that take long, beside their modules."""
+"""`meld host jobs`: commands and exports that take long, beside their modules."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import click
 
 from meldpy.cli import terminal
-from meldpy.cli.asking import asking, given_bytes, print_json
+from meldpy.cli.asking import asking, given_bytes, is_export, print_json
 from meldpy.cli.help import Group
 from meldpy.errors import escape
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.group(cls=Group)
 def jobs() -> None:
-    """Commands that take long, beside their modules."""
+    """Commands and exports that take long, beside their modules."""
 
 
 @jobs.command("start")
@@ -29,10 +29,11 @@ def jobs() -> None:
 @click.option("--wait", "waiting", is_flag=True, help="Show progress, and exit with the job's code.")
 @asking
 def start_job(client: Client, name: str, command: str, payload: str | None, waiting: bool) -> int:
-    """Begin a job; prints its id."""
-    from meldpy.host.control.protocol import Begin
+    """Begin a job, COMMAND [PAYLOAD] or an export in WAVE, 'f(1, "x")'; prints its id."""
+    from meldpy.host.control.protocol import Begin, BeginCall
 
-    id_ = client.ask(Begin(name, command, given_bytes(payload)))
+    ask = BeginCall(name, command) if is_export(command, payload) else Begin(name, command, given_bytes(payload))
+    id_ = client.ask(ask)
     click.echo(id_)
     return _follow(client, id_) if waiting else 0
 

@@ -42,6 +42,9 @@ class AsyncModule:
     async def job(self, command: str, payload: bytes = b"") -> AsyncJob:
         return AsyncJob(await asyncio.to_thread(self.sync.job, command, payload))
 
+    async def call_job(self, call: str) -> AsyncJob:
+        return AsyncJob(await asyncio.to_thread(self.sync.call_job, call))
+
 
 @final
 class AsyncJob:

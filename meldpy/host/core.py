@@ -73,10 +73,19 @@ class Core:
         except BaseException:
             self._remove(hosted)
             raise
-        for row in self.jobs.left(plan.name) if start else ():
-            self.jobs.resume(row.id, plan)
+        if start:
+            self._resume_jobs(plan)
         self.tell("loaded", plan)
         return hosted
+
+    def _resume_jobs(self, plan: ModulePlan) -> None:
+        """Those that a host before this left. The module is there, whatever becomes of them."""
+        try:
+            for row in self.jobs.left(plan.name):
+                self.jobs.resume(row.id, plan)
+        except (HostError, RuntimeError) as error:  # somebody else resumed it, or there are no more threads
+            reason = error.reason if isinstance(error, HostError) else error
+            logger.warning("not all jobs go on: %s", reason, extra={"module_name": plan.name, "event": "job-left"})
 
     def find(self, name: str) -> Hosted:
         with self._lock:

@@ -7,14 +7,12 @@ from __future__ import annotations
 from concurrent.futures import Future
 from typing import Any, final
 
-from meldpy.host.bus.bus import Subscription
+from meldpy.host.bus.subscription import Subscription
 from meldpy.host.core import Core
-from meldpy.host.faults import Unsupported
-from meldpy.host.jobs.store import JobRow
+from meldpy.host.jobs.store import JobKind, JobRow
 from meldpy.host.lifecycle.hosted import Hosted
 from meldpy.host.lifecycle.life import Status
-from meldpy.host.module import Capabilities, ModuleInstance
-from meldpy.host.wasm.instance import WasmInstance
+from meldpy.host.module import Capabilities
 
 WAIT = 5.0
 """Seconds that a program waits for a place in a mailbox."""
@@ -52,7 +50,7 @@ class Module:
 
     def call_future(self, function: str, *arguments: object, deadline: float | None = None) -> Future[Any]:
         path = tuple(function.split("#"))
-        return self._hosted.ask(lambda instance: _wasm(instance).call(path, *arguments, deadline=deadline), WAIT)
+        return self._hosted.ask(lambda instance: instance.call(path, *arguments, deadline=deadline), WAIT)
 
     def call(self, function: str, *arguments: object, deadline: float | None = None) -> Any:
         """An export of the component, `name` or `ns:pkg/interface@1.0.0#name`, with values as
@@ -61,10 +59,7 @@ class Module:
 
     def call_text(self, call: str, *, deadline: float | None = None) -> str | None:
         """The same in WAVE: `ns:pkg/interface@1.0.0#name(1, "x")`."""
-        name, _, rest = call.partition("(")
-        path = tuple(name.strip().split("#"))
-        text = f"{path[-1]}({rest}" if rest else path[-1]
-        return self._hosted.ask(lambda it: _wasm(it).call_text(path, text, deadline=deadline), WAIT).result()
+        return self._hosted.ask(lambda instance: instance.call_text(call, deadline=deadline), WAIT).result()
 
     def send(self, topic: str, payload: bytes) -> None:
         """A message for this module alone."""
@@ -88,11 +83,9 @@ class Module:
         """Have a command run as a job, beside the module."""
         return Job(self._core, self._core.jobs.begin(self._hosted.plan, command, payload))
 
-
-def _wasm(instance: ModuleInstance) -> WasmInstance:
-    if not isinstance(instance, WasmInstance):
-        raise Unsupported("a native module has commands, and no exports of its own")
-    return instance
+    def call_job(self, call: str) -> Job:
+        """The same of an export, in WAVE as `call_text` has it; the job's result is in WAVE too."""
+        return Job(self._core, self._core.jobs.begin(self._hosted.plan, call, b"", JobKind.EXPORT))
 
 
 @final

@@ -18,6 +18,7 @@ from meldpy.errors import UsageError
 from meldpy.host.core import Core
 from meldpy.host.handles import BusHandle, Job, Module
 from meldpy.host.jobs.store import JobRow
+from meldpy.host.lifecycle.hosted import Hosted
 from meldpy.host.limits import Grants
 from meldpy.host.planning import Planned, Planner
 from meldpy.host.registry.installed import Registry
@@ -93,7 +94,11 @@ class Host:
             version = self._living(text)
         planned = self._planner.plan(text, version)
         self.core.load(planned.plan)
-        self._loaded(text, planned)
+        try:
+            self._loaded(text, planned)
+        except BaseException:  # the lock file cannot be written, say: then it is not loaded
+            self.unload(planned.plan.name)
+            raise
         return Module(self.core, planned.plan.name)
 
     def reload(self, name: str, version: str | None = None, *, upgrade: bool = False) -> float:
@@ -123,16 +128,24 @@ class Host:
         return version
 
     def unload(self, name: str) -> None:
-        self.core.unload(name)
-        self._sources.pop(name, None)
+        try:
+            self.core.unload(name)
+        finally:
+            self._sources.pop(name, None)  # it is gone, also if its last state could not be kept
 
     def module(self, name: str) -> Module:
         """A module that is loaded. StateError."""
         return Module(self.core, self.core.find(name).name)
 
     def inspect(self, name: str) -> ModuleInfo:
-        hosted = self.core.find(name)
-        kept = self.core.modules.find(name)
+        return self._info(self.core.find(name))
+
+    def modules(self) -> list[ModuleInfo]:
+        return [self._info(hosted) for hosted in self.core.all()]
+
+    def _info(self, hosted: Hosted) -> ModuleInfo:
+        name = hosted.name
+        kept, source = self.core.modules.find(name), self._sources.get(name)
         return ModuleInfo(
             name,
             hosted.plan.version,
@@ -144,17 +157,13 @@ class Host:
             hosted.waiting,
             hosted.plan.digest,
             hosted.plan.parts,
-            self._sources[name][0] if name in self._sources else "",
+            "" if source is None else source[0],
         )
-
-    def modules(self) -> list[ModuleInfo]:
-        return [self.inspect(hosted.name) for hosted in self.core.all()]
 
     def folders(self) -> dict[str, Path]:
         """Where modules that were loaded from a path lie, by name: what `watch` watches."""
-        return {
-            name: planned.manifest.folder for name, (_, planned) in self._sources.items() if planned.resolution is None
-        }
+        sources = list(self._sources.items())  # others may load meanwhile
+        return {name: planned.manifest.folder for name, (_, planned) in sources if planned.resolution is None}
 
     def _living(self, name: str) -> str | None:
         kept = self.core.modules.find(name)

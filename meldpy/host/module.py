@@ -12,7 +12,7 @@ the exceptions: any thread may call them at any time.
 from __future__ import annotations
 
 from enum import Enum
-from typing import Protocol, final
+from typing import Any, Protocol, final
 
 from meldpy.records import dataclass
 
@@ -92,6 +92,13 @@ class ModuleInstance(Protocol):
 
     def shutdown(self) -> None:
         """The last call of the module's own code."""
+
+    def call(self, path: tuple[str, ...], *arguments: object, deadline: float | None = None) -> Any:
+        """A function that it exports itself, by its path, with Python values. Unsupported if it has no exports,
+        UsageError if there is no such function or the arguments do not fit."""
+
+    def call_text(self, call: str, *, deadline: float | None = None) -> str | None:
+        """The same in WAVE: `ns:pkg/interface@1.0.0#name(1, "x")`; None if the function has no result."""
 
     def interrupt(self, reason: str) -> None:
         """End the call that runs now, if one does: it raises Interrupted. Any thread."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import final
 
 from meldpy.engine.guests.artefacts import load
-from meldpy.errors import UsageError
+from meldpy.errors import FileError, UsageError
 from meldpy.host.lifecycle.plan import ModulePlan
 from meldpy.host.limits import Grants
 from meldpy.host.module import ModuleInstance, Services
@@ -100,7 +100,10 @@ class Planner:
 
     def _native(self, manifest: Manifest, base: ModulePlan) -> ModulePlan:
         assert manifest.library is not None
-        digest = sha256(manifest.library.read_bytes()).hexdigest()
+        try:
+            digest = sha256(manifest.library.read_bytes()).hexdigest()
+        except OSError as error:
+            raise FileError(f"cannot read {manifest.library}: {error.strerror or error}") from error
         part = f"{manifest.name} {manifest.version} sha256:{digest}"
         library, bounds, scratch = manifest.library, manifest.native, self._scratch_of(base)
 

@@ -9,6 +9,7 @@ from typing import final
 
 from meldpy.errors import MeldError
 from meldpy.host.extra import need
+from meldpy.host.faults import defect
 from meldpy.host.host import Host
 
 logger = logging.getLogger("meldpy.host")
@@ -29,25 +30,35 @@ class Watcher:
         from watchfiles import watch
 
         while not self._stop.is_set():
-            folders = self._host.folders()
+            folders = self._there()
             if not folders:
                 self._stop.wait(0.5)
                 continue
-            for changes in watch(
-                *set(folders.values()), stop_event=self._stop, yield_on_timeout=True, rust_timeout=500
-            ):
-                changed = {Path(path) for _, path in changes}
-                for name, folder in folders.items():
-                    if any(path.is_relative_to(folder.resolve()) for path in changed):
-                        self._reload(name)
-                if self._host.folders() != folders:
-                    break
+            try:
+                for changes in watch(
+                    *set(folders.values()), stop_event=self._stop, yield_on_timeout=True, rust_timeout=500
+                ):
+                    changed = {Path(path) for _, path in changes}
+                    for name, folder in folders.items():
+                        if any(path.is_relative_to(folder.resolve()) for path in changed):
+                            self._reload(name)
+                    if self._there() != folders:
+                        break
+            except OSError as error:  # a folder went in this moment
+                logger.warning("watching is interrupted: %s", error, extra={"event": "watch"})
+                self._stop.wait(0.5)
+
+    def _there(self) -> dict[str, Path]:
+        """What can be watched: a folder may be moved away, and come back."""
+        return {name: folder for name, folder in self._host.folders().items() if folder.is_dir()}
 
     def _reload(self, name: str) -> None:
         try:
             pause = self._host.reload(name)
         except MeldError as error:
             logger.error("not reloaded: %s", error.reason, extra={"module_name": name, "event": "kept"})
+        except Exception as error:
+            defect(error, name)  # the next change may do
         else:
             logger.info("reloaded in %.1f ms", pause * 1000, extra={"module_name": name, "event": "reloaded"})
 

@@ -15,12 +15,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from meldpy.cli.asking import is_export
 from meldpy.errors import MeldError
 from meldpy.host.aio import AsyncHost
 from meldpy.host.control import protocol
 from meldpy.host.control.client import Client
 from meldpy.host.control.server import SOCKET
-from meldpy.host.handles import _wasm
 from meldpy.host.host import Host
 from meldpy.host.limits import Grants
 from meldpy.host.planning import Planner
@@ -139,8 +139,8 @@ def paused_before_it_ran(host: Host) -> None:
 
 CASES: dict[str, Callable[[Path], object]] = {
     "the host is closed": load_into_closed,
+    "f(1) is an export, which has no payload": lambda _: is_export("f(1)", "2"),
     "does not run: it is waiting": lambda path: with_host(path, paused_before_it_ran),
-    "a native module has commands, and no exports of its own": lambda _: _wasm(object()),  # type: ignore[arg-type]
     "a imports x:y/z, which a host does not provide": lambda _: check_imports(
         "a",
         SimpleNamespace(imports={"x:y/z": {}}, wasi=()),

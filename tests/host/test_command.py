@@ -109,6 +109,9 @@ def test_jobs_are_begun_shown_paused_and_resumed_in_the_next_host(running: Runni
     assert running.meld("jobs", "start", "probe", "count-to", "3", "--wait").splitlines()[0] == "1"
     assert json.loads(running.meld("jobs", "show", "1"))["result"] == "3"
     running.meld("jobs", "start", "probe", "fail", "--wait", code=1)
+    asked = "export, which has no payload"
+    assert asked in running.meld("jobs", "start", "probe", "f(1)", "2", code=2)
+    assert asked in running.meld("call", "probe", "f(1)", "2", code=2)
     assert running.meld("jobs", "start", "probe", "count-to", "100000000") == "3\n"
     time.sleep(0.3)
     assert running.stop(signal.SIGKILL) == -signal.SIGKILL
@@ -121,6 +124,8 @@ def test_jobs_are_begun_shown_paused_and_resumed_in_the_next_host(running: Runni
         time.sleep(0.1)
     running.meld("jobs", "resume", "3")
     running.meld("jobs", "cancel", "3")
+    assert "probe exports no function gone" in running.meld("jobs", "start", "probe", "gone(1)", "--wait", code=1)
+    assert json.loads(running.meld("jobs", "show", "4"))["kind"] == "export"
     assert running.stop(signal.SIGTERM) == 0
 
 

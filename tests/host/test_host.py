@@ -6,12 +6,14 @@ import asyncio
 import importlib
 import json
 import logging
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from queue import Empty
 
 import pytest
 from opentelemetry import metrics
@@ -21,10 +23,13 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from meldpy.errors import UsageError
 from meldpy.host import extra
 from meldpy.host.aio import AsyncHost
+from meldpy.host.bus.subscription import Subscription
 from meldpy.host.faults import Denied, StateError, TimedOut
+from meldpy.host.handles import Module
 from meldpy.host.host import Host
 from meldpy.host.limits import Grants
 from meldpy.host.logs import JsonLines
+from meldpy.host.module import Envelope
 from meldpy.host.telemetry import instrument
 from meldpy.host.watch import Watcher
 
@@ -117,6 +122,74 @@ def test_a_module_whose_file_changes_is_swapped(folder: Path) -> None:
             time.sleep(0.5)
         watcher.close()
         assert probe.version == "1.0.1"
+
+
+def test_a_module_whose_folder_comes_back_is_watched_again(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    other = folder.with_name("other")
+    shutil.copytree(folder, other)
+    (other / "module.toml").write_text((folder / "module.toml").read_text().replace('"probe"', '"other"'))
+    with Host(allow={"*": EVERYTHING}) as host:
+        probe, second = host.load(folder), host.load(other)
+        watcher = Watcher(host)
+
+        def changed(module: Module, where: Path, version: str) -> None:
+            deadline = time.monotonic() + 60
+            text = (where / "module.toml").read_text()
+            while module.version != version and time.monotonic() < deadline:
+                (where / "module.toml").write_text(re.sub(r'version = ".*"', f'version = "{version}"', text))
+                time.sleep(0.5)
+            assert module.version == version
+
+        changed(probe, folder, "1.0.1")
+        folder.rename(folder.with_name("away"))
+        changed(second, other, "1.0.1")
+        folder.with_name("away").rename(folder)
+        changed(probe, folder, "1.0.2")
+        with pytest.MonkeyPatch.context() as broken:
+            broken.setattr(host, "reload", lambda _name: {}["a defect"])
+            deadline = time.monotonic() + 60
+            while "the host failed" not in caplog.messages and time.monotonic() < deadline:
+                (folder / "module.toml").touch()
+                time.sleep(0.2)
+        changed(probe, folder, "1.0.3")
+        watcher.close()
+
+
+def test_what_is_loaded_while_others_look_is_seen_or_not(folder: Path) -> None:
+    with Host(allow={"*": EVERYTHING}) as host:
+        probe = host.load(folder)
+        find = host.core.modules.find
+
+        def gone_meanwhile(name: str) -> object:
+            found = find(name)
+            host.core.unload(name)
+            return found
+
+        with pytest.MonkeyPatch.context() as meanwhile:
+            meanwhile.setattr(host.core.modules, "find", gone_meanwhile)
+            assert [(info.name, info.status) for info in host.modules()] == [("probe", "unloaded")]
+        with pytest.raises(StateError):
+            probe.unload()
+        with pytest.raises(StateError):
+            host.unload("probe")
+        assert host.folders() == {}
+
+
+def test_a_subscription_is_closed_though_it_is_full_and_still_offered_messages() -> None:
+    subscription = Subscription(("*",), 1, lambda _: None)
+    subscription.offer(Envelope(1, "x", b""))
+    take = subscription._queue.get_nowait
+
+    def offered_meanwhile() -> object:
+        subscription._queue.get_nowait = take  # type: ignore[method-assign]
+        take()
+        subscription.offer(Envelope(2, "x", b""))
+        raise Empty  # as if somebody had read what was there
+
+    subscription._queue.get_nowait = offered_meanwhile  # type: ignore[method-assign]
+    subscription.close()
+    with pytest.raises(StateError, match="closed"):
+        subscription.get(10)
 
 
 def test_sigint_is_answered_while_a_guest_runs(folder: Path) -> None:

@@ -541,7 +541,7 @@ def test_what_an_instance_is_asked_for_is_checked_by_itself(core: Core) -> None:
         instance.close()
         return instance.execute("seen", b"")
 
-    asked("one exports no function gone", UsageError, lambda instance: instance.call_text(("gone",), "gone()"))
+    asked("one exports no function gone", UsageError, lambda instance: instance.call_text("gone()"))
     most = one.plan.limits.payload
     asked("the payload is larger than", ModuleFailure, lambda instance: instance.execute("seen", bytes(most + 1)))
     asked("one: the guest is dead", StateError, closed)

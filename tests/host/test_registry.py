@@ -229,3 +229,25 @@ def test_a_module_goes_to_another_version_and_back(tmp_path: Path) -> None:
         assert host.rollback("probe") == "1.0.0"
         with pytest.raises(UsageError, match="no version before"):
             host.rollback("probe")
+
+
+def test_a_module_whose_lock_cannot_be_written_is_not_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = Registry(tmp_path / "modules")
+    registry.install(str(module(tmp_path, "greeter", "1.0.0", HELLO / "greeter.wasm")))
+
+    def full(*_: object) -> None:
+        raise FileError("the disk is full")
+
+    with Host(modules=registry.folder) as host:
+        with monkeypatch.context() as without:
+            without.setattr(host.registry, "activate", full)
+            with pytest.raises(FileError, match="disk is full"):
+                host.load("greeter")
+        assert host.modules() == []
+        assert host.load("greeter").version == "1.0.0"
+
+
+def test_a_library_that_is_not_there_is_told(tmp_path: Path) -> None:
+    (tmp_path / "module.toml").write_text('[module]\nname = "a"\nversion = "1.0.0"\nlibrary = "gone.so"\n')
+    with Host() as host, pytest.raises(FileError, match=r"cannot read .*gone\.so: No such file"):
+        host.load(tmp_path)

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from itertools import count
-from queue import Empty, Full, Queue
 from time import monotonic, time_ns
 from typing import Protocol, final
 
+from meldpy.host.bus.subscription import Subscription
 from meldpy.host.faults import Busy, StateError, StoreFailed, TimedOut
 from meldpy.host.limits import allows
 from meldpy.host.module import Envelope
@@ -64,56 +64,6 @@ class Outgoing:
 
 
 @final
-class Subscription:
-    """What a program around the host receives. It reads with `get`, or by iteration until `close`; what does not fit
-    into its queue is dropped and counted: a program that does not read must not stop modules."""
-
-    def __init__(self, bus: Bus, patterns: tuple[str, ...], limit: int) -> None:
-        self.patterns, self.dropped = patterns, 0
-        self._bus = bus
-        self._queue: Queue[Envelope | None] = Queue(limit)
-
-    def offer(self, message: Envelope) -> None:
-        try:
-            self._queue.put_nowait(message)
-        except Full:
-            self.dropped += 1
-
-    def get(self, timeout: float | None = None) -> Envelope:
-        """The next message. TimedOut; StateError when it is closed."""
-        try:
-            message = self._queue.get(timeout=timeout)
-        except Empty:
-            raise TimedOut("no message in time") from None
-        if message is None:
-            raise StateError("the subscription is closed")
-        return message
-
-    def __iter__(self) -> Subscription:
-        return self
-
-    def __next__(self) -> Envelope:
-        try:
-            return self.get()
-        except StateError:
-            raise StopIteration from None
-
-    def close(self) -> None:
-        self._bus.drop(self)
-        try:
-            self._queue.put_nowait(None)
-        except Full:
-            self._queue.get_nowait()
-            self._queue.put_nowait(None)
-
-    def __enter__(self) -> Subscription:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-@final
 class Bus:
     """See the module. Any thread may call any method."""
 
@@ -138,12 +88,12 @@ class Bus:
 
     def listen(self, *patterns: str, limit: int = 10_000) -> Subscription:
         """For the program around the host."""
-        subscription = Subscription(self, patterns, limit)
+        subscription = Subscription(patterns, limit, self._drop)
         with self._lock:
             self._listeners = (*self._listeners, subscription)
         return subscription
 
-    def drop(self, subscription: Subscription) -> None:
+    def _drop(self, subscription: Subscription) -> None:
         with self._lock:
             self._listeners = tuple(each for each in self._listeners if each is not subscription)
 

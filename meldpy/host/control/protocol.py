@@ -83,6 +83,13 @@ class Begin(msgspec.Struct, tag=True):
     payload: bytes
 
 
+class BeginCall(msgspec.Struct, tag=True):
+    """A job of an export, in WAVE."""
+
+    name: str
+    call: str
+
+
 class Jobs(msgspec.Struct, tag=True):
     """All there are."""
 
@@ -119,6 +126,7 @@ Ask = (
     | Call
     | Send
     | Begin
+    | BeginCall
     | Jobs
     | Show
     | Act

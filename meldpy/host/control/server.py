@@ -122,11 +122,13 @@ class ControlServer:
             return None
         return bus.request(ask.to, ask.topic, ask.payload, timeout=ask.reply)
 
-    def _jobs(self, ask: protocol.Begin | protocol.Jobs | protocol.Show | protocol.Act) -> Any:
+    def _jobs(self, ask: protocol.Begin | protocol.BeginCall | protocol.Jobs | protocol.Show | protocol.Act) -> Any:
         host = self._host
         match ask:
             case protocol.Begin():
                 return host.module(ask.name).job(ask.command, ask.payload).id
+            case protocol.BeginCall():
+                return host.module(ask.name).call_job(ask.call).id
             case protocol.Jobs():
                 return [plain(row) for row in host.jobs()]
             case protocol.Show():

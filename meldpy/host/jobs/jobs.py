@@ -8,7 +8,7 @@ from typing import final
 
 from meldpy.host.faults import StateError, TimedOut
 from meldpy.host.jobs.run import GRACE, JobRun
-from meldpy.host.jobs.store import JobRow, JobStatus, JobStore
+from meldpy.host.jobs.store import JobKind, JobRow, JobStatus, JobStore
 from meldpy.host.lifecycle.plan import ModulePlan
 from meldpy.host.module import Services
 from meldpy.host.store.database import Database
@@ -30,9 +30,9 @@ class Jobs:
         with self._lock:
             return len(self._running)
 
-    def begin(self, plan: ModulePlan, command: str, payload: bytes) -> int:
+    def begin(self, plan: ModulePlan, command: str, payload: bytes, kind: JobKind = JobKind.EXECUTE) -> int:
         """A new job; its id."""
-        id_ = self.store.create(plan.name, command, payload)
+        id_ = self.store.create(plan.name, command, payload, kind)
         self._start(id_, plan)
         return id_
 

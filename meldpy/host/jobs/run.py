@@ -15,8 +15,9 @@ from time import monotonic
 from typing import final
 
 from meldpy.engine.guests.threads import start_thread
-from meldpy.host.faults import FailureCode, HostError, Interrupted, StoreFailed, defect
-from meldpy.host.jobs.store import JobStatus, JobStore
+from meldpy.errors import UsageError
+from meldpy.host.faults import FailureCode, HostError, Interrupted, ModuleFailure, StoreFailed, defect
+from meldpy.host.jobs.store import JobKind, JobStatus, JobStore
 from meldpy.host.lifecycle.birth import bring_up, put_down
 from meldpy.host.lifecycle.plan import ModulePlan
 from meldpy.host.module import ModuleInstance, Services
@@ -99,7 +100,7 @@ class JobRun:
             self._instance, _ = bring_up(self._plan, services, None)
             try:
                 self._heed()  # what was asked for while there was nothing to end
-                result = self._instance.execute(command, payload, deadline=_NO_DEADLINE)
+                result = self._result(self._instance, command, payload)
             finally:
                 put_down(self._instance)
         except HostError as error:
@@ -110,6 +111,15 @@ class JobRun:
         else:
             self._write_progress()
             self._store.over(self.id, JobStatus.DONE, 0, result)
+
+    def _result(self, instance: ModuleInstance, command: str, payload: bytes) -> bytes:
+        if self._store.find(self.id).kind is JobKind.EXECUTE:
+            return instance.execute(command, payload, deadline=_NO_DEADLINE)
+        try:
+            said = instance.call_text(command, deadline=_NO_DEADLINE)
+        except UsageError as error:
+            raise ModuleFailure(FailureCode.ARGUMENT, error.reason) from error
+        return b"" if said is None else said.encode()
 
     def _failed(self, error: HostError) -> None:
         self._write_progress()

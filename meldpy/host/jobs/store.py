@@ -29,6 +29,15 @@ class JobStatus(Enum):
 
 
 @final
+class JobKind(Enum):
+    """What a job calls: `execute` with its command, or an export of its module, where the command is the call in
+    WAVE and so is the result."""
+
+    EXECUTE = "execute"
+    EXPORT = "export"
+
+
+@final
 @dataclass(frozen=True, slots=True)
 class JobRow:
     """total: 0 where nobody knows; exit_code: once it is over: 0 done, 1 failed, 70 the host failed, 130 cancelled,
@@ -36,6 +45,7 @@ class JobRow:
 
     id: int
     module: str
+    kind: JobKind
     command: str
     status: JobStatus
     done: int
@@ -48,7 +58,7 @@ class JobRow:
     updated: float
 
 
-_COLUMNS = "id, module, command, status, done, total, text, error, exit_code, runs, created, updated"
+_COLUMNS = "id, module, kind, command, status, done, total, text, error, exit_code, runs, created, updated"
 
 
 @final
@@ -58,13 +68,13 @@ class JobStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def create(self, module: str, command: str, payload: bytes) -> int:
+    def create(self, module: str, command: str, payload: bytes, kind: JobKind = JobKind.EXECUTE) -> int:
         now = time()
         with self._database.transaction() as within:
             row = within.execute(
-                "INSERT INTO job (module, command, payload, status, done, total, text, runs, created, updated)"
-                " VALUES (?, ?, ?, ?, 0, 0, '', 0, ?, ?)",
-                (module, command, payload, JobStatus.WAITING.value, now, now),
+                "INSERT INTO job (module, kind, command, payload, status, done, total, text, runs, created, updated)"
+                " VALUES (?, ?, ?, ?, ?, 0, 0, '', 0, ?, ?)",
+                (module, kind.value, command, payload, JobStatus.WAITING.value, now, now),
             )
         assert row.lastrowid is not None
         return row.lastrowid
@@ -129,5 +139,5 @@ class JobStore:
 
 
 def _row(row: tuple[Any, ...]) -> JobRow:
-    id_, module, command, status, *rest = row
-    return JobRow(id_, module, command, JobStatus(status), *rest)
+    id_, module, kind, command, status, *rest = row
+    return JobRow(id_, module, JobKind(kind), command, JobStatus(status), *rest)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, final
+from typing import Any, Final, final
 
 from meldpy.host.faults import (
     DeadlineExceeded,
@@ -162,6 +162,17 @@ class NativeInstance:
         if answer.kind != wire.PONG:
             raise self._broke(f"an answer of kind {answer.kind} to a ping")
         return Beat(answer.a, answer.b)
+
+    def call(self, path: tuple[str, ...], *arguments: object, deadline: float | None = None) -> Any:
+        raise self._without_exports()
+
+    def call_text(self, call: str, *, deadline: float | None = None) -> str | None:
+        raise self._without_exports()
+
+    def _without_exports(self) -> Unsupported:
+        return Unsupported(
+            f"{self._name} is a native module: it has commands, and no exports of its own", remedy="name a command"
+        )
 
     # --- its end ---
     def interrupt(self, reason: str) -> None:

@@ -21,6 +21,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, final
 
@@ -106,37 +107,55 @@ class WorkerProcess:
                 "this program does not know its Python interpreter, which native modules run in",
                 remedy="set sys.executable to the path of one",
             )
-        layout = Layout(limits.payload)
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        shared = _sealed("meld-payloads", layout.size)
-        self._output = _sealed("meld-output", OUTPUT)
-        passed = (theirs.fileno(), shared, Life.read_end())
-        boot = [sys.executable, "-I", "-S", "-c", _BOOT, str(_HERE)]
-        try:
-            self._popen = subprocess.Popen(
-                [*boot, *_arguments(library, passed, grants, limits, options)],
-                stdin=subprocess.DEVNULL,
-                stdout=self._output,
-                stderr=self._output,
-                pass_fds=passed,
-                env=_environment(grants, options),
-                cwd="/",
-                start_new_session=True,
-            )
-            self.area = mmap.mmap(shared, layout.size)
-        except BaseException:
-            ours.close()
-            os.close(self._output)
-            raise
-        finally:
-            theirs.close()
-            os.close(shared)
-        self.socket = ours
-        self.pid = self._popen.pid
-        self.pidfd = os.pidfd_open(self.pid)
         self._lock = threading.Lock()
         self._exit: Exit | None = None
         self._used = 0.0
+        try:
+            with ExitStack() as afterwards, ExitStack() as unstarted:
+                self._start(library, grants, limits, options, afterwards, unstarted)
+                unstarted.pop_all()
+        except OSError as error:
+            raise HostError(
+                f"cannot start a process for {library.name}: {error.strerror or error}",
+                remedy="allow more open files and processes (ulimit -n, ulimit -u), or load fewer native modules",
+            ) from error
+
+    def _start(
+        self,
+        library: Path,
+        grants: Grants,
+        limits: Limits,
+        options: NativeOptions,
+        afterwards: ExitStack,
+        unstarted: ExitStack,
+    ) -> None:
+        """What the worker alone needs is closed afterwards; everything, if something could not be had."""
+        layout = Layout(limits.payload)
+        self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        afterwards.callback(theirs.close)
+        unstarted.callback(self.socket.close)
+        shared = _sealed("meld-payloads", layout.size)
+        afterwards.callback(os.close, shared)
+        self._output = _sealed("meld-output", OUTPUT)
+        unstarted.callback(os.close, self._output)
+        passed = (theirs.fileno(), shared, Life.read_end())
+        boot = [sys.executable, "-I", "-S", "-c", _BOOT, str(_HERE)]
+        self._popen = subprocess.Popen(
+            [*boot, *_arguments(library, passed, grants, limits, options)],
+            stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=self._output,
+            pass_fds=passed,
+            env=_environment(grants, options),
+            cwd="/",
+            start_new_session=True,
+        )
+        unstarted.callback(self._popen.wait)
+        unstarted.callback(self._popen.kill)
+        self.area = mmap.mmap(shared, layout.size)
+        unstarted.callback(self.area.close)
+        self.pid = self._popen.pid
+        self.pidfd = os.pidfd_open(self.pid)
 
     def kill(self) -> None:
         """End it now, with what it forked. Any thread, any number of times."""
@@ -230,6 +249,10 @@ def _environment(grants: Grants, options: NativeOptions) -> dict[str, str]:
 def _sealed(name: str, size: int) -> int:
     """A memory file that nobody can shrink (a read beyond its end would kill the host) or grow."""
     file = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    os.ftruncate(file, size)
-    fcntl.fcntl(file, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
+    try:
+        os.ftruncate(file, size)
+        fcntl.fcntl(file, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
+    except BaseException:
+        os.close(file)
+        raise
     return file

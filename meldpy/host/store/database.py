@@ -22,7 +22,7 @@ from meldpy.host.faults import HostError, StateError, StoreFailed
 Transaction: TypeAlias = sqlite3.Connection
 """An open transaction; it is over when the `with` that gave it is."""
 
-_VERSION = 1
+_VERSION = 2
 _TABLES = """
 CREATE TABLE inbox (
     id INTEGER PRIMARY KEY AUTOINCREMENT, receiver TEXT NOT NULL, topic TEXT NOT NULL, sender TEXT NOT NULL,
@@ -36,9 +36,10 @@ CREATE TABLE module (
     schema INTEGER, state BLOB);
 CREATE TABLE kv (module TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (module, key));
 CREATE TABLE job (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, module TEXT NOT NULL, command TEXT NOT NULL, payload BLOB NOT NULL,
-    status TEXT NOT NULL, done INTEGER NOT NULL, total INTEGER NOT NULL, text TEXT NOT NULL, checkpoint BLOB,
-    result BLOB, error TEXT, exit_code INTEGER, runs INTEGER NOT NULL, created REAL NOT NULL, updated REAL NOT NULL);
+    id INTEGER PRIMARY KEY AUTOINCREMENT, module TEXT NOT NULL, kind TEXT NOT NULL, command TEXT NOT NULL,
+    payload BLOB NOT NULL, status TEXT NOT NULL, done INTEGER NOT NULL, total INTEGER NOT NULL, text TEXT NOT NULL,
+    checkpoint BLOB, result BLOB, error TEXT, exit_code INTEGER, runs INTEGER NOT NULL, created REAL NOT NULL,
+    updated REAL NOT NULL);
 CREATE TABLE job_line (job INTEGER NOT NULL, at REAL NOT NULL, text TEXT NOT NULL);
 CREATE TABLE job_metric (job INTEGER NOT NULL, name TEXT NOT NULL, value REAL NOT NULL, PRIMARY KEY (job, name));
 """

@@ -120,8 +120,7 @@ class WasmInstance:
 
     # --- its own exports ---------------------------------------------------------------------------------------------
     def call(self, path: tuple[str, ...], *arguments: object, deadline: float | None = None) -> Any:
-        """An exported function by its path, with values as `meldpy.engine.guests.values` has them. UsageError if there
-        is no such function, or the arguments do not fit."""
+        """Values are as `meldpy.engine.guests.values` has them."""
         try:
             with self._translated():
                 return self._guest.call(path, *arguments, deadline=self._seconds(deadline))
@@ -130,13 +129,14 @@ class WasmInstance:
         except (TypeError, ValueError) as error:
             raise UsageError(f"the arguments do not fit: {error}") from None
 
-    def call_text(self, path: tuple[str, ...], call: str, *, deadline: float | None = None) -> str | None:
-        """The same with arguments and result in WAVE, `f(1, "x")`."""
+    def call_text(self, call: str, *, deadline: float | None = None) -> str | None:
         from meldpy.engine.guests.wave import call_text
 
+        name, parenthesis, rest = call.partition("(")
+        path = tuple(name.strip().split("#"))
         try:
             with self._translated():
-                return call_text(self._guest, path, call, self._seconds(deadline))
+                return call_text(self._guest, path, path[-1] + parenthesis + rest, self._seconds(deadline))
         except KeyError:
             raise UsageError(f"{self._name} exports no function {'#'.join(path)}") from None
 

@@ -267,3 +267,11 @@ def test_processor_time_of_all_its_threads_is_told_and_its_last_number_stays() -
         last = module.used_elsewhere
         assert last - after >= 0.2
     assert module.used_elsewhere >= last
+
+
+def test_a_native_module_has_no_exports_of_its_own() -> None:
+    with running(library("misbehave")) as module:
+        for call in (lambda: module.call(("f",)), lambda: module.call_text("f()")):
+            with pytest.raises(Unsupported, match=r"misbehave.* is a native module: it has commands, and no exports"):
+                call()
+        assert module.execute("echo", b"x") == b"x"

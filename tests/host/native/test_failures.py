@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from meldpy.host.faults import DeadlineExceeded, ModuleDead, ModuleTrapped, StateError
+from meldpy.host.faults import DeadlineExceeded, HostError, ModuleDead, ModuleTrapped, StateError
 from meldpy.host.limits import Limits
 from meldpy.host.native import NativeInstance, NativeOptions
 from tests.support.native import EVERYTHING, Recorder, library, running
@@ -179,3 +180,33 @@ def test_a_worker_dies_with_its_host_even_in_a_loop(command: str) -> None:
 
 def test_everything_is_granted_in_these_tests() -> None:
     assert all(getattr(EVERYTHING, name) for name in ("bus", "jobs", "kv", "clock"))
+
+
+def children() -> set[str]:
+    """Processes of this one, the dead ones too that nobody waited for."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if int(path.read_text().rpartition(")")[2].split()[1]) == os.getpid():
+                found.add(path.parent.name)
+    return found
+
+
+@pytest.mark.parametrize("what", ["socket.socketpair", "os.memfd_create", "fcntl.fcntl", "mmap.mmap", "os.pidfd_open"])
+def test_a_process_that_cannot_be_started_is_told_and_leaves_nothing(
+    what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = library("misbehave")
+    with running(path) as module:  # what is made once for all
+        assert module.alive
+    before, processes = sorted(os.listdir("/proc/self/fd")), children()
+
+    def exhausted(*_: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(f"meldpy.host.native.process.{what}", exhausted)
+    with pytest.raises(HostError, match=rf"cannot start a process for {path.name}: Too many open files"):
+        NativeInstance(path, Recorder())
+    monkeypatch.undo()
+    assert sorted(os.listdir("/proc/self/fd")) == before
+    assert children() == processes
