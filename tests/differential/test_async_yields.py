@@ -1,8 +1,4 @@
-"""`thread.yield` on the stack of a fused task: what others do meanwhile, composed beside fused.
-
-Of two instances the one (`guest`) yields, and the other (`WORKER`) has the tasks that go on meanwhile, so that nothing
-of it can be left to the engine. A component outside both stands for the host (`HOST`).
-"""
+"""`thread.yield` on the stack of a fused task (`support/asyncyields`): what others do meanwhile, composed and fused."""
 
 from __future__ import annotations
 
@@ -17,121 +13,10 @@ from meldpy.pipeline import FuseOptions, fuse
 from tests.support.asyncwebs import composition, play
 from tests.support.asyncwebs.program import Task
 from tests.support.asyncwebs.scenes import SCENES, pair, task
+from tests.support.asyncyields import HOST, OUTER, U32, guest, inside, lifts
 from tests.support.compose import Export, Wire, compose
 from tests.support.harness import Call, Returned, Trap, observe
 from tests.support.shape import assert_fused_shape
-
-U32: Final = '(param "x" u32) (result u32)'
-
-HOST: Final = """
-(component
-  (core func $return (canon task.return (result u32)))
-  (core module $M
-    (import "" "return" (func $return (param i32)))
-    (global $left (mut i32) (i32.const 0))
-    (global $began (mut i32) (i32.const 0))
-    ;; returns at once, and goes on for so many turns
-    (func (export "begin") (param i32) (result i32)
-      (global.set $began (i32.add (global.get $began) (i32.const 1)))
-      (global.set $left (local.get 0))
-      (call $return (local.get 0))
-      (i32.const 1))
-    (func (export "event") (param i32 i32 i32) (result i32)
-      (if (i32.eqz (global.get $left)) (then (return (i32.const 0))))
-      (global.set $left (i32.sub (global.get $left) (i32.const 1)))
-      (i32.const 1))
-    (func (export "left") (param i32) (result i32) (global.get $left)))
-  (core instance $m (instantiate $M (with "" (instance (export "return" (func $return))))))
-  (func (export "begin") async (param "x" u32) (result u32)
-    (canon lift (core func $m "begin") async (callback (core func $m "event"))))
-  (func (export "left") (param "x" u32) (result u32) (canon lift (core func $m "left"))))
-"""
-"""`begin` something that takes some turns; `left` says how many, and takes no time itself."""
-
-WORKER: Final = f"""
-(component $Worker
-  (core func $return (canon task.return (result u32)))
-  (core func $get (canon context.get i32 0))
-  (core func $set (canon context.set i32 0))
-  (core module $M
-    (import "" "return" (func $return (param i32)))
-    (import "" "get" (func $get (result i32)))
-    (import "" "set" (func $set (param i32)))
-    (global $steps (mut i32) (i32.const 0))
-    (func (export "work") (param i32) (result i32) (call $set (local.get 0)) (i32.const 1))
-    (func (export "step") (param i32 i32 i32) (result i32)
-      (global.set $steps (i32.add (global.get $steps) (i32.const 1)))
-      (call $set (i32.sub (call $get) (i32.const 1)))
-      (if (i32.gt_s (call $get) (i32.const 0)) (then (return (i32.const 1))))
-      (call $return (global.get $steps))
-      (i32.const 0))
-    (func (export "steps") (param i32) (result i32) (global.get $steps)))
-  (core instance $m (instantiate $M (with "" (instance
-    (export "return" (func $return)) (export "get" (func $get)) (export "set" (func $set))))))
-  (func (export "work") async {U32} (canon lift (core func $m "work") async (callback (core func $m "step"))))
-  (func (export "steps") {U32} (canon lift (core func $m "steps"))))
-"""
-"""`work` takes so many turns; `steps` counts the turns of all."""
-
-IMPORTS: Final = {"begin": "async ", "left": "", "work": "async ", "steps": ""}
-
-
-def guest(bodies: dict[str, str], lifts: str, *, more: str = "") -> str:
-    """bodies: core functions `(param $x i32) (result i32)` by name. lifts: what the guest exports."""
-    imports = " ".join(f'(import "{name}" (func ${name} {async_}{U32}))' for name, async_ in IMPORTS.items())
-    names = ["begin'", "left'", "steps'", "work'", "yield", "get", "set"]
-    given = " ".join(f'(export "{name}" (func ${name}))' for name in names)
-    functions = " ".join(
-        f'(func ${name} (export "{name}") (param $x i32) (result i32) (local $n i32) {body})'
-        for name, body in bodies.items()
-    )
-    return f"""
-(component $Guest
-  {imports}
-  (core module $Memory (memory (export "m") 1))
-  (core instance $memory (instantiate $Memory))
-  (core func $begin' (canon lower (func $begin)))
-  (core func $left' (canon lower (func $left)))
-  (core func $steps' (canon lower (func $steps)))
-  (core func $work' (canon lower (func $work) async (memory (core memory $memory "m"))))
-  (core func $yield (canon thread.yield))
-  (core func $get (canon context.get i32 0))
-  (core func $set (canon context.set i32 0))
-  (core module $M
-    (import "" "m" (memory 1))
-    (import "" "begin'" (func $begin (param i32) (result i32)))
-    (import "" "left'" (func $left (param i32) (result i32)))
-    (import "" "steps'" (func $steps (param i32) (result i32)))
-    (import "" "work'" (func $work (param i32 i32) (result i32)))
-    (import "" "yield" (func $yield (result i32)))
-    (import "" "get" (func $get (result i32)))
-    (import "" "set" (func $set (param i32)))
-    {more}
-    {functions})
-  (core instance $m (instantiate $M (with "" (instance (export "m" (memory $memory "m")) {given}))))
-  {lifts})"""
-
-
-def lifts(*names: str, async_: bool = True) -> str:
-    return " ".join(
-        f'(func (export "{name}") {"async " * async_}{U32} (canon lift (core func $m "{name}")))' for name in names
-    )
-
-
-def inside(guest: str, exports: list[str], *, more: str = "") -> bytes:
-    """`guest` and its worker, whose imports are the host's."""
-    outer = ["begin", "left"]
-    imports = " ".join(f'(import "{name}" (func ${name} {IMPORTS[name]}{U32}))' for name in outer)
-    given = " ".join(f'(with "{name}" (func ${name}))' for name in outer)
-    worker = " ".join(f'(with "{name}" (func $worker "{name}"))' for name in ("work", "steps"))
-    exported = " ".join(f'(export "{name}" (func $guest "{name}"))' for name in exports)
-    return bytes(
-        wat2wasm(f"""
-(component {imports} {WORKER} {guest}
-  (instance $worker (instantiate $Worker))
-  (instance $guest (instantiate $Guest {given} {worker}))
-  {more} {exported})""")
-    )
 
 
 def outcomes(form: bytes, *calls: Call) -> list[Returned | Trap]:
@@ -140,7 +25,7 @@ def outcomes(form: bytes, *calls: Call) -> list[Returned | Trap]:
     assert_fused_shape(fused)
     seen = []
     for each in (form, fused):
-        wires = [Wire("inside", name, "host", name) for name in ("begin", "left")]
+        wires = [Wire("inside", name, "host", name) for name in OUTER]
         exports = [Export("inside", name) for name in dict.fromkeys(call.func for call in calls)]
         whole = compose({"host": bytes(wat2wasm(HOST)), "inside": each}, wires, exports)
         seen.append([step.outcome for step in observe(whole, calls).steps if step.label != "(instantiate)"])
@@ -205,6 +90,50 @@ def test_the_host_gets_on_while_a_task_yields() -> None:
     """No event tells of it: its call was over at once, and what it goes on with is told by a function of its own."""
     form = inside(guest(ASKED, lifts(*ASKED)), list(ASKED))
     assert numbers(outcomes(form, Call("asked", [1]), Call("asked", [90]))) == [1, 90]
+
+
+TOLD: Final = {
+    "told": """
+      (drop (call $ask (local.get $x) (i32.const 64)))
+      loop $more
+        (drop (call $yield))
+        (br_if $more (i32.eqz (call $steps (i32.const 0))))
+      end
+      (call $steps (i32.const 0))"""
+}
+
+
+def test_a_task_hears_of_the_host_while_another_yields() -> None:
+    """Nothing else is ready then, so that only the yield itself can find out."""
+    form = inside(guest(TOLD, lifts(*TOLD)), list(TOLD))
+    assert numbers(outcomes(form, Call("told", [3]))) == [1]
+
+
+def test_what_has_an_event_comes_before_what_yields() -> None:
+    """Others yield on as long as the worker does, but it is not they who end the loop."""
+    bodies = {
+        "both": """
+          (drop (call $work (i32.const 50) (i32.const 64)))
+          (drop (call $ask (local.get $x) (i32.const 68)))
+          loop $more
+            (drop (call $yield))
+            (local.set $n (i32.add (local.get $n) (i32.const 1)))
+            (br_if $more (i32.lt_u (call $steps (i32.const 0)) (i32.const 51)))
+          end
+          (local.get $n)"""
+    }
+    form = inside(guest(bodies, lifts(*bodies)), list(bodies))
+    assert numbers(outcomes(form, Call("both", [3]))) == [50]
+
+
+def test_a_yield_that_can_be_cancelled_is_kept() -> None:
+    """The spec had the option once (#716), and the engine does not know it any more."""
+    form = inside(guest(WORKED, lifts(*WORKED)), list(WORKED))
+    # thread.yield, and the context.get behind it
+    assert form.count(b"\x0c\x00\x0a\x7f") == 1
+    cancellable = form.replace(b"\x0c\x00\x0a\x7f", b"\x0c\x01\x0a\x7f")
+    with pytest.raises(UnsupportedError, match=r"thread\.yield is used"):
+        fuse([cancellable], FuseOptions(flat=True, validate=False))
 
 
 def test_to_a_synchronous_function_a_yield_is_nothing() -> None:
