@@ -156,7 +156,8 @@ def adapt(
     core_edge = None
     if one_memory is not None:
         core_edge = replace(one_memory.edge(outer_lifts, outer_lowers, outer_async), one_table=not target.tables)
-    written = inline(functions.functions, library, shop.reallocs.values(), shop.outlined.values(), target)
+    often, helpers = shop.reallocs.values(), shop.outlined.values()
+    written = inline(functions.functions, library, often, helpers, shop.seldom, target)
     if core or tasks is not None:
         # The async runtime works in these memories everywhere; those of a core output may become one, side by side.
         library.open(FIRST_PAGES)

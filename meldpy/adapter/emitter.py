@@ -50,12 +50,12 @@ class Workshop:
 
     handles: everything about handle tables. may_throw: guest functions out of which an exception can escape.
     leave_flags: the `may_leave` flags that are alive. labels: a name for each instance, for the names of emitted
-    functions. translate: the value translator
-    (`translate.translate`), handed in so that its parts can call each other through the emitter. vectors: whether code
-    may use SIMD. outlined, pending, costs: shared helper functions by what they translate, those still to be written,
-    and what types cost inline (see `translate/outline.py`). reallocs: checked reallocs by side. plain: types that may
-    be copied as bytes. tasks: what async needs, if there is any. passing: what it needs if it passes through.
-    tell_values: whether traps tell the values that broke their rule; tellers: what does, by trap and names.
+    functions. translate: the value translator (`translate.translate`), handed in so that its parts can call each other
+    through the emitter. vectors: whether code may use SIMD. outlined, pending, costs: shared helper functions by what
+    they translate, those still to be written, and what types cost inline (see `translate/outline.py`). reallocs:
+    checked reallocs by side. seldom: functions that are no call's, and no element's. plain: types that may be copied as
+    bytes. tasks: what async needs, if there is any. passing: what it needs if it passes through. tell_values: whether
+    traps tell the values that broke their rule; tellers: what does, by trap and names.
     """
 
     abi: Abi
@@ -70,6 +70,7 @@ class Workshop:
     outlined: dict[object, EmittedFunc] = field(default_factory=dict)
     pending: list[Callable[[], None]] = field(default_factory=list)
     reallocs: dict[Side, EmittedFunc] = field(default_factory=dict)
+    seldom: set[EmittedFunc] = field(default_factory=set)
     tellers: dict[tuple[Trap, tuple[str, ...]], EmittedFunc] = field(default_factory=dict)
     costs: dict[DefinedType, int] = field(default_factory=dict)
     plain: dict[DefinedType, bool] = field(default_factory=dict)

@@ -32,6 +32,9 @@ SMALL: Final = 320
 GROWTH: Final = 1024
 """By how much one function may grow."""
 
+SELDOM: Final = 128
+"""By how much one may grow that is not called for each element, or each call."""
+
 _UNREACHABLE: Final = b"\0"
 _ZEROS: Final = {
     NumType.I32: b"\x41\0",
@@ -58,12 +61,14 @@ def inline(
     library: Instances,
     often: Collection[EmittedFunc] = (),
     helpers: Collection[EmittedFunc] = (),
+    seldom: Collection[EmittedFunc] = (),
     target: Target = _ANY,
 ) -> tuple[Emitted, ...]:
     """The functions, with small ones of the library, and those of `often`, in place of their calls.
 
     helpers: functions that large types are made of. There may be thousands, so they share what they may grow by: as
-    much as all the others together. target: a body of several results is a block of several.
+    much as all the others together. seldom: functions that grow by less. target: a body of several results is a block
+    of several.
     """
     bodies = _Bodies(functions, library, frozenset(often), target)
     shared = frozenset(helpers)
@@ -71,7 +76,8 @@ def inline(
     expanded = []
     for function in functions:
         is_helper = EmittedFunc(function.id) in shared
-        new, grown = bodies.expanded(function, min(GROWTH, left) if is_helper else GROWTH)
+        own = SELDOM if EmittedFunc(function.id) in seldom else GROWTH
+        new, grown = bodies.expanded(function, min(own, left) if is_helper else own)
         left -= grown if is_helper else 0
         expanded.append(new)
     return tuple(expanded)

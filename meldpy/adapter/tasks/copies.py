@@ -158,6 +158,7 @@ class Copies:
         em.b.i32(int(cancel.async_))
         em.b.call(self._machinery.streams("cancel"))
         self._shop.functions.define(symbol, em.b)
+        self._shop.seldom.add(symbol)
 
     def end(self, symbol: EmittedFunc, builtin: AsyncBuiltin, end: EndType) -> None:
         """{stream,future}.{new,drop-readable,drop-writable}."""
@@ -183,6 +184,7 @@ class Copies:
             if hosted:
                 self._ends.dropped(em, end.type, handle, writes=writes)
         self._shop.functions.define(symbol, em.b)
+        self._shop.seldom.add(symbol)
 
     # --- inside -----------------------------------------------------------------------------------------------
     def _emitter(self, builtin: AsyncBuiltin, type: CoreFuncType) -> Emitter:

@@ -8,7 +8,7 @@ import pytest
 import wasmtime
 
 from meldpy.adapter.functions import Functions
-from meldpy.adapter.inline import GROWTH, inline
+from meldpy.adapter.inline import GROWTH, SELDOM, inline
 from meldpy.adapter.library import Instances
 from meldpy.adapter.traps import Trap
 from meldpy.asm import I32, FuncBuilder, Op
@@ -24,7 +24,7 @@ Write = Callable[[FuncBuilder], None]
 class Sample:
     """A function `inner`, and `outer`, which may call it."""
 
-    def __init__(self, inner: Write, outer: Callable[[FuncBuilder, EmittedFunc], None]) -> None:
+    def __init__(self, inner: Write, outer: Callable[[FuncBuilder, EmittedFunc], None], seldom: bool = False) -> None:
         self.functions = Functions()
         self.inner = self.functions.reserve()
         builder = FuncBuilder("inner", UNARY)
@@ -33,12 +33,13 @@ class Sample:
         builder = FuncBuilder("outer", UNARY)
         outer(builder, self.inner)
         self.outer = self.functions.add(builder)
+        self.seldom = [self.outer] if seldom else []
 
     def trap(self) -> EmittedFunc:
         return self.functions.trap(Trap.INVALID_CHAR)
 
     def inlined(self) -> tuple[Emitted, ...]:
-        return inline(self.functions.functions, Instances({}, 0, 0), [self.inner])
+        return inline(self.functions.functions, Instances({}, 0, 0), [self.inner], seldom=self.seldom)
 
     def calls(self) -> list[EmittedFunc]:
         body = self.inlined()[self.outer.emitted].body
@@ -179,7 +180,8 @@ def test_a_function_that_calls_itself_is_placed_once() -> None:
     assert _run(inlined, outer, 4) == [10]
 
 
-def test_no_function_grows_without_end() -> None:
+@pytest.mark.parametrize(("seldom", "most"), [(False, GROWTH), (True, SELDOM)])
+def test_no_function_grows_without_end(seldom: bool, most: int) -> None:
     def often(b: FuncBuilder, inner: EmittedFunc) -> None:
         b.get(*b.params)
         for _ in range(1000):
@@ -190,10 +192,10 @@ def test_no_function_grows_without_end() -> None:
         for _ in range(20):
             add(b, 1)
 
-    sample = Sample(long, often)
+    sample = Sample(long, often, seldom)
     before, after = sample.functions.functions[sample.outer.emitted], sample.inlined()[sample.outer.emitted]
     size = [sum(len(c) if isinstance(c, bytes) else 2 for c in f.body) for f in (before, after)]
-    assert size[0] + GROWTH // 2 < size[1] < size[0] + 2 * GROWTH
+    assert size[0] + most // 4 < size[1] < size[0] + 2 * most
     assert sample.both(1) == [[20_001], [20_001]]
 
 
