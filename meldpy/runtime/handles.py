@@ -14,7 +14,7 @@ HANDLES: Final = "handles"
 """The name of the module. It must be instantiated once, since all tables and what is lent among them are in it."""
 
 # The layout at the start of the module's memory.
-_TABLES_AT = 0x30
+_TABLES_AT = 0x40
 _TABLES_END = 0x3_0000
 _ROW = 16
 

@@ -68,7 +68,8 @@
   ;; 0x0_0000  the number of bytes handed out of the heap
   ;; 0x0_0010  the descriptor of the scopes
   ;; 0x0_0020  the descriptor of the lenders
-  ;; 0x0_0030  the descriptors of the tables: 12,285, more than an engine has instances
+  ;; 0x0_0030  where the engine writes an event (`roots.wat`, `outer.wat`)
+  ;; 0x0_0040  the descriptors of the tables: 12,284, more than an engine has instances
   ;; 0x3_0000  the heap
   (memory $handles 0)
 

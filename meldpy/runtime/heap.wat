@@ -17,11 +17,11 @@
   (import "trap" "boundary memory full" (func $trap_full))
 
   ;; 0x00  the chain          0x04  bytes in it
-  ;; 0x08  where the engine writes an event, in an output with but one memory at its edge (`roots.wat`, `outer.wat`)
-  ;; 0x10  where the blocks end, as a distance from 0x90
-  ;; 0x14  the free lists of powers from 4 on
-  ;; 0x84  open calls         0x88  who holds the chain
-  ;; 0x90  the blocks
+  ;; 0x08  open calls         0x0C  who holds the chain
+  ;; 0x10  where the blocks end, as a distance from 0xB0
+  ;; 0x30  where the engine writes an event, in an output with but one memory at its edge (`roots.wat`, `outer.wat`)
+  ;; 0x38  the free lists of powers from 4 on
+  ;; 0xB0  the blocks
   (memory $heap 1)
 
   ;; --- blocks ----------------------------------------------------------------------------------------------------
@@ -34,9 +34,9 @@
         (i32.const 32)
         (i32.clz (i32.or (i32.add (local.get $size) (i32.const 7)) (i32.const 8)))))
     (local.set $list (i32.shl (local.get $power) (i32.const 2)))
-    (local.set $block (i32.load offset=4 (local.get $list)))
+    (local.set $block (i32.load offset=0x28 (local.get $list)))
     (if (local.get $block)
-      (then (i32.store offset=4 (local.get $list) (i32.load offset=4 (local.get $block))))
+      (then (i32.store offset=0x28 (local.get $list) (i32.load offset=4 (local.get $block))))
       (else
         (local.set $block (call $more (i64.shl (i64.const 1) (i64.extend_i32_u (local.get $power)))))
         (i32.store (local.get $block) (local.get $power))))
@@ -46,13 +46,13 @@
     (local $block i32) (local $list i32)
     (local.set $block (i32.sub (local.get $at) (i32.const 8)))
     (local.set $list (i32.shl (i32.load (local.get $block)) (i32.const 2)))
-    (i32.store offset=4 (local.get $block) (i32.load offset=4 (local.get $list)))
-    (i32.store offset=4 (local.get $list) (local.get $block)))
+    (i32.store offset=4 (local.get $block) (i32.load offset=0x28 (local.get $list)))
+    (i32.store offset=0x28 (local.get $list) (local.get $block)))
 
   ;; The next `$size` bytes of the memory. In 64 bits, so that nothing wraps around.
   (func $more (param $size i64) (result i32)
     (local $start i64) (local $end i64) (local $room i64)
-    (local.set $start (i64.add (i64.load32_u offset=0x10 (i32.const 0)) (i64.const 0x90)))
+    (local.set $start (i64.add (i64.load32_u offset=0x10 (i32.const 0)) (i64.const 0xB0)))
     (local.set $end (i64.add (local.get $start) (local.get $size)))
     (local.set $room (i64.shl (i64.extend_i32_u (memory.size)) (i64.const 16)))
     (if (i64.gt_u (local.get $end) (local.get $room))
@@ -68,7 +68,7 @@
                   (i64.const 16))))
             (i32.const -1))
           (then (call $trap_full) unreachable))))
-    (i64.store32 offset=0x10 (i32.const 0) (i64.sub (local.get $end) (i64.const 0x90)))
+    (i64.store32 offset=0x10 (i32.const 0) (i64.sub (local.get $end) (i64.const 0xB0)))
     (i32.wrap_i64 (local.get $start)))
 
   ;; --- the chain -------------------------------------------------------------------------------------------------
@@ -102,27 +102,27 @@
 
   ;; A call has not ended at once.
   (func (export "open")
-    (i32.store offset=0x84 (i32.const 0) (i32.add (i32.load offset=0x84 (i32.const 0)) (i32.const 1))))
+    (i32.store offset=0x08 (i32.const 0) (i32.add (i32.load offset=0x08 (i32.const 0)) (i32.const 1))))
 
   ;; What it returned was taken.
   (func (export "close")
-    (i32.store offset=0x84 (i32.const 0) (i32.sub (i32.load offset=0x84 (i32.const 0)) (i32.const 1)))
+    (i32.store offset=0x08 (i32.const 0) (i32.sub (i32.load offset=0x08 (i32.const 0)) (i32.const 1)))
     (call $tidy))
 
   ;; Sweeps if no call is open.
   (func $tidy (export "tidy")
-    (if (i32.eqz (i32.load offset=0x84 (i32.const 0))) (then (call $sweep))))
+    (if (i32.eqz (i32.load offset=0x08 (i32.const 0))) (then (call $sweep))))
 
   ;; One more (1) or less (-1) needs what is in the chain.
   (func (export "hold") (param $step i32)
-    (i32.store offset=0x88 (i32.const 0) (i32.add (i32.load offset=0x88 (i32.const 0)) (local.get $step))))
+    (i32.store offset=0x0C (i32.const 0) (i32.add (i32.load offset=0x0C (i32.const 0)) (local.get $step))))
 
   ;; Whether the chain is long, and could go once all was heard of that the engine knows.
   (func (export "crowded") (result i32)
     (i32.and
       (i32.gt_u (i32.load offset=4 (i32.const 0)) (i32.const 0x1_0000))
-      (i32.eqz (i32.load offset=0x88 (i32.const 0)))))
+      (i32.eqz (i32.load offset=0x0C (i32.const 0)))))
 
   ;; All was heard of.
   (func (export "heard")
-    (if (i32.eqz (i32.load offset=0x88 (i32.const 0))) (then (call $sweep)))))
+    (if (i32.eqz (i32.load offset=0x0C (i32.const 0))) (then (call $sweep)))))

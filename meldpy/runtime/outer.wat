@@ -9,7 +9,7 @@
 ;; until the next root waits (`adopt`): before that there is nobody to tell.
 (module
   (import "handles" "memory" (memory $cells 4))
-  (import "boundary" "memory" (memory $boundary 1))
+  (import "events" "memory" (memory $events 1))
   (import "handles" "allocate" (func $allocate (param i64) (result i32)))
   (import "tasks" "root" (func $root (result i32)))
   (import "roots" "handles" (func $handles (param i32) (result i32)))
@@ -119,14 +119,14 @@
     loop $next
       (if (i32.load offset=24 (local.get $root))
         (then
-          (local.set $code (call $engine.poll (i32.load offset=4 (local.get $root)) (i32.const 8)))
+          (local.set $code (call $engine.poll (i32.load offset=4 (local.get $root)) (i32.const 0x30)))
           (if (local.get $code)
             (then
               (call $event
                 (local.get $root)
                 (local.get $code)
-                (i32.load $boundary offset=8 (i32.const 0))
-                (i32.load $boundary offset=12 (i32.const 0)))
+                (i32.load $events offset=0x30 (i32.const 0))
+                (i32.load $events offset=0x34 (i32.const 0)))
               (br $next)))))
     end)
 

@@ -27,7 +27,7 @@
 ;; runs may block above it; whoever is further down goes on later.
 (module
   (import "handles" "memory" (memory $cells 4))
-  (import "boundary" "memory" (memory $boundary 1))
+  (import "events" "memory" (memory $events 1))
   (import "waitables" "new-cell" (func $cell.new (result i32)))
   (import "waitables" "free-cell" (func $cell.free (param i32)))
   (import "tasks" "step" (func $step (result i32)))
@@ -270,6 +270,6 @@
     (call $gather (local.get $handles))
     (call $event
       (local.get $handles)
-      (call $engine.wait (i32.load offset=4 (local.get $handles)) (i32.const 8))
-      (i32.load $boundary offset=8 (i32.const 0))
-      (i32.load $boundary offset=12 (i32.const 0)))))
+      (call $engine.wait (i32.load offset=4 (local.get $handles)) (i32.const 0x30))
+      (i32.load $events offset=0x30 (i32.const 0))
+      (i32.load $events offset=0x34 (i32.const 0)))))

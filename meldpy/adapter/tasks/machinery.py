@@ -180,10 +180,10 @@ class Machinery:
     @cached_property
     def roots(self) -> Callable[[str], FuncId]:
         self.has_roots = True
-        boundary = self.events()
+        events = self.events()
         engine = (
             self.engine(OuterAsyncFunc(BuiltinOp.WAITABLE_SET_NEW, CoreFuncType((), (I32,)))),
-            self.engine(OuterAsyncFunc(BuiltinOp.WAITABLE_SET_WAIT, CoreFuncType((I32, I32), (I32,)), memory=boundary)),
+            self.engine(OuterAsyncFunc(BuiltinOp.WAITABLE_SET_WAIT, CoreFuncType((I32, I32), (I32,)), memory=events)),
             self.engine(OuterAsyncFunc(BuiltinOp.WAITABLE_JOIN, CoreFuncType((I32, I32), ()))),
             self.engine(OuterAsyncFunc(BuiltinOp.CONTEXT_GET, CoreFuncType((), (I32,)))),
             self.engine(OuterAsyncFunc(BuiltinOp.CONTEXT_SET, CoreFuncType((I32,), ()))),
@@ -192,7 +192,7 @@ class Machinery:
             self.engine(OuterAsyncFunc(BuiltinOp.STREAM_WRITE, CoreFuncType((I32,) * 3, (I32,)), _UNIT_STREAM)),
         )
         args: tuple[RuntimeArg, ...] = (
-            *(self.memory, boundary),
+            *(self.memory, events),
             *map(self.waitables, ("new-cell", "free-cell")),
             *map(
                 self.tasks, ("step", "step-above", "put-back", "ready", "resume", "cancel-root", "root", "enter-root")

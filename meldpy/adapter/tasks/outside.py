@@ -68,21 +68,20 @@ class Outside:
         return Side(self._handles.outer, StringEncoding.UTF8, Memory(memory), self.heap("realloc"))
 
     def events(self) -> MemoryId:
-        """Where the engine writes what happened, at 8: in the boundary memory, or in the heap's if the edge has but one
-        memory. Neither uses that place for anything else."""
-        side = self.side() if self.one_memory else self._handles.outer_side()
-        return side.needs_memory().id
+        """Where the engine writes what happened, at 0x30: beside the cells, or in the heap's memory if the edge has but
+        one memory. Neither uses that place for anything else."""
+        return self.side().needs_memory().id if self.one_memory else self._machinery.memory
 
     @cached_property
     def outer(self) -> Callable[[str], FuncId]:
         machinery = self._machinery
-        boundary = self.events()
+        events = self.events()
         args: tuple[RuntimeArg, ...] = (
-            *(machinery.memory, boundary, self._handles.func("allocate"), machinery.tasks("root")),
+            *(machinery.memory, events, self._handles.func("allocate"), machinery.tasks("root")),
             *map(machinery.roots, ("handles", "all", "event", "let-exit")),
             machinery.engine(OuterAsyncFunc(BuiltinOp.WAITABLE_JOIN, CoreFuncType((I32, I32), ()))),
             machinery.engine(
-                OuterAsyncFunc(BuiltinOp.WAITABLE_SET_POLL, CoreFuncType((I32, I32), (I32,)), memory=boundary)
+                OuterAsyncFunc(BuiltinOp.WAITABLE_SET_POLL, CoreFuncType((I32, I32), (I32,)), memory=events)
             ),
         )
         return self._library.funcs(runtime.OUTER, args)

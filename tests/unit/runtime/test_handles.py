@@ -170,8 +170,8 @@ def test_it_merges_beside_a_guest_that_cannot_see_it() -> None:
     }
     new_own, rep, read = exports["new-own"], exports["rep"], FuncRef(FuncId(guest.id, CoreFuncIndex(0)))
     # 100 * rep(new-own(x)) + new-own(x) + what the guest reads
-    assert (TABLE, TYPE) == (0x30, 1)
-    push, get, call, scale, add = b"\x41\x30\x41\x01", b"\x20\x00", b"\x10", b"\x41\xe4\x00\x6c", b"\x6a"
+    assert (TABLE, TYPE) == (0x40, 1)
+    push, get, call, scale, add = b"\x41\xc0\x00\x41\x01", b"\x20\x00", b"\x10", b"\x41\xe4\x00\x6c", b"\x6a"
     body = (push, push, get, call, new_own, call, rep, scale, push, get, call, new_own, add, get, call, read, add)
     unary = CoreFuncType((NumType.I32,), (NumType.I32,))
     graph.export("run", guest["run"])
