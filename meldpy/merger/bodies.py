@@ -68,9 +68,11 @@ class CodeWriter:
 @final
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """base: where a unit's first body lies in the merged `bodies`; positions: where each byte went from there."""
+    """base: where a unit's first body lies in the merged `bodies`; bodies: all of the unit's that were copied, each
+    behind its size; positions: where each byte went from `base`."""
 
     base: int
+    bodies: Bytes
     positions: Positions | None
 
 
@@ -96,7 +98,7 @@ def write_guests(
         )
         assert rewritten.count == len(own)
         check_body(unit.label, rewritten.largest)
-        moved[unit.id] = Moved(code.size, rewritten.positions)
+        moved[unit.id] = Moved(code.size, rewritten.bodies, rewritten.positions)
         code.put(rewritten.count, rewritten.bodies)
     return moved
 
@@ -151,8 +153,12 @@ def _calls(kinds: Sequence[int]) -> Iterator[int]:
 
 def write_emitted(functions: Iterable[Emitted], layout: Layout, code: CodeWriter) -> None:
     for function in functions:
-        body = b"".join([_chunk(chunk, layout) for chunk in function.body])
-        code.entry(function.name, function.locals, len(function.type.params), body)
+        code.entry(function.name, function.locals, len(function.type.params), written(function.body, layout))
+
+
+def written(body: Iterable[Chunk], layout: Layout) -> bytes:
+    """A body with the merged module's indices in place of its symbols."""
+    return b"".join([_chunk(chunk, layout) for chunk in body])
 
 
 def _chunk(chunk: Chunk, layout: Layout) -> bytes:

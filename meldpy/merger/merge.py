@@ -14,6 +14,7 @@ from meldpy.merger.boundary import Edge
 from meldpy.merger.carriers import carried_funcs, carrier_modules, forwarders_of
 from meldpy.merger.consts import Constants
 from meldpy.merger.customs import dropped_customs, merged_producers
+from meldpy.merger.endings import with_endings
 from meldpy.merger.exprs import ExprWriter, merged_globals, merged_memory_type, merged_tables
 from meldpy.merger.layout import Layout, space_map
 from meldpy.merger.limits import check_sums
@@ -75,7 +76,8 @@ def merge(
     # The code: guests', ours, and the start function last.
     code = CodeWriter()
     moved = write_guests(layout, segments, reindex, code, options.positions)
-    write_emitted(adapted.functions, layout, code)
+    ours = adapted.functions if options.positions else with_endings(adapted.functions, layout, symbols, moved)
+    write_emitted(ours, layout, code)
     start = write_start(plan.actions, segments, code)
     _check(layout, segments, edge, len(hosts.imports) + code.count)
     parts = _Parts(adapted, hosts, placement, layout, segments, edge, code, start, name_prefixes(graph, units))
