@@ -24,6 +24,7 @@ from meldpy.asm.instructions import Call, Local, Part, Plain, Return, decode
 from meldpy.asm.leb import read_unsigned, unsigned
 from meldpy.merger.bodies import Moved
 from meldpy.merger.layout import Layout
+from meldpy.merger.protocols import DROPPED
 from meldpy.merger.units import Symbols
 from meldpy.model.code import Chunk, Emitted, FuncRef
 from meldpy.model.core import Bytes, CoreValType, NumType
@@ -72,7 +73,8 @@ def _called_last(function: Emitted, layout: Layout, symbols: Symbols) -> FuncId 
     if not isinstance(func, FuncId):
         return None
     unit = layout.units[func.instance]
-    if unit.runtime or func.index < unit.own_funcs:
+    if unit.runtime or func.index < unit.own_funcs or layout.funcs[unit.id][func.index] == DROPPED:
+        # (one that is not copied is our defect, and told when the call is written)
         return None
     return func if unit.types[unit.func_types[func.index]].comp == function.type else None
 
