@@ -98,11 +98,6 @@ class FuseOptions:
             raise UsageError(
                 "--keep asks for what --flat refuses, and a core module cannot have", remedy="leave one out"
             )
-        if self.memory == "single" and self.provenance:
-            raise UsageError(
-                "in a single memory functions get other indices, and provenance does not follow them",
-                remedy="leave out --provenance, or --memory single",
-            )
 
     def moves_code_again(self) -> bool:
         """Whether code moves after it was merged: into a single memory, or where a target's lack is said otherwise."""

@@ -37,9 +37,6 @@ CASES: dict[str, tuple[list[str], str]] = {
     "--keep of no input": (["fuse", "--keep", "nobody", *HELLO, "-o", "o.wasm"], "no input is called `nobody`"),
     "--opaque-rep of no resource": (
         ["fuse", "--opaque-rep", "demo:x/y.z", *HELLO, "-o", "o.wasm"], "no resource type is called `demo:x/y.z`"),
-    "--provenance in a single memory": (
-        ["fuse", "--core", "--memory", "single", "--provenance", *HELLO, "-o", "o.wasm"],
-        "help: leave out --provenance"),
     "--dwarf split to stdout": (["fuse", "--dwarf", "split", *HELLO], "help: write the output to a file, with -o"),
     "--dep of another form": (["fuse", "name.wac", "--dep", "x", "-o", "o.wasm"], "--dep wants PACKAGE=FILE, not 'x'"),
     "export of nothing in wac": (["fuse", "name.wac", "--dep", f"demo:a={HELLO[0]}", "-o", "o.wasm"], "a name"),

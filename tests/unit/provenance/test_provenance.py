@@ -55,7 +55,16 @@ def test_without_the_option_no_byte_changes() -> None:
 
 
 @pytest.mark.parametrize("fixture", ["hello", "geometry", "resource-values", "reexport-floats", "chain"])
-@pytest.mark.parametrize("options", [ASKED, FuseOptions(provenance=True, core=True)], ids=["component", "core"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        ASKED,
+        FuseOptions(provenance=True, core=True),
+        FuseOptions(provenance=True, core=True, memory="single"),
+        FuseOptions(provenance=True, core=True, memory="single", features="-bulk-memory-opt,-sign-extension"),
+    ],
+    ids=["component", "core", "single memory", "lowered"],
+)
 def test_every_function_is_the_one_that_the_section_names(fixture: str, options: FuseOptions) -> None:
     """By its type, and by its name where there are names (the fused module has the component in front)."""
     given = inputs(fixture)
@@ -124,12 +133,6 @@ def test_a_file_of_parts_that_say_something_says_nothing(options: FuseOptions, c
     with pytest.raises(UsageError, match="does not say where it came from") as error:
         trace(meldpy.fuse([earlier, HELLO[1]], options).bytes, "x")
     assert len(error.value.causes) == causes
-
-
-def test_a_single_memory_and_provenance_exclude_each_other() -> None:
-    with pytest.raises(UsageError, match="provenance does not follow") as error:
-        meldpy.fuse(HELLO, FuseOptions(provenance=True, core=True, memory="single"))
-    assert error.value.remedy == "leave out --provenance, or --memory single"
 
 
 UNIT = b'{"code":0,"component":"","first":0,"funcs":0,"input":-1,"module":""}'
