@@ -190,7 +190,7 @@ class DwarfReader:
         form, value = attribute
         if not isinstance(value, int):
             raise Malformed
-        if form == 0x01:
+        if not _is_index(form):
             return value
         return self._words("addr", unit.addr + value * unit.address_size).sized(unit.address_size)
 
@@ -205,8 +205,10 @@ class DwarfReader:
         form, value = attributes[_HIGH]
         if not isinstance(value, int):
             raise Malformed
-        high = value if form == 0x01 else self._address(unit, (form, value)) if 0x1B <= form <= 0x2C else low + value
-        return [] if low in _TOMBSTONES else [(low, high)]
+        high = value if form == 0x01 else self._address(unit, (form, value)) if _is_index(form) else low + value
+        # a constant is no linker's work: its 0 is the start of the code (wasm-tools writes units so)
+        plain = attributes[_LOW][0] != 0x01 and not _is_index(attributes[_LOW][0])
+        return [] if low in _TOMBSTONES and not (plain and low == 0) else [(low, high)]
 
     def _range_list(self, unit: _Unit, attribute: tuple[int, Value]) -> Iterator[tuple[int, int]]:
         form, value = attribute
@@ -350,3 +352,8 @@ class DwarfReader:
     def _string_at(self, form: int, offset: int) -> str:
         words = self._words("line_str" if form == 0x1F else "str", offset)
         return words.text().decode("utf-8", "replace")
+
+
+def _is_index(form: int) -> bool:
+    """Whether a form's value is an index into .debug_addr."""
+    return form == 0x1B or 0x29 <= form <= 0x2C

@@ -214,7 +214,11 @@
   (return))
   ;; implicit: the constant lies in the abbreviation
   (local.set $value (local.get $constant)))
-  ;; constant: a length from the entry's address, or (before version 4) an offset in another section
+  ;; constant: a length from the entry's address, an offset in another section (before version 4), or the address itself
+  (if (i32.and (i32.eq (local.get $role) (i32.const 1)) (call $holds_address (local.get $form)))
+    (then
+      (global.set $low_form (local.get $form)) (global.set $low_at (local.get $at)) (global.set $low (local.get $value))
+      (return)))
   (if (i32.eq (local.get $role) (i32.const 2))
     (then
       (global.set $high_form (local.get $form)) (global.set $high_at (local.get $at))
@@ -259,6 +263,13 @@
   ;; index of a list
   (call $list_index (local.get $form) (local.get $value)))
   )
+
+;; Whether a constant is as wide as an address. Where one stands for an address (wasm-tools writes units so), nobody
+;; relocates it: a 0 is the start of the code, and does not say that a linker has left something out.
+(func $holds_address (param $form i32) (result i32)
+  (i32.eq
+    (local.get $form)
+    (select (i32.const 0x06) (i32.const 0x07) (i32.eq (global.get $address_size) (i32.const 4)))))
 
 (func $direct_form (result i32)
   (local $form i32)
@@ -388,7 +399,7 @@
   (block $dead
     (block $nowhere
       (br_if $nowhere (call $tombstone (global.get $low) (global.get $address_size)))
-      (if (i64.eqz (global.get $low))
+      (if (i32.and (i64.eqz (global.get $low)) (i32.eqz (call $holds_address (global.get $low_form))))
         (then
           ;; a unit of several ranges says 0; anything else at 0 is dead code, and would lie upon live code
           (if (i32.eqz (i32.or (global.get $high_form) (global.get $depth))) (then (return)))
@@ -398,7 +409,7 @@
       (if (i64.lt_s (local.get $size) (i64.const 0)) (then (local.set $size (i64.const 0))))
       (br_if $dead (i32.eqz (i32.or (call $live (global.get $low)) (i64.ne (local.get $size) (i64.const 0)))))
       ;; alive: if its first part was left out, it starts where that was
-      (if (i32.eq (global.get $low_form) (i32.const 1))
+      (if (i32.ne (global.get $low_form) (i32.const 0x1B))
         (then
           (call $put_address (i32.add (global.get $low_at) (global.get $shift)) (local.get $new)
             (global.get $address_size)))
@@ -426,7 +437,7 @@
     ;; nowhere: a tombstone stays one
     (call $bury (local.get $children))
     (return))
-  (if (i32.eq (global.get $low_form) (i32.const 1))
+  (if (i32.ne (global.get $low_form) (i32.const 0x1B))
     (then
       (call $put_address (i32.add (global.get $low_at) (global.get $shift)) (i64.const -1) (global.get $address_size)))
     (else (call $mark (global.get $low_at) (i32.add (i32.const 1) (i64.eqz (global.get $low))))))
@@ -547,7 +558,7 @@
         (local.set $count (i32.sub (local.get $count) (i32.const 1)))
         (br $more))))
   (if (i32.eqz (local.get $low_form)) (then (return)))
-  (if (i32.ne (local.get $low_form) (i32.const 1))
+  (if (i32.eqz (i32.or (i32.eq (local.get $low_form) (i32.const 1)) (call $holds_address (local.get $low_form))))
     (then (local.set $low (call $address_at (call $entry_of (local.get $low))))))
   (if (i32.and (i32.ne (local.get $high_form) (i32.const 1)) (i32.ne (local.get $high_form) (i32.const 0x1B)))
     (then (local.set $end (i64.add (local.get $low) (local.get $end)))))
@@ -556,7 +567,7 @@
   (global.set $base_old (local.get $low))
   (if (call $tombstone (local.get $low) (global.get $address_size))
     (then (global.set $base_state (i32.const 1)) (return)))
-  (if (i64.eqz (local.get $low))
+  (if (i32.and (i64.eqz (local.get $low)) (i32.eqz (call $holds_address (local.get $low_form))))
     (then
       (global.set $base_state (i32.ne (local.get $high_form) (i32.const 0)))
       (return)))

@@ -32,6 +32,7 @@ TESTS = [
     *(f"tests/unit/{package}" for package in PACKAGES),
     *("tests/differential/test_resources.py", "tests/differential/test_opaque_rep.py"),
     *("tests/differential/test_async_webs.py", "tests/differential/test_backpressure.py"),
+    "tests/differential/test_async_yields.py",
     *("tests/differential/test_core_async.py", "tests/differential/test_core_output.py"),
 ]
 """Fast tests that are near the code. What only slower ones notice counts as surviving."""
