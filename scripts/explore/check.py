@@ -6,7 +6,9 @@ python -m scripts.explore.check --run    # and run what the accepted ADRs rest o
 
 from __future__ import annotations
 
+import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import click
@@ -28,10 +30,12 @@ def main(root: Path, settings: Path, run: bool) -> None:
     except RecordError as error:
         sys.exit(f"error: {error}")
     gates = proof(records) if run and not faults else ()
-    for gate in gates:
-        ran = run_gate(gate, root, defaults(settings))
-        if ran.outcome is not Outcome.PASSED:
-            faults.append(f"{gate} {ran.outcome.value}: {ran.says}")
+    commands = defaults(settings)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # each gate is a process of its own
+        outcomes = pool.map(lambda gate: run_gate(gate, root, commands), gates)
+        for gate, ran in zip(gates, outcomes, strict=True):
+            if ran.outcome is not Outcome.PASSED:
+                faults.append(f"{gate} {ran.outcome.value}: {ran.says}")
     for fault in faults:
         click.echo(f"error: {fault}", err=True)
     if faults:
