@@ -241,18 +241,22 @@ def test_no_turn_is_lost_or_made_when_many_want_one() -> None:
     turns = Turns(2)
     most, now, lock = 0, 0, threading.Lock()
 
-    def work() -> None:
+    def run() -> None:
         nonlocal most, now
+        with lock:
+            now += 1
+            most = max(most, now)
+        with lock:
+            now -= 1
+
+    def work() -> None:
         share = turns.share()
         for _ in range(200):
             with turns.turn(share):
-                with lock:
-                    now += 1
-                    most = max(most, now)
-                with turns.aside(share):
+                run()
+                with turns.aside(share):  # and then many may wait to go on
                     pass
-                with lock:
-                    now -= 1
+                run()
 
     threads = [threading.Thread(target=work) for _ in range(12)]
     for thread in threads:
