@@ -34,7 +34,7 @@ from meldpy.adapter.translate import translate
 from meldpy.adapter.trivial import direct_callee
 from meldpy.cabi import Abi
 from meldpy.model.asynchrony import AsyncClass
-from meldpy.model.code import Adapted, Crossing, EmittedFunc, OuterAsyncFunc, OuterLift, OuterLower, Target
+from meldpy.model.code import Adapted, Crossing, EmittedFunc, FuncSymbol, OuterAsyncFunc, OuterLift, OuterLower, Target
 from meldpy.model.facts import Facts
 from meldpy.model.ids import InstanceId, LiftId, LowerId, ResourceId
 from meldpy.model.linked import AsyncBuiltin, Builtin, Lift, LiftFunc, LinkedGraph, Lower
@@ -118,15 +118,7 @@ def adapt(
         symbols.lowers[lower.id] = edge.host_call(lower) if slow is None else slow
     builtins = _live_builtins(graph, facts)
     for builtin in builtins:
-        if isinstance(builtin, AsyncBuiltin):
-            if shop.passing is not None:
-                symbols.builtins[builtin.id] = shop.passing.symbol(builtin)
-            else:
-                assert tasks is not None
-                symbols.builtins[builtin.id] = tasks.builtins.symbol(builtin)
-            continue
-        inner = handles.has_table(builtin.instance)
-        symbols.builtins[builtin.id] = inner_builtins.symbol(builtin) if inner else edge.builtin_call(builtin)
+        symbols.builtins[builtin.id] = _builtin_symbol(builtin, shop, inner_builtins, edge, tasks)
     if tasks is not None:
         tasks.know_all()
 
@@ -226,3 +218,16 @@ def _live_lowers(graph: LinkedGraph, facts: Facts) -> tuple[list[Lower], list[Lo
 
 def _live_builtins(graph: LinkedGraph, facts: Facts) -> list[Builtin]:
     return [builtin for builtin in graph.builtins if builtin.id in facts.live.builtins]
+
+
+def _builtin_symbol(
+    builtin: Builtin, shop: Workshop, inner: TableBuiltins, edge: OuterEdge, tasks: Tasks | None
+) -> FuncSymbol:
+    """Whose function it is: the engine's or of emitted tasks, if it is one of async; else of a table of ours, or the
+    outer component's."""
+    if isinstance(builtin, AsyncBuiltin):
+        if shop.passing is not None:
+            return shop.passing.symbol(builtin)
+        assert tasks is not None
+        return tasks.builtins.symbol(builtin)
+    return inner.symbol(builtin) if shop.handles.has_table(builtin.instance) else edge.builtin_call(builtin)

@@ -53,9 +53,9 @@ class Workshop:
     functions. translate: the value translator (`translate.translate`), handed in so that its parts can call each other
     through the emitter. vectors: whether code may use SIMD. outlined, pending, costs: shared helper functions by what
     they translate, those still to be written, and what types cost inline (see `translate/outline.py`). reallocs:
-    checked reallocs by side. seldom: functions that are no call's, and no element's. plain: types that may be copied as
-    bytes. tasks: what async needs, if there is any. passing: what it needs if it passes through. tell_values: whether
-    traps tell the values that broke their rule; tellers: what does, by trap and names.
+    checked reallocs by side. seldom: functions that a call, or an element, has no need of. plain: types that may be
+    copied as bytes. tasks: what async needs, if there is any. passing: what it needs if it passes through. tell_values:
+    whether traps tell the values that broke their rule; tellers: what does, by trap and names.
     """
 
     abi: Abi

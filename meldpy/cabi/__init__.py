@@ -21,12 +21,22 @@ from meldpy.cabi.flatten import (
 )
 from meldpy.cabi.functions import Needs, lift_context, lower_context, value_types
 from meldpy.cabi.key import Keys
-from meldpy.cabi.layout import Extent, Layouts, align_to, discriminant_size, flags_size
+from meldpy.cabi.layout import (
+    MAX_LIST_BYTE_LENGTH,
+    MAX_STRING_BYTE_LENGTH,
+    Extent,
+    Layouts,
+    align_to,
+    discriminant_size,
+    flags_size,
+)
 
 __all__ = [
     "MAX_FLAT_ASYNC_PARAMS",
     "MAX_FLAT_PARAMS",
     "MAX_FLAT_RESULTS",
+    "MAX_LIST_BYTE_LENGTH",
+    "MAX_STRING_BYTE_LENGTH",
     "Abi",
     "Content",
     "Context",

@@ -28,6 +28,8 @@ from meldpy.model.valtype import (
 from meldpy.records import dataclass
 
 MAX_VALUE_SIZE = 1 << 28
+MAX_STRING_BYTE_LENGTH = (1 << 28) - 1
+MAX_LIST_BYTE_LENGTH = (1 << 28) - 1
 
 _FIXED = {
     PrimValType.BOOL: 1,

@@ -12,7 +12,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, final
 
-from meldpy.cabi import Abi, discriminant_size, flags_size
+from meldpy.cabi import MAX_STRING_BYTE_LENGTH, Abi, discriminant_size, flags_size
 from meldpy.core.handles import GuestTrap
 from meldpy.core.pythonvalues import (
     INTEGERS,
@@ -46,7 +46,6 @@ from meldpy.model.valtype import (
 )
 
 _UTF16_TAG = 1 << 31
-_MAX_STRING = (1 << 28) - 1
 
 
 class Side(Protocol):
@@ -302,7 +301,7 @@ class Values:
             case StringEncoding.LATIN1_UTF16:
                 units, size, codec = length, 1, "latin-1"
         alignment = 1 if self._side.encoding is StringEncoding.UTF8 else 2
-        if units * size > _MAX_STRING:
+        if units * size > MAX_STRING_BYTE_LENGTH:
             raise GuestTrap("string too long")
         self._check(at, alignment, units * size, "string")
         try:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 
 from meldpy.manifest.keys import KEYS
 from meldpy.manifest.model import Build
 from meldpy.options import FuseOptions
+from meldpy.toml import basic_string
 
 _DEFAULTS = FuseOptions()
 
@@ -47,15 +47,10 @@ def _value(value: object) -> str:
         case int():
             return str(value)
         case str():
-            return _text(value)
+            return basic_string(value)
         case tuple() if len(value) < 2:
             return f"[{', '.join(map(_value, value))}]"
         case tuple():
             return "[\n" + "".join(f"  {_value(each)},\n" for each in value) + "]"
         case _:
             raise AssertionError(f"no option is a {type(value).__name__}")
-
-
-def _text(value: str) -> str:
-    """A basic string; JSON's escapes are TOML's, but for DEL, which TOML wants escaped too."""
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -19,7 +19,8 @@ from typing import TypeAlias, final
 from meldpy import runtime
 from meldpy.adapter.emitter import Emitter, Workshop
 from meldpy.adapter.plan import CallSite
-from meldpy.adapter.tasks.machinery import RESULT, SITE, STATE, Machinery
+from meldpy.adapter.tasks.machinery import RESULT, SITE, Machinery
+from meldpy.adapter.tasks.waits import until_its_turn
 from meldpy.adapter.traps import Trap
 from meldpy.asm import I32, FuncBuilder, Load, Local, Op, Store
 from meldpy.model.canon import BuiltinOp
@@ -82,20 +83,14 @@ class Gates:
         b, machinery = em.b, self._machinery
         b.get_flag(self._flags[instance])
         b.call(self._gates("closed"))
-        with b.if_(), b.scratch(I32) as (ticket,):
+        with b.if_():
             machinery.check_may_block(em)
             if machinery.sync is None:
                 machinery.no_stack(em)
             else:
                 b.get_flag(self._flags[instance])
                 b.call(self._gates("ticket"))
-                b.tee(ticket)
-                b.i32(STATE)
-                b.op(Op.I32_ADD)
-                b.i32(-1)
-                b.call(machinery.roots("block"))
-                b.get(ticket)
-                b.call(machinery.waitables("free-cell"))
+                until_its_turn(em, machinery)
 
     def deferring(self, symbol: EmittedFunc, site: CallSite, number: int, now: EmittedFunc, begin: Begin) -> None:
         """Write the trampoline of an async lower: `now` if it may start, else a task that `begin` starts later."""

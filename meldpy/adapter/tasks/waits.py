@@ -36,7 +36,7 @@ def emit_wait(em: Emitter, machinery: Machinery, set_: Local) -> None:
             machinery.check_may_block(em)
             b.get(set_)
             b.call(machinery.tasks("ticket"))
-            _until_its_turn(em, machinery)
+            until_its_turn(em, machinery)
 
 
 def emit_yield(em: Emitter, machinery: Machinery, outside: Outside) -> None:
@@ -49,11 +49,11 @@ def emit_yield(em: Emitter, machinery: Machinery, outside: Outside) -> None:
         with b.if_():
             b.call(outside.yielding)
             b.call(machinery.tasks("yield-ticket"))
-            _until_its_turn(em, machinery)
+            until_its_turn(em, machinery)
     b.i32(0)
 
 
-def _until_its_turn(em: Emitter, machinery: Machinery) -> None:
+def until_its_turn(em: Emitter, machinery: Machinery) -> None:
     """Pop a ticket, and run what is ready until it has come up."""
     b = em.b
     with b.scratch(I32) as (ticket,):

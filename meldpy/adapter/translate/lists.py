@@ -14,10 +14,9 @@ from meldpy.adapter.translate.outline import cost
 from meldpy.adapter.translate.pairs import pair_destination, pair_source
 from meldpy.adapter.traps import Trap
 from meldpy.asm import I32, I64, Local, Op
+from meldpy.cabi import MAX_LIST_BYTE_LENGTH
 from meldpy.model.marks import Means, Moved
 from meldpy.model.valtype import ValType
-
-MAX_LIST_BYTE_LENGTH = (1 << 28) - 1
 
 UNROLLED_COST = 16
 """Fixed-length lists in memory whose elements cost no more than this together are unrolled."""

@@ -13,11 +13,11 @@ from meldpy.adapter.emitter import Emitter, Workshop
 from meldpy.adapter.places import Side
 from meldpy.adapter.traps import Trap
 from meldpy.asm import I64, FuncBuilder, Op
+from meldpy.cabi import MAX_STRING_BYTE_LENGTH
 from meldpy.model.code import EmittedFunc
 from meldpy.model.core import CoreFuncType
 from meldpy.model.ids import FuncId
 
-_MAX_BYTE_LENGTH = (1 << 28) - 1
 _UNITS = {"utf8": (1, 1), "utf16": (2, 2), "latin1": (1, 2)}
 """Bytes of a code unit, and the alignment of a string, by the library's check."""
 
@@ -36,7 +36,7 @@ def _written(shop: Workshop, side: Side, name: str, check: FuncId) -> EmittedFun
     em = Emitter(shop, b)
     pointer, units = b.params
     b.get(units)
-    b.const(address, _MAX_BYTE_LENGTH // size)
+    b.const(address, MAX_STRING_BYTE_LENGTH // size)
     b.op(Op.I64_GT_U if address is I64 else Op.I32_GT_U)
     em.trap_if(Trap.STRING_TOO_LONG, units=units)
     em.check_aligned(pointer, alignment, Trap.STRING_MISALIGNED)

@@ -7,7 +7,6 @@ version was resolved to cannot go. Which version is active is the lock's to say;
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -25,6 +24,7 @@ from meldpy.host.registry.resolve import Installed, Resolution, resolve
 from meldpy.host.registry.versions import Version
 from meldpy.host.registry.world import interfaces_of
 from meldpy.records import dataclass
+from meldpy.toml import basic_string
 
 
 @final
@@ -232,16 +232,13 @@ def _stage_image(pulled: Pulled, target: Path) -> str:
                 remedy="push it with the annotation org.opencontainers.image.version",
             )
         (target / FILE).write_text(
-            f"[module]\nname = {_quoted(pulled.name)}\nversion = {_quoted(pulled.version)}\n"
-            'component = "component.wasm"\n'
+            # what an image says of itself may be anything
+            f"[module]\nname = {basic_string(pulled.name)}\nversion = {basic_string(pulled.version)}\n"
+            'component = "component.wasm"\n',
+            encoding="utf-8",
         )
         (target / "component.wasm").write_bytes(pulled.component)
     return pulled.digest
-
-
-def _quoted(text: str) -> str:
-    """As TOML has it; what an image says of itself may be anything."""
-    return json.dumps(text)
 
 
 def _check_files(manifest: Manifest) -> None:
