@@ -3,6 +3,10 @@
 The engine's transform reads memory 0 only, so values are compared where they live in locals of the wasm code (-O2);
 functions, files, lines and inlined frames are compared everywhere. In a single memory there is no other, and all values
 are compared, of all components. Frames without a source (the engine's, and adapters) are not the guests'.
+
+The engine puts what a call rarely needs (to find a function of a table for the first time) behind the end of the
+calling function, with the line of the call. For lldb that is another place of the same breakpoint, unless the block of
+the call reaches over it in the engine's code, which depends on what else is there. It is one stop, not two.
 """
 
 from __future__ import annotations
@@ -84,11 +88,30 @@ def lldb(path: Path, places: list[str], work: Path) -> list[str]:
     script = work / "lldb"
     lines = ["settings set plugin.jit-loader.gdb.enable on"]
     lines += [f"breakpoint set -f {place.split(':')[0]} -l {place.split(':')[1]}" for place in places]
-    lines += ["run", *["bt 12", "continue"] * HITS, "breakpoint disable", "continue", "quit"]
+    lines += ["run", *["bt 12", "continue"] * (2 * HITS), "breakpoint disable", "continue", "quit"]
     script.write_text("\n".join(lines))
     text = debugged(["lldb-19", "-b", "-x", "-s", str(script), "--"], path)
-    frame = re.compile(r"^ +\*? +frame #\d+: 0x[0-9a-f]+ [^`]*`(.* at \S+\.(?:c|cpp):\d+(?::\d+)?.*)$", re.MULTILINE)
-    return of_guests(re.sub(r"^(?:.*`)?", "", found) for found in frame.findall(text))
+    return [frame for stop in stops(text)[:HITS] for frame in stop]
+
+
+STOP = re.compile(r"stop reason = breakpoint (\d+)\.(\d+)$", re.MULTILINE)
+FRAME = re.compile(r"^ +\*? +frame #\d+: 0x[0-9a-f]+ [^`]*`(.* at \S+\.(?:c|cpp):\d+(?::\d+)?.*)$", re.MULTILINE)
+
+
+def stops(text: str) -> list[list[str]]:
+    """The guests' frames at each stop of lldb's; one in the engine's code behind the function is a part of the last."""
+    found: list[list[str]] = []
+    last = ("", "")
+    for shown in text.split("(lldb) bt 12\n")[1:]:
+        stop = STOP.search(shown)
+        if stop is None:
+            break  # it has run to its end
+        breakpoint_, location = stop.groups()
+        frames = of_guests(FRAME.findall(shown.partition("(lldb) continue")[0]))
+        if not (found and breakpoint_ == last[0] and location != last[1] and frames == found[-1]):
+            found.append(frames)
+        last = breakpoint_, location
+    return found
 
 
 def of_guests(frames: Iterable[str]) -> list[str]:

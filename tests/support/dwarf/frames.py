@@ -20,14 +20,18 @@ _ENDLESS = {space: range(1 << 20) for space in SPACES}
 
 def instructions(module: CoreModule) -> list[int]:
     """The address of every instruction, from the content of the code section."""
+    return [address for body in instructions_by_body(module) for address in body]
+
+
+def instructions_by_body(module: CoreModule) -> list[list[int]]:
     bodies = bytes(module.code.bodies)
-    found: list[int] = []
+    found: list[list[int]] = []
     section = Body(bodies, 0, len(bodies), _ENDLESS)
     for _ in range(module.code.count):
         size = section.unsigned(32)
         body = Body(bodies, section.position, section.position + size, _ENDLESS)
         body.read()
-        found += [module.code.lead + start for start, _ in body.starts]
+        found.append([module.code.lead + start for start, _ in body.starts])
         section.position += size
     return found
 
@@ -41,6 +45,20 @@ def shared_instructions(fused: Fused) -> list[tuple[int, int, int]]:
     return pairs
 
 
+def shared_bodies(fused: Fused, pairs: Sequence[tuple[int, int, int]]) -> list[list[tuple[int, int]]]:
+    """Per function of the output that is a guest's, its instructions: (address, position in `pairs`).
+
+    What was put before an instruction, and what it was replaced by, have its position. -1: before the first.
+    """
+    position = {new: index for index, (_, _, new) in enumerate(pairs)}
+    found: list[list[tuple[int, int]]] = []
+    for body in instructions_by_body(fused.main):
+        if any(address in position for address in body):
+            part = -1
+            found.append([(address, part := position.get(address, part)) for address in body])
+    return found
+
+
 def frames_of_inputs(fused: Fused, inputs: Iterable[FuseInput], pairs: Sequence[tuple[int, int, int]]) -> list[str]:
     data = {item.source: item.data for item in inputs}
     found: list[str] = []
@@ -52,8 +70,11 @@ def frames_of_inputs(fused: Fused, inputs: Iterable[FuseInput], pairs: Sequence[
 
 
 def frames_of_output(fused: Fused, pairs: Sequence[tuple[int, int, int]]) -> list[str]:
-    core = fused.data[fused.main.offset : fused.main.offset + fused.main.size]
-    return frames(core, [new for _, _, new in pairs])
+    return frames_of_main(fused, [new for _, _, new in pairs])
+
+
+def frames_of_main(fused: Fused, addresses: Sequence[int]) -> list[str]:
+    return frames(fused.data[fused.main.offset : fused.main.offset + fused.main.size], addresses)
 
 
 def frames(core: bytes, addresses: Sequence[int]) -> list[str]:
