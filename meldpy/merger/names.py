@@ -2,7 +2,8 @@
 
 Names of functions, globals, memories, tables, tags and segments get the component and module in front that they come
 from, unless they are to be short. Local and label names stay, because bodies keep their locals and blocks; names of
-what was dropped go.
+what was dropped go. A function that its module has no name for is called after its export or its index there, if the
+module has names or DWARF for others: else a backtrace could not say whose it is. Stripped modules stay without names.
 
 Spec: core, appendix "Name Section", and the extended-name-section proposal.
 """
@@ -20,11 +21,12 @@ from meldpy.merger.protocols import DROPPED
 from meldpy.merger.segments import Home, Segments
 from meldpy.merger.units import Unit
 from meldpy.model.code import Emitted, Flag, FlagRef
-from meldpy.model.core import IndirectNameKind, NameKind, NameMap, NameSection
+from meldpy.model.core import CoreSort, IndirectNameKind, NameKind, NameMap, NameSection, RawCustom
 from meldpy.model.debug import SEPARATOR
 from meldpy.model.ids import CoreInstanceId, InstanceId, MemoryId
 from meldpy.model.linked import LinkedGraph
 
+_DWARF = ".debug_info"
 _UNPREFIXED = frozenset({NameKind.TYPE})
 """Types of one structure are one type, whoever named it."""
 
@@ -44,17 +46,25 @@ class Names:
     def add_units(self) -> None:
         named = [(unit, _section(unit)) for unit in self.layout.units if self.layout.kept.funcs[unit.id]]
         for unit, section in named:
-            if section is None:
+            if section is None and not _is_debugged(unit, section):
                 continue
             maps = self._index_maps(unit)
-            for kind, names in section.maps:
-                _rename(names, maps[kind], self.maps[kind], self._prefix(unit, kind))
-            for indirect, outer in section.indirect:
-                space = maps[_OUTER[indirect]]
-                target = self.indirect[indirect]
-                for index, names in outer:
-                    if index < len(space) and space[index] != DROPPED:
-                        target.setdefault(space[index], names)
+            if section is not None:
+                self._add_section(unit, section, maps)
+            if self.prefixes is not None and _is_debugged(unit, section):
+                funcs = maps[NameKind.FUNCTION]
+                nameless = _stand_ins(unit, section, funcs)
+                _rename(nameless, funcs, self.maps[NameKind.FUNCTION], self._prefix(unit, NameKind.FUNCTION))
+
+    def _add_section(self, unit: Unit, section: NameSection, maps: Mapping[NameKind, Sequence[int]]) -> None:
+        for kind, names in section.maps:
+            _rename(names, maps[kind], self.maps[kind], self._prefix(unit, kind))
+        for indirect, outer in section.indirect:
+            space = maps[_OUTER[indirect]]
+            target = self.indirect[indirect]
+            for index, names in outer:
+                if index < len(space) and space[index] != DROPPED:
+                    target.setdefault(space[index], names)
 
     def _prefix(self, unit: Unit, kind: NameKind) -> str:
         if self.prefixes is None or kind in _UNPREFIXED:
@@ -152,6 +162,24 @@ def _section(unit: Unit) -> NameSection | None:
         if isinstance(custom.section, NameSection):
             found = custom.section
     return found
+
+
+def _is_debugged(unit: Unit, section: NameSection | None) -> bool:
+    """Whether somebody is meant to read backtraces of the module: it has names or DWARF, or is ours."""
+    if unit.runtime or (section is not None and any(kind is NameKind.FUNCTION for kind, _ in section.maps)):
+        return True
+    sections = [custom.section for custom in unit.module.customs]
+    return any(isinstance(each, RawCustom) and each.name == _DWARF for each in sections)
+
+
+def _stand_ins(unit: Unit, section: NameSection | None, funcs: Sequence[int]) -> NameMap:
+    """Names of the functions that are kept and have none: of an export, or the index."""
+    named = set() if section is None else {index for index, _ in dict(section.maps).get(NameKind.FUNCTION, ())}
+    missing = [index for index, new in enumerate(funcs) if new != DROPPED and index not in named]
+    if not missing:
+        return ()
+    exported = {export.index: export.name for export in unit.module.exports if export.sort is CoreSort.FUNC}
+    return tuple((index, exported.get(index, f"function {index}")) for index in missing)
 
 
 def _rename(names: NameMap, space: Sequence[int], into: dict[int, str], label: str) -> None:

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 import meldpy
-from meldpy.model.core import CoreModule, IndirectNameKind, NameKind, NameSection
+from meldpy.engine.text import assemble
+from meldpy.model.core import CoreModule, FuncImportType, IndirectNameKind, NameKind, NameSection
 from meldpy.pipeline import FuseInput
 from tests.debug.test_dwarf import fused
+from tests.support.asyncs import TOGETHER
 from tests.support.dwarf.fused import fuse
 from tests.support.dwarf.reader import core_modules
 
@@ -90,6 +92,43 @@ def test_names_say_nothing_that_is_not_there(style: str) -> None:
     assert indices == sorted(set(indices))
     locals_ = dict(dict(found.indirect)[IndirectNameKind.LOCAL]) if found.indirect else {}
     assert all(index < imported + len(main.funcs) for index in locals_)
+
+
+PARTLY_NAMED = """(component
+  (core module $m
+    (func $named (export "a") (result i32) (call 3))
+    (func (export "b") (result i32) (call $named))
+    (func (export "never") (result i32) (i32.const 1))
+    (func (result i32) (i32.const 2)))
+  (core instance $i (instantiate $m))
+  (func (export "f") (result u32) (canon lift (core func $i "b"))))"""
+
+
+def test_a_function_without_a_name_says_where_it_comes_from() -> None:
+    found = section(fuse([FuseInput("lib", "lib.wat", assemble(PARTLY_NAMED.encode(), "lib"))]).main)
+    assert found is not None
+    assert [name for _, name in dict(found.maps)[NameKind.FUNCTION]] == [
+        "lib/m::named",
+        "lib/m::b",
+        "lib/m::function 3",
+    ]
+
+
+def test_modules_without_names_stay_without() -> None:
+    stripped = assemble(PARTLY_NAMED.replace("$named (", "(").replace("$named", "0").encode(), "lib")
+    found = section(fuse([FuseInput("lib", "lib.wat", stripped)]).main)
+    assert found is None or NameKind.FUNCTION not in dict(found.maps)
+
+
+def test_every_function_has_a_name_if_the_inputs_have_names() -> None:
+    """The runtime's too, of which some are known by what they export."""
+    main = fuse([FuseInput("all", "all.wat", assemble(TOGETHER.encode(), "all"))]).main
+    found = section(main)
+    assert found is not None
+    names = dict(dict(found.maps)[NameKind.FUNCTION])
+    imported = sum(isinstance(item.type, FuncImportType) for item in main.imports)
+    assert sorted(names) == list(range(imported + len(main.funcs)))
+    assert any(name.startswith("runtime ") for name in names.values())
 
 
 def test_no_names_at_all() -> None:

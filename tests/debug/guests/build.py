@@ -2,7 +2,7 @@
 
 Needs clang-19, wasm-ld-19, rustc with wasm32-unknown-unknown, and wasm-tools. Each guest is a component named after its
 source, the version of DWARF and the level of optimisation. `mixed` has units of both versions in one module, and names
-and address ranges; `types` has units of types; `old` and `older` are versions 2 and 3.
+and address ranges; `types` has units of types; `old` and `older` are versions 2 and 3. `starts` calls `tasks`, async.
 """
 
 from __future__ import annotations
@@ -76,6 +76,13 @@ def build_c(out: Path, work: Path) -> None:
     linked("older", "lib", [compiled(f"{each}.c", "3", "2", work) for each in ("lib", "weak", "other")], work, out)
 
 
+def build_async(out: Path, work: Path) -> None:
+    for version in VERSIONS:
+        for level in ("0", "2"):
+            for name in ("tasks", "starts"):
+                linked(f"{name}-{version}-{level}", name, [compiled(f"{name}.c", version, level, work)], work, out)
+
+
 def build_rust(out: Path, work: Path) -> None:
     for version, level in (("4", "2"), ("5", "1")):
         rust("core.rs", f"core-{version}-{level}", version, level, out, work, "-C", "lto=fat")
@@ -92,6 +99,7 @@ def main() -> None:
     out = Path(sys.argv[1]) if len(sys.argv) > 1 else BUILT
     with TemporaryDirectory() as work:
         build_c(out, Path(work))
+        build_async(out, Path(work))
         build_rust(out, Path(work))
 
 
