@@ -10,8 +10,9 @@ call there can be waiting below. A lock is held only while guest code runs, or b
 it is free unless the call came round in a circle.
 
 **Bases.** A blocked stack begins in a task that was not called synchronously: from the host, by an async lower, or as a
-callback out of an event loop. (A sync-typed task traps where it would block, so it is none.) It continues through
-synchronous lowers only. If all stacks begin in one instance, that instance's lock admits one at a time.
+callback out of an event loop. (A sync-typed task traps where it would block, so it is none; `siblings` looks at what
+may happen before.) It continues through synchronous lowers only. If all stacks begin in one instance, that instance's
+lock admits one at a time.
 
 **Cancels.** A synchronous `subtask.cancel` returns at once if the callee obeys, which no analysis can know; but guests
 of the usual toolchains do, since they let go of what they were doing. So a graph that is F0 or F1 but for its cancels
@@ -35,6 +36,7 @@ from meldpy.model.facts import Live
 from meldpy.model.ids import InstanceId, LiftId
 from meldpy.model.linked import (
     AsyncBuiltin,
+    BuiltinFunc,
     FuncItem,
     ImportFunc,
     InstanceItem,
@@ -42,6 +44,7 @@ from meldpy.model.linked import (
     LiftFunc,
     LinkedGraph,
     Lower,
+    LowerFunc,
     OuterItem,
     ResourceBuiltin,
 )
@@ -145,7 +148,7 @@ class _Classifier:
             kind, benign = self._blocks(builtin)
             benign |= obeyed and kind is SiteKind.CANCEL_SUBTASK
             if kind is not None:
-                yield BlockingSite(kind, builtin.instance, builtin.location, benign)
+                yield BlockingSite(kind, builtin.instance, BuiltinFunc(builtin.id), builtin.location, benign)
 
     def _blocks(self, builtin: AsyncBuiltin) -> tuple[SiteKind | None, bool]:
         """How a built-in can block, and whether that is benign."""
@@ -179,7 +182,9 @@ class _Classifier:
             found.update(dict.fromkeys(new))
             blocking.update(lower.instance for lower in new)
         ordered = [lower for lower in lowers if lower in found]
-        return [BlockingSite(SiteKind.SYNC_LOWER, lower.instance, lower.location) for lower in ordered]
+        return [
+            BlockingSite(SiteKind.SYNC_LOWER, lower.instance, LowerFunc(lower.id), lower.location) for lower in ordered
+        ]
 
     def _may_block(self, lower: Lower, blocking: set[InstanceId], gated: set[InstanceId]) -> bool:
         match lower.callee:

@@ -12,6 +12,7 @@ from typing import final
 
 from meldpy.errors import Location
 from meldpy.model.ids import InstanceId, LiftId
+from meldpy.model.linked import BuiltinFunc, LowerFunc
 from meldpy.records import dataclass
 
 
@@ -50,6 +51,7 @@ class BlockingSite:
 
     kind: SiteKind
     instance: InstanceId
+    func: LowerFunc | BuiltinFunc
     location: Location
     benign: bool = False
 
@@ -64,6 +66,7 @@ class Obstacle(Enum):
     STACKFUL = "a stackful lift can block without holding its instance's lock"
     OTHER_EXPORTS = "the host can call async functions of an instance other than the one that blocks"
     CIRCLE = "an async function can be called while its instance is in the middle of the call that leads there"
+    SIBLINGS = "a synchronous function can block while tasks of its instance wait in their event loops"
     ORPHANS = "a call without an engine task of its own can leave work that has to go on without it"
 
 

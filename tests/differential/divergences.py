@@ -205,6 +205,15 @@ def waits_in_fused_only(difference: Difference) -> bool:
 
 
 @predicate
+def others_went_on_in_composition(difference: Difference) -> bool:
+    """Both trap, since a synchronous task would have to wait for a cancel; the composition does so later."""
+    composed, fused = difference.composed, difference.fused
+    if difference.aspect != "host calls before a trap" or not isinstance(composed, list) or not isinstance(fused, list):
+        return False
+    return len(fused) < len(composed) and composed[: len(fused)] == fused
+
+
+@predicate
 def cannot_block_in_fused_only(difference: Difference) -> bool:
     """A synchronous task cancels a host call that would have been over at once."""
     return _returned_but_trapped(difference, "a synchronous task cannot block")

@@ -8,12 +8,13 @@ from collections.abc import Iterable
 
 import pytest
 
+from meldpy.engine.traps import same_trap
 from meldpy.pipeline import FuseOptions, fuse
 from meldpy.records import replace
 from tests.differential.divergences import Divergences
 from tests.support.asyncwebs import Likeness, composition, halves, likeness, make, play, together
 from tests.support.asyncwebs.run import CALLS, graph_of
-from tests.support.asyncwebs.scenes import NOW, SCENES, pair, task
+from tests.support.asyncwebs.scenes import LATER_STILL, NEVER, NOW, SCENES, pair, task, three
 from tests.support.definitions import Verdict, allowed, definitions
 from tests.support.harness import Difference, Returned, Step, Trap
 from tests.support.shape import assert_fused_shape
@@ -83,6 +84,28 @@ def _cut(seeds: Iterable[int], divergences: Divergences) -> Counter[str]:
 
 def test_either_part_of_a_random_web_may_be_the_host(divergences: Divergences) -> None:
     assert _cut(range(3, 8), divergences)["same"] >= 8
+
+
+@pytest.mark.parametrize(
+    ("main", "sibling", "poke", "outcome"),
+    [
+        # the wait ends by what the other task does, and a yield lets it go on
+        ("await 6", "yield, new 0, write 2 1, join 2 10, yield, drop-readable 0, yield, return", "wait 10", 77),
+        ("await 6", "yield, yield, return", "pause", 77),
+        # nothing that it does helps
+        ("", "yield, yield", "sync-call 12 2 0 3", "cannot block a synchronous task before returning"),
+    ],
+)
+def test_tasks_of_its_instance_go_on_before_a_synchronous_one_traps(
+    main: str, sibling: str, poke: str, outcome: int | str, divergences: Divergences
+) -> None:
+    web = three(f"call 6 1 0 6, poke 1, {main}", [task("number", sibling)], poke, NEVER)
+    front, back = halves(web, 1)
+    seen, got = play(together(front, back)), play(together(front, fused(back)[0]))
+    assert likeness(seen, got, divergences) is Likeness.SAME
+    ended = seen[0].outcome
+    assert (ended.value if isinstance(ended, Returned) else ended.kind) == outcome
+    assert [args[0] for _, args in seen[0].host_calls].count(3000) >= 2
 
 
 @pytest.mark.deep
@@ -157,6 +180,16 @@ def test_what_is_lent_is_lent_until_its_caller_hears_that_the_call_is_over(diver
     seen, got = play(composed), play(fused(composed)[0])
     assert isinstance(seen[0].outcome, Returned)
     assert likeness(seen, got, divergences) is Likeness.KNOWN
+
+
+def test_a_synchronous_task_whose_cancel_is_not_obeyed_traps_before_others_go_on(divergences: Divergences) -> None:
+    deaf = task("number", "new 0, yield, yield, yield, return")
+    composed = composition(three("call 6 1 0 6, poke 1", [LATER_STILL], "call 6 2 0 3, cancel 6", deaf))
+    seen, got = [play(form)[0] for form in (composed, fused(composed)[0])]
+    assert isinstance(seen.outcome, Trap)
+    assert isinstance(got.outcome, Trap)
+    assert same_trap(seen.outcome.kind, got.outcome.kind)
+    assert divergences.explains(Difference("run", "host calls before a trap", seen.host_calls, got.host_calls))
 
 
 @pytest.mark.parametrize(

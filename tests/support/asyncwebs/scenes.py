@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from tests.support.asyncwebs.elements import ELEMENTS
@@ -14,6 +15,13 @@ def pair(element: str, main: str, *tasks: Task, poke: str = "", callback: bool =
     """Two instances: the first does `main` in a task of one kind or the other, the second has the tasks."""
     first = Instance(0, (1,), (Task("number", callback, steps(main)),), (), plain=False)
     return Web(_ELEMENTS[element], (first, Instance(1, (), tasks, steps(poke), plain=False)))
+
+
+def three(main: str, tasks: Sequence[Task], poke: str, last: Task, *, plain: bool = True) -> Web:
+    """Three in a row, of which the one in the middle has `tasks` and `poke`, which is synchronous if `plain`."""
+    first = Instance(0, (1,), (Task("number", False, steps(main)),), (), plain=False)
+    middle = Instance(1, (2,), tuple(tasks), steps(poke), plain=plain)
+    return Web(_ELEMENTS["u8"], (first, middle, Instance(2, (), (last,), (), plain=False)))
 
 
 def task(kind: str, script: str) -> Task:
