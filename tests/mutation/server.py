@@ -78,6 +78,9 @@ def run_in_child(work: Callable[[], int], wall_seconds: float = _WALL_SECONDS) -
         except BaseException:
             traceback.print_exc()
         finally:
+            # `_exit` flushes nothing, and what pytest says of an error of its own is the only word of it
+            sys.stdout.flush()
+            sys.stderr.flush()
             os._exit(code)
     deadline = time.monotonic() + wall_seconds
     page = resource.getpagesize()

@@ -31,6 +31,13 @@ def first(items: list[int], limit: int = 3) -> int:
         0
     ]
 """
+NO_HELP = """
+from meldpy.resolver.semver import _track
+
+def test_it_fails_as_things_are():
+    assert _track("a", 1, 2, 3) == "b"
+"""
+"""Comes last, so that what it executes is nobody's."""
 FUNCTION = """
 (module
   (import "a" "b" (func $b (param i32)))
@@ -51,10 +58,13 @@ def mutants_of(package: str) -> Iterator[str]:
 
 def test_one_mutant_is_killed_and_one_does_the_same(tmp_path: Path) -> None:
     only = "|".join(f"^{re.escape(mutant)}$" for mutant in (KILLED, EQUIVALENT))
+    failing = tmp_path / "test_fails.py"
+    failing.write_text(NO_HELP, encoding="utf-8")
     done = subprocess.run(
         [
             *(sys.executable, "-m", "tests.mutation", "--package", "resolver", "--only", only),
-            *("--tests", "tests/unit/resolver/test_semver.py", "-o", str(tmp_path / "report.json")),
+            *("--tests", "tests/unit/resolver/test_semver.py", "--tests", str(failing)),
+            *("-o", str(tmp_path / "report.json")),
         ],
         cwd=ROOT,
         capture_output=True,
@@ -65,6 +75,7 @@ def test_one_mutant_is_killed_and_one_does_the_same(tmp_path: Path) -> None:
     report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     verdicts = {entry["mutant"]: entry["verdict"] for entry in report["mutants"]}
     assert verdicts == {KILLED: "killed", EQUIVALENT: "survived"}
+    assert set(report["tests left out"].values()) == {"does not pass without a mutant"}
     (numbers,) = report["packages"]
     assert (numbers["killed"], numbers["equivalent"], numbers["raw"], numbers["adjusted"]) == (1, 1, 0.5, 1.0)
 

@@ -119,19 +119,21 @@ class MapPlugin:
         result = self._map
         coverage = Coverage(data_file=None, include=[str(ROOT / "meldpy" / "*")], config_file=False)
         coverage.start()
-        for item in session.items:
+        positions: dict[str, int] = {}
+        for number, item in enumerate(session.items):
             _empty_caches()
-            coverage.switch_context(str(len(result.tests)))
+            # of its own, since whether the test is left out is known only when it has run
+            context = str(number)
+            coverage.switch_context(context)
             start = time.process_time()
             reports = runtestprotocol(item, log=False, nextitem=None)
             seconds = time.process_time() - start
             if not all(report.passed for report in reports):
                 result.left_out[item.nodeid] = "does not pass without a mutant"
-                coverage.switch_context("left out")
             elif seconds > SLOW:
                 result.left_out[item.nodeid] = f"takes {seconds:.1f} s"
-                coverage.switch_context("left out")
             else:
+                positions[context] = len(result.tests)
                 result.tests.append(item.nodeid)
                 result.seconds.append(round(seconds, 4))
         coverage.stop()
@@ -139,7 +141,8 @@ class MapPlugin:
         for file in data.measured_files():
             by_line = data.contexts_by_lineno(file)
             result.lines[str(Path(file).relative_to(ROOT))] = {
-                line: sorted(int(name) for name in contexts if name.isdecimal()) for line, contexts in by_line.items()
+                line: sorted(positions[name] for name in contexts if name in positions)
+                for line, contexts in by_line.items()
             }
         return True
 
@@ -153,4 +156,6 @@ def _empty_caches() -> None:
 def _caches() -> list[Any]:
     wrappers = [item for item in gc.get_objects() if isinstance(item, functools._lru_cache_wrapper)]
     names = ("tests.", "meldpy.runtime", "meldpy.handed")
-    return [item for item in wrappers if item.__module__.startswith(names) and item is not _caches]
+    # what is known of the sources' errors is no part of a test, and takes seconds to find out
+    spared = "tests.support.errorsites"
+    return [i for i in wrappers if i.__module__.startswith(names) and i.__module__ != spared and i is not _caches]
