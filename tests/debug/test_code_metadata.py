@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import pytest
 from wasmtime import wat2wasm
 
 import meldpy
 from meldpy.asm.leb import unsigned
 from meldpy.binary.decode import decode_component, decode_module
 from meldpy.debug.cursor import Cursor
+from meldpy.debugging import modules_in
 from meldpy.model.component import CoreModuleSection
 from meldpy.model.core import CoreModule, FuncImportType, NameKind, NameSection, RawCustom
+from tests.debug.test_dwarf import given
 
 HINTS, FEATURES = "metadata.code.branch_hint", "target_features"
 IF, BR_IF = 0x04, 0x0D
@@ -117,6 +120,39 @@ def test_features_are_those_of_all_and_ours() -> None:
     found = told(fused(guest("a", features("tail-call")), guest("b", features("atomics", "sign-ext"))))
     assert found is not None
     assert found >= {"tail-call", "atomics", "sign-ext", "bulk-memory", "simd128", "multivalue"}
+
+
+def test_what_stands_between_modules_has_no_say() -> None:
+    """The async caller has a shim, which its linker made, and which names no features."""
+    for suffix in ("4-0", "5-2"):
+        result = meldpy.fuse([given(f"starts-{suffix}", "app"), given(f"tasks-{suffix}", "lib")])
+        assert not [note for note in result.report.notes if FEATURES in note]
+        found = told(max(modules_in(result.bytes, "fused"), key=lambda module: module.code.count))
+        assert found is not None
+        assert "bulk-memory" in found
+
+
+SHIM = """
+  (core module $s (type $t (func (param i32) (result i32))) (table (export "t") 1 1 funcref)
+    (func (export "f") (type $t) {code}))"""
+
+
+@pytest.mark.parametrize(
+    ("code", "silent"),
+    [
+        ("(call_indirect (type $t) (local.get 0) (i32.const 0))", True),
+        ("(i32.add (local.get 0) (i32.const 0))", False),
+        ("(i32.extend8_s (local.get 0))", False),
+        ("(local i32) (local.get 0)", False),
+    ],
+)
+def test_only_what_hands_on_has_no_say(code: str, silent: bool) -> None:
+    shim = SHIM.format(code=code)
+    component = wat2wasm(f"""(component {shim}
+      (core instance $s (instantiate $s))
+      (func (export "s") (param "x" u32) (result u32) (canon lift (core func $s "f"))))""")
+    found = told(fused(guest("a", features("tail-call")), bytes(component)))
+    assert (found is not None) == silent
 
 
 def test_features_say_nothing_unless_every_module_does() -> None:
