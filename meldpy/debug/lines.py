@@ -13,6 +13,7 @@ from meldpy.records import dataclass
 _TOMBSTONES: Final = (0, 0xFFFFFFFE, 0xFFFFFFFF)
 _PATH, _DIRECTORY = 1, 2
 _MOST_FILES: Final = 1 << 20
+"""With what is said of each: a version 5 table may say it in no bytes at all."""
 
 
 @final
@@ -111,7 +112,7 @@ def _names_5(
     def entries() -> Iterator[dict[int, int | str]]:
         formats = [(words.uleb(), words.uleb()) for _ in range(words.u8())]
         count = words.uleb()
-        if count > _MOST_FILES:
+        if count * (len(formats) + 1) > _MOST_FILES:
             raise Malformed
         for _ in range(count):
             entry: dict[int, int | str] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,9 @@ from meldpy.debugging import symbolizer
 from meldpy.model.core import CoreModule
 from meldpy.pipeline import FuseInput
 from tests.debug.test_dwarf import BUILT, SUFFIXES, fused, given
+from tests.debug.test_hostile_dwarf import unit
 from tests.support.dwarf.frames import frames, instructions
+from tests.support.dwarf.mutated import dwarf_inputs, mutated
 
 ROOT = Path(__file__).parents[2]
 STRINGS = ROOT / "fixtures" / "strings"
@@ -56,6 +59,34 @@ def test_our_reader_says_what_another_says_of_other_units(provider: str) -> None
     for address, text in zip(addresses, frames(core, addresses), strict=True):
         expected = [place if re.search(r":\d+:\d+$", place) else "?" for place in places(text)]
         assert read(result.main, address) == expected, hex(address)
+
+
+@pytest.mark.parametrize(("app", "provider"), [("app-4-2", "mixed"), ("app-5-s", "shapes-5-2")])
+def test_our_reader_comes_to_an_end_with_what_is_broken(app: str, provider: str) -> None:
+    """It says something or nothing."""
+    given_dwarf = dwarf_inputs(fused(app, provider))[1]
+    said = silent = 0
+    for seed in range(150):
+        reader = DwarfReader(mutated(given_dwarf, seed).sections)
+        for address in range(0, 400, 37):
+            found = reader.frames(address)
+            said += bool(found)
+            silent += not found
+    assert min(said, silent) > 100
+
+
+def test_our_reader_is_not_kept_busy() -> None:
+    empty = b"\x01\x11\x00" + b"\x3f\x19" * 100_000 + b"\0\0\0"
+    shared = b"\x01\x11\x01\x11\x01\0\0\x02\x2e\x00\x55\x17\0\0\0"
+    ranges = b"\x02\0\0\0\x03\0\0\0" * 20_000 + bytes(8)
+    referring = unit(0, b"\x01" + bytes(4) + (b"\x02" + bytes(4)) * 20_000)
+    for sections in (
+        {".debug_info": unit(0, b"\x01" * 100_000), ".debug_abbrev": empty},
+        {".debug_info": referring, ".debug_abbrev": shared, ".debug_ranges": ranges},
+    ):
+        began = time.perf_counter()
+        assert DwarfReader(sections).frames(5) == []
+        assert time.perf_counter() - began < 20
 
 
 def trapping(data: bytes, name: str, *arguments: object) -> str:
