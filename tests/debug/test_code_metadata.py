@@ -116,6 +116,15 @@ def told(module: CoreModule) -> set[str] | None:
     return {name for _, name in entries}
 
 
+def test_what_only_linkers_want_is_left_out_with_a_note() -> None:
+    sections = '(@custom "linking" "\\02") (@custom "reloc.CODE" "\\00\\00") (@custom "reloc..debug_info" "\\00\\00")'
+    result = meldpy.fuse([guest("a", sections)])
+    (note,) = result.report.notes
+    assert note.endswith("linking, reloc..debug_info, reloc.CODE")
+    main = max(modules_in(result.bytes, "fused"), key=lambda module: module.code.count)
+    assert not any(section(main, name) for name in ("linking", "reloc.CODE", "reloc..debug_info"))
+
+
 def test_features_are_those_of_all_and_ours() -> None:
     found = told(fused(guest("a", features("tail-call")), guest("b", features("atomics", "sign-ext"))))
     assert found is not None

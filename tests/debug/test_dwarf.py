@@ -16,7 +16,7 @@ import meldpy
 from meldpy.debug.dwarf import debug_sections
 from meldpy.pipeline import FuseInput
 from tests.support.dwarf.expected import Comparison, Moves, sequences
-from tests.support.dwarf.frames import frames_of_inputs, frames_of_output, shared_instructions
+from tests.support.dwarf.frames import frames_of_inputs, frames_of_output, instructions, shared_instructions
 from tests.support.dwarf.fused import Fused, fuse
 from tests.support.dwarf.reader import dwarf_of
 
@@ -62,6 +62,30 @@ def test_frames_are_equal_at_every_instruction(app: str, provider: str) -> None:
     different = [(pairs[i], b, a) for i, (b, a) in enumerate(zip(before, after, strict=True)) if a != b]
     assert different == []
     assert sum("guests/" in frame for frame in after) > 100
+
+
+@pytest.mark.parametrize("suffix", ["4-0", "4-2", "5-0", "5-2"])
+def test_addresses_of_64_bits_are_followed(suffix: str) -> None:
+    """Alone, with a function left out: pyelftools reads lists of addresses of one size only."""
+    wide = given(f"wide-{suffix}", "lib")
+    result = fuse([wide], meldpy.FuseOptions(hides=("demo:debug/extra@1.0.0",)))
+    assert result.notes == ()
+    comparison = Comparison(result)
+    assert list(comparison.differences()) == []
+    assert min(comparison.rows, comparison.attributes) > 100
+    pairs = shared_instructions(result)
+    assert len(pairs) < len(instructions(result.units[0].module))
+    assert frames_of_inputs(result, [wide], pairs) == frames_of_output(result, pairs)
+
+
+@pytest.mark.parametrize("suffix", ["4-0", "4-2", "5-0", "5-2"])
+def test_addresses_of_64_bits_lie_beside_those_of_32(suffix: str) -> None:
+    inputs = [given(f"app-{suffix}", "app"), given(f"wide-{suffix}", "lib")]
+    result = fuse(inputs)
+    assert result.notes == ()
+    pairs = shared_instructions(result)
+    assert frames_of_inputs(result, inputs, pairs) == frames_of_output(result, pairs)
+    assert {result.units[number].component for number, _, _ in pairs} == {"app", "lib"}
 
 
 def sharing_a_table(origins: bool = False) -> tuple[list[FuseInput], Fused]:

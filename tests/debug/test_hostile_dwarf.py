@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import wasmtime
 
 import meldpy
 from meldpy.kernel.dwarf import rewrite_dwarf
@@ -66,6 +68,16 @@ def test_many_mutants_are_taken_or_refused(app: str, provider: str) -> None:
     taken, refused = survives(app, provider, range(1000, 1000 + count))
     print(f"{app} with {provider}: {taken} taken, {refused} refused")
     assert min(taken, refused) > count // 10
+
+
+def test_no_engine_of_ours_translates_dwarf() -> None:
+    """What the engine does with it for native debuggers ends the process where the DWARF is broken."""
+    assert "debug_info" in vars(wasmtime.Config)
+    sources = [path for path in Path(meldpy.__file__).parent.rglob("*.py") if "debug_info" in path.read_text()]
+    tree = [node for path in sources for node in ast.walk(ast.parse(path.read_text()))]
+    assert sources
+    assert not [node for node in tree if isinstance(node, ast.Attribute) and node.attr == "debug_info"]
+    assert not [node for node in tree if isinstance(node, ast.Constant) and node.value == "debug_info"]
 
 
 def uleb(value: int) -> bytes:

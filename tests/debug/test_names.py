@@ -114,6 +114,43 @@ def test_a_function_without_a_name_says_where_it_comes_from() -> None:
     ]
 
 
+ALL_NAMED = """(component
+  (core module $in-NAME
+    (memory $heap (export "m") 1)
+    (global $count (mut i32) (i32.const 0))
+    (table $slots 1 funcref)
+    (data $greeting (i32.const 8) "hello")
+    (elem $handlers (i32.const 0) $f)
+    (func $f (export "f") (param $number i32) (result i32) (local $sum i32)
+      (global.set $count (local.get $number))
+      (drop (call_indirect $slots (param i32) (result i32) (local.get 0) (local.get 0)))
+      (local.tee $sum (i32.load (local.get $number)))))
+  (core instance $i (instantiate $in-NAME))
+  (func (export "NAME") (param "x" u32) (result u32) (canon lift (core func $i "f"))))"""
+
+
+def test_every_kind_of_item_keeps_its_name() -> None:
+    texts = {name: ALL_NAMED.replace("NAME", name) for name in "ab"}
+    result = fuse([FuseInput(name, f"{name}.wat", assemble(text.encode(), name)) for name, text in texts.items()])
+    found: dict[NameKind, set[str]] = {}
+    locals_: list[tuple[str, ...]] = []
+    for each in map(section, core_modules(result.data)):
+        for kind, names_ in () if each is None else each.maps:
+            found.setdefault(kind, set()).update(name for _, name in names_)
+        for _, functions in () if each is None else each.indirect:
+            locals_ += [tuple(name for _, name in local) for _, local in functions]
+    for owner in "ab":
+        for kind, name in {
+            NameKind.FUNCTION: "f",
+            NameKind.MEMORY: "heap",
+            NameKind.GLOBAL: "count",
+            NameKind.DATA: "greeting",
+            NameKind.ELEM: "handlers",
+        }.items():
+            assert f"{owner}/in-{owner}::{name}" in found[kind]
+    assert locals_.count(("number", "sum")) == 2
+
+
 def test_modules_without_names_stay_without() -> None:
     stripped = assemble(PARTLY_NAMED.replace("$named (", "(").replace("$named", "0").encode(), "lib")
     found = section(fuse([FuseInput("lib", "lib.wat", stripped)]).main)

@@ -2,7 +2,8 @@
 
 Needs clang-19, wasm-ld-19, rustc with wasm32-unknown-unknown, and wasm-tools. Each guest is a component named after its
 source, the version of DWARF and the level of optimisation. `mixed` has units of both versions in one module, and names
-and address ranges; `types` has units of types; `old` and `older` are versions 2 and 3. `starts` calls `tasks`, async.
+and address ranges; `types` has units of types; `old` and `older` are versions 2 and 3. `wide` is `lib` with
+a memory of 64 bits; `starts` calls `tasks`, async.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ BUILT = HERE / "built"
 C_LEVELS = ("0", "1", "2", "s")
 VERSIONS = ("4", "5")
 C_FLAGS = (
-    "--target=wasm32-unknown-unknown",
     "-ffreestanding",
     "-fno-builtin",
     "-Wall",
@@ -41,16 +41,17 @@ def component(core: Path, world: str, out: Path) -> None:
     run("wasm-tools", "component", "new", embedded, "-o", out)
 
 
-def compiled(source: str, version: str, level: str, work: Path, *flags: str) -> Path:
+def compiled(source: str, version: str, level: str, work: Path, *flags: str, target: str = "wasm32") -> Path:
     out = work / f"{Path(source).stem}-{version}-{level}.o"
     options = CXX_FLAGS if source.endswith(".cpp") else ()
-    run("clang-19", *C_FLAGS, *options, *flags, f"-gdwarf-{version}", f"-O{level}", "-c", source, "-o", out)
+    flags = (f"--target={target}-unknown-unknown", *C_FLAGS, *options, *flags)
+    run("clang-19", *flags, f"-gdwarf-{version}", f"-O{level}", "-c", source, "-o", out)
     return out
 
 
-def linked(name: str, world: str, objects: list[Path], work: Path, out: Path) -> None:
+def linked(name: str, world: str, objects: list[Path], work: Path, out: Path, *flags: str) -> None:
     core = work / f"{name}.core.wasm"
-    run("wasm-ld-19", "--no-entry", *objects, "-o", core)
+    run("wasm-ld-19", "--no-entry", *flags, *objects, "-o", core)
     component(core, world, out / f"{name}.wasm")
 
 
@@ -74,6 +75,14 @@ def build_c(out: Path, work: Path) -> None:
     linked("types", "lib", [compiled("shapes.cpp", "4", "2", work, "-fdebug-types-section", *EXTRA)], work, out)
     linked("old", "lib", [compiled(f"{each}.c", "2", "1", work) for each in ("lib", "weak", "other")], work, out)
     linked("older", "lib", [compiled(f"{each}.c", "3", "2", work) for each in ("lib", "weak", "other")], work, out)
+
+
+def build_wide(out: Path, work: Path) -> None:
+    for version in VERSIONS:
+        for level in ("0", "2"):
+            sources = ("lib.c", "weak.c", "other.c")
+            objects = [compiled(source, version, level, work, target="wasm64") for source in sources]
+            linked(f"wide-{version}-{level}", "lib", objects, work, out, "-mwasm64")
 
 
 def build_async(out: Path, work: Path) -> None:
@@ -100,6 +109,7 @@ def main() -> None:
     with TemporaryDirectory() as work:
         build_c(out, Path(work))
         build_async(out, Path(work))
+        build_wide(out, Path(work))
         build_rust(out, Path(work))
 
 

@@ -18,7 +18,8 @@ from tests.support.dwarf.evaluate import Machine, pieces
 from tests.support.dwarf.fused import Fused
 from tests.support.dwarf.reader import dwarf_of
 
-NOWHERE = (0, 0xFFFFFFFE, 0xFFFFFFFF)
+NOWHERE = (0, 0xFFFFFFFE, 0xFFFFFFFF, 0xFFFFFFFFFFFFFFFE, 0xFFFFFFFFFFFFFFFF)
+MINUS_TWO = (NOWHERE[1], NOWHERE[3])
 DEAD = "dead"
 SOMEWHERE = 0x50000
 """Where a region is taken to begin that can move."""
@@ -98,6 +99,10 @@ def moved_sequences(program: Any, moves: Moves) -> Iterator[list[tuple[int, Row 
 _LISTS = ("DW_FORM_sec_offset", "DW_FORM_loclistx", "DW_FORM_rnglistx")
 _BASES = ("DW_AT_str_offsets_base", "DW_AT_addr_base", "DW_AT_rnglists_base", "DW_AT_loclists_base")
 _ADDRESS_FORMS = ("DW_FORM_addr", "DW_FORM_addrx", *(f"DW_FORM_addrx{n}" for n in "1234"))
+
+
+def _tombstone(cu: Any) -> int:
+    return NOWHERE[2] if cu["address_size"] == 4 else NOWHERE[4]
 
 
 def _is_local_alone(operations: Sequence[DWARFExprOp]) -> bool:
@@ -269,7 +274,7 @@ class Comparison:
             elif attribute.form in _ADDRESS_FORMS:
                 address = attribute.value
                 if address not in NOWHERE:
-                    address = moves.place(address) if moves.kept(address) else NOWHERE[2]
+                    address = moves.place(address) if moves.kept(address) else _tombstone(old_cu)
                 if found.value != address:
                     yield f"{here}: {found.value:#x} in place of {address:#x}"
             elif attribute.form == "DW_FORM_ref_addr":
@@ -283,7 +288,7 @@ class Comparison:
         if low is None:
             return
         if buried:
-            if got[0] != NOWHERE[2] and low != NOWHERE[1]:
+            if got[0] != _tombstone(new_die.cu) and low not in MINUS_TWO:
                 yield f"{place}: dead, but at {got[0]:#x}"
         elif low == 0:
             if got != (low, high):

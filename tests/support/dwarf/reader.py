@@ -40,8 +40,11 @@ def reader(sections: Mapping[str, bytes]) -> Any:
         data = sections.get(f".debug_{name}")
         return None if data is None else DebugSectionDescriptor(BytesIO(data), name, 0, len(data), 0)
 
+    info = sections.get(".debug_info", b"")
+    # of the first unit; pyelftools reads all lists of ranges and locations with one size
+    size = info[7 if info[4:6] == b"\5\0" else 10] if len(info) > 10 else 4
     return DWARFInfo(
-        config=DwarfConfig(little_endian=True, machine_arch="WebAssembly", default_address_size=4),
+        config=DwarfConfig(little_endian=True, machine_arch="WebAssembly", default_address_size=size),
         debug_info_sec=section("info"),
         debug_aranges_sec=section("aranges"),
         debug_abbrev_sec=section("abbrev"),
