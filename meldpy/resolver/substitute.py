@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import final
 
-from meldpy.errors import LinkError, UnsupportedError
+from meldpy.errors import InternalError, LinkError, UnsupportedError
 from meldpy.model.extern import (
     ComponentType,
     CoreModuleType,
@@ -65,7 +65,7 @@ class Substitution:
             node = node.alias_of
         result = self._definition(node) if found is None else found
         if not isinstance(result, DefinedType):
-            raise LinkError("a resource type stands where a value type is declared")
+            raise InternalError("a resource type stands where a value type is declared")
         for name in reversed(names):
             result = name if result is name.alias_of else self.nodes.defined(result.definition, result)
             self.map[name] = result
@@ -87,7 +87,7 @@ class Substitution:
             node = node.alias_of
         result = node if found is None else found
         if not isinstance(result, ResourceType):
-            raise LinkError("a value type stands where a resource type is declared")
+            raise InternalError("a value type stands where a resource type is declared")
         for name in reversed(names):
             result = name if result is name.alias_of else ResourceType(result.id, result)
             self.map[name] = result

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import assert_never, final
 
-from meldpy.errors import DecodeError, Location, UnsupportedError
+from meldpy.errors import DecodeError, InternalError, Location, UnsupportedError
 from meldpy.model.component import (
     Alias,
     AliasDecl,
@@ -158,8 +158,8 @@ class TypeEvaluator:
                 self.add_core_types(decl.type, inner)
             case AliasDecl():
                 self._alias(decl.alias, inner)
-            case _:
-                raise DecodeError("an import or export declarator stands where it is not allowed")
+            case ImportDecl() | ExportDecl():
+                raise InternalError("an import or export declarator was taken for a local one")
 
     def _alias(self, alias: Alias, inner: TypeScope) -> None:
         self.builder.count()

@@ -28,7 +28,7 @@ from meldpy.resolver.match import Matching
 from meldpy.resolver.names import clash, free, strong
 from meldpy.resolver.nodes import node_of
 from meldpy.resolver.openimports import OpenImports
-from meldpy.resolver.order import in_order
+from meldpy.resolver.order import cycle, in_order
 from meldpy.resolver.outer import refuse_imported
 from meldpy.resolver.sides import views_diff
 from meldpy.resolver.subtype import Mismatch, Subtyping
@@ -82,12 +82,10 @@ class _Merger:
         groups = self._ordered(self._grouped(keys, self.open.track_of))
         if groups is None:
             # Tracks that need each other cannot merge as a whole; names can only be imported once in any case.
-            groups = self._ordered(self._grouped(keys, lambda key: self.open.import_of(key).name.name))
-        if groups is None:
-            raise LinkError(
-                "imports that are left open use each other's types in a circle",
-                remedy="give an input that exports one of them",
-            )
+            by_name = self._grouped(keys, lambda key: self.open.import_of(key).name.name)
+            groups = self._ordered(by_name)
+            if groups is None:
+                raise self._circle(by_name)
         asked = [key for key in keys if (self.open.is_named(key) and key not in self.open.reduced) or key in fixed]
         self.taken = {strong(self.open.import_of(key).name.name) for key in asked}
         for group in groups:
@@ -122,13 +120,33 @@ class _Merger:
 
     def _ordered(self, groups: list[list[Key]]) -> list[list[Key]] | None:
         """The groups so that each follows those whose types it mentions; None if that is impossible."""
+        order = in_order(len(groups), self._needs(groups))
+        return None if order is None else [groups[i] for i in order]
+
+    def _needs(self, groups: list[list[Key]]) -> dict[int, set[int]]:
+        """Of each group, by number, those whose types it mentions."""
         number = {key: i for i, group in enumerate(groups) for key in group}
-        needs = {
+        return {
             i: {number[m.key] for key in group for m in self.open.mentioned(key) if m.key in number} - {i}
             for i, group in enumerate(groups)
         }
-        order = in_order(len(groups), needs)
-        return None if order is None else [groups[i] for i in order]
+
+    def _circle(self, groups: list[list[Key]]) -> LinkError:
+        """What one input imports first, and another second, with types of the other import in it each time."""
+        around = cycle(len(groups), self._needs(groups))
+        causes = []
+        for user, used in zip(around, (*around[1:], around[0]), strict=True):
+            key = next(k for k in groups[user] for m in self.open.mentioned(k) if m.key in groups[used])
+            import_, other = self.open.import_of(key), self.open.import_of(groups[used][0])
+            place = f"as `{self.open.input_of(key)}` imports it at {import_.location}"
+            causes.append(f"`{import_.name.name}` uses types of `{other.name.name}`, {place}")
+        first = self.open.import_of(groups[around[0]][0])
+        return LinkError(
+            f"`{first.name.name}` is left to be imported, but it and other imports use each other's types in a circle",
+            first.location,
+            causes=tuple(causes),
+            remedy="provide one of them by an input: a component imports a name once, after those whose types it uses",
+        )
 
     # --- types that need a name only -----------------------------------------------------------------------------
     def _name_type(self, key: Key, fixed: AbstractSet[Key]) -> None:
