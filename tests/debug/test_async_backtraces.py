@@ -23,7 +23,7 @@ from wasmtime import component as components
 import meldpy
 from meldpy.cli.main import run
 from meldpy.debug.symbols import Frame
-from meldpy.debug.traces import trace_frames, trap_told
+from meldpy.debug.traces import rewritten, trace_frames, trap_told
 from meldpy.debugging import symbolizer
 from meldpy.engine.calls import call
 from meldpy.engine.config import full_engine
@@ -160,6 +160,9 @@ def test_we_say_whose_task_it_was(suffix: str, name: str, reason: int) -> None:
     ]
     assert guests[0].component == ("lib" if reason in (AT_ONCE, LATER, TWICE) else "app")
     lines = list(trap_told(text, symbolizer(fused, "fused")))
+    shown = [line.strip() for line in rewritten(text.splitlines(), symbolizer(fused, "fused"))]
+    assert [line for line in shown if line.startswith("at guests/")] == [f"at {frame.place}" for frame in guests]
+    assert all(any(line.endswith(f"{frame}") for line in shown) for frame in guests)
     rules = [line.rpartition(": ")[2] for line in lines if line.startswith("the call broke a rule")]
     assert rules == ([RULES[reason]] if reason in RULES else [])
 

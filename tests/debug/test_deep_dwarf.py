@@ -53,6 +53,12 @@ def test_no_error_that_the_inputs_do_not_have(
     assert worse(fused(app, provider, options), [given(app, "app"), given(provider, "lib")], tmp_path) == Counter()
 
 
+@pytest.mark.parametrize("suffix", ["4-0", "4-2", "5-0", "5-2"])
+def test_no_error_where_addresses_have_two_sizes(suffix: str, tmp_path: Path) -> None:
+    app, wide = f"app-{suffix}", f"wide-{suffix}"
+    assert worse(fused(app, wide), [given(app, "app"), given(wide, "lib")], tmp_path) == Counter()
+
+
 @pytest.mark.parametrize("options", [None, SINGLE], ids=["component", "single"])
 @pytest.mark.parametrize(("version", "level"), [("4", "0"), ("4", "2"), ("5", "0"), ("5", "2"), ("5", "s")])
 def test_rust_with_all_of_std(version: str, level: str, options: meldpy.FuseOptions | None, tmp_path: Path) -> None:

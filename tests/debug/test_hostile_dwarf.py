@@ -26,6 +26,7 @@ BASES = (
     ("app-5-s", "shapes-5-2"),
     ("app-4-2", "mixed"),
     ("app-4-0", "types"),
+    ("app-5-2", "wide-5-0"),
 )
 
 
