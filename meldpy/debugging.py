@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, final
 from meldpy.errors import UsageError
 from meldpy.model.component import Component, ComponentSection, CoreModuleSection
 from meldpy.model.core import CoreModule, PlacedCustom, RawCustom
+from meldpy.model.debug import LAST_SECTION
 from meldpy.model.fused import FusedModule, MergedUnit
 from meldpy.model.regions import RegionCode
 from meldpy.model.reindexed import Positions
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from meldpy.debug.coredump import DumpThread
     from meldpy.debug.symbols import Symbolizer
 
-_LAST = 11
 DWARF = ("keep", "drop", "split")
 SOURCE_MAPS = ("inline", "file", "drop")
 SOURCE_MAP = "sourceMappingURL"
@@ -161,7 +161,7 @@ def _mapped(
 
 def with_custom(module: CoreModule, name: str, content: bytes) -> CoreModule:
     """`module` with a custom section at its end."""
-    return replace(module, customs=(*module.customs, PlacedCustom(_LAST, RawCustom(name, content))))
+    return replace(module, customs=(*module.customs, PlacedCustom(LAST_SECTION, RawCustom(name, content))))
 
 
 def _read_beside(source: str, url: str) -> bytes | None:

@@ -12,12 +12,12 @@ from typing import Final
 from meldpy.asm.leb import unsigned
 from meldpy.debug.dwarf import SECTIONS
 from meldpy.model.core import CoreModule, PlacedCustom, RawCustom
+from meldpy.model.debug import LAST_SECTION
 from meldpy.records import replace
 
 EXTERNAL: Final = "external_debug_info"
 BUILD_ID: Final = "build_id"
 _ID_BYTES: Final = 16
-_LAST: Final = 11
 
 
 def set_aside(main: CoreModule, name: str) -> tuple[CoreModule, CoreModule | None]:
@@ -49,4 +49,4 @@ def _is_dwarf(custom: PlacedCustom) -> bool:
 
 
 def _custom(name: str, content: bytes) -> PlacedCustom:
-    return PlacedCustom(_LAST, RawCustom(name, unsigned(len(content)) + content))
+    return PlacedCustom(LAST_SECTION, RawCustom(name, unsigned(len(content)) + content))

@@ -11,12 +11,12 @@ from meldpy.debug.features import SECTION as FEATURES
 from meldpy.debug.features import joined_features
 from meldpy.debug.hints import MOVED, join_hints
 from meldpy.model.core import CoreModule, MemoryType, PlacedCustom, RawCustom
+from meldpy.model.debug import LAST_SECTION
 from meldpy.model.fused import FusedModule
 from meldpy.records import dataclass
 
 _BEFORE_CODE: Final = 9
 """Elements: code metadata must come before the code section. (A data count that comes after it does no harm.)"""
-_LAST: Final = 11
 
 
 @final
@@ -54,7 +54,7 @@ def carry(fused: FusedModule, dwarf: bool, rewrite: RewriteDwarf, say_features: 
     if dwarf:
         lead = len(unsigned(fused.main.code.count))
         joined = join_dwarf(fused.units, lead, rewrite)
-        customs += [PlacedCustom(_LAST, RawCustom(name, data)) for name, data in joined.sections.items()]
+        customs += [PlacedCustom(LAST_SECTION, RawCustom(name, data)) for name, data in joined.sections.items()]
         notes += joined.notes
         done |= set(SECTIONS)
     else:
@@ -65,7 +65,7 @@ def carry(fused: FusedModule, dwarf: bool, rewrite: RewriteDwarf, say_features: 
 
     features = joined_features(fused.units, fused.main, _memories(fused.main)) if say_features else None
     if features is not None:
-        customs.append(PlacedCustom(_LAST, RawCustom(FEATURES, features)))
+        customs.append(PlacedCustom(LAST_SECTION, RawCustom(FEATURES, features)))
         done.add(FEATURES)
     return Carried(tuple(customs), tuple(name for name in fused.dropped_customs if name not in done), tuple(notes))
 

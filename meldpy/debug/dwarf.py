@@ -73,15 +73,15 @@ def join_dwarf(units: Iterable[MergedUnit], lead: int, rewrite: RewriteDwarf) ->
         if not sections or unit.positions is None:
             continue
         given = DwarfInput(
-            sections,
-            unit.positions.table,
-            unit.module.code.lead,
-            lead + unit.base,
-            unit.globals,
-            strings.add(sections.get(_STR, b"")),
-            line_strings.add(sections.get(_LINE_STR, b"")),
-            sizes,
-            unit.region,
+            sections=sections,
+            positions=unit.positions.table,
+            lead=unit.module.code.lead,
+            code_base=lead + unit.base,
+            globals=unit.globals,
+            strings=strings.add(sections.get(_STR, b"")),
+            line_strings=line_strings.add(sections.get(_LINE_STR, b"")),
+            bases=sizes,
+            region=unit.region,
         )
         written = rewrite(given)
         if isinstance(written, UnknownDwarf):

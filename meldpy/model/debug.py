@@ -23,6 +23,8 @@ class NameStyle(Enum):
 
 SEPARATOR: Final = "::"
 """Between a component and module, and the name that it has there."""
+LAST_SECTION: Final = 11
+"""The last known section, data: what custom sections follow that are written at a module's end."""
 VALUE: Final = "value: "
 """Before the name of a value that functions of ours put into a backtrace (`adapter.told_values`)."""
 

@@ -20,12 +20,11 @@ import meldpy
 from meldpy.kernel.dwarf import rewrite_dwarf
 from meldpy.model.debug import DwarfOutput
 from meldpy.model.regions import RegionCode
-from meldpy.pipeline import FuseInput
 from tests.debug.test_dwarf import fused, given
 from tests.support.dwarf.evaluate import OBJECT, Machine, pieces
 from tests.support.dwarf.expected import DEAD, Comparison, Moves, _expression
 from tests.support.dwarf.frames import frames_of_inputs, frames_of_output, shared_instructions
-from tests.support.dwarf.fused import Fused, fuse
+from tests.support.dwarf.fused import fuse
 from tests.support.dwarf.mutated import dwarf_inputs, with_sections
 from tests.support.dwarf.reader import dwarf_of, reader
 
@@ -187,5 +186,3 @@ def test_a_memory_that_stays_where_it_was_has_its_expressions_unchanged() -> Non
 def test_a_lone_component_in_one_memory_keeps_its_dwarf() -> None:
     result = fuse([given("lib-5-2", "lib")], SINGLE)
     assert list(Comparison(result).differences()) == []
-    assert isinstance(given("lib-5-2", "lib"), FuseInput)
-    assert isinstance(result, Fused)

@@ -20,8 +20,7 @@ from meldpy.debug.reader import DwarfReader
 from meldpy.debug.traces import rewritten, trace_frames
 from meldpy.debugging import symbolizer
 from meldpy.model.core import CoreModule
-from meldpy.pipeline import FuseInput
-from tests.debug.test_dwarf import BUILT, SUFFIXES, fused, given
+from tests.debug.test_dwarf import SUFFIXES, fused, given
 from tests.debug.test_hostile_dwarf import unit
 from tests.support.dwarf.frames import frames, instructions
 from tests.support.dwarf.mutated import dwarf_inputs, mutated
@@ -246,5 +245,3 @@ def test_a_composition_is_told_too() -> None:
     symbols = symbolizer(lib.data, lib.source)
     found = [f for offset in range(len(lib.data)) for f in symbols.frames(offset)]
     assert {"exported_run", "walk_down", "square_of"} <= {frame.function for frame in found}
-    assert BUILT.is_dir()
-    assert FuseInput("lib", "lib", b"").data == b""
