@@ -11,8 +11,8 @@ from meldpy.analysis.exits import Exits, ReturnsZero
 from meldpy.analysis.forwards import find_forwards
 from meldpy.analysis.passing import with_passing
 from meldpy.analysis.reach import Reach
-from meldpy.analysis.siblings import with_siblings
 from meldpy.analysis.spaces import spaces_of, written_tables
+from meldpy.analysis.synchronous import with_synchronous
 from meldpy.analysis.work import with_work
 from meldpy.model.core import CoreModule
 from meldpy.model.facts import CodeFacts, Facts
@@ -41,7 +41,7 @@ def analyse(
     calls = CallGraph(reach, written)
     may_throw, may_leave = effects(calls)
     exiting = Exits(all_spaces, code, forwards, returns_zero)
-    asynchrony = with_siblings(graph, live, calls, exiting, classify(graph, live, exiting))
+    asynchrony = with_synchronous(graph, live, calls, exiting, classify(graph, live, exiting))
     asynchrony = with_work(graph, live, calls, exiting, asynchrony)
     asynchrony = with_passing(graph, live, calls, asynchrony)
     return Facts(code, forwards, live, may_throw, may_leave, asynchrony)

@@ -10,9 +10,9 @@ call there can be waiting below. A lock is held only while guest code runs, or b
 it is free unless the call came round in a circle.
 
 **Bases.** A blocked stack begins in a task that was not called synchronously: from the host, by an async lower, or as a
-callback out of an event loop. (A sync-typed task traps where it would block, so it is none; `siblings` looks at what
-may happen before.) It continues through synchronous lowers only. If all stacks begin in one instance, that instance's
-lock admits one at a time.
+callback out of an event loop. (A sync-typed task traps where it would block, so it is none; `synchronous` looks at
+what may happen before.) It continues through synchronous lowers only. If all stacks begin in one instance, that
+instance's lock admits one at a time.
 
 **Cancels.** A synchronous `subtask.cancel` returns at once if the callee obeys, which no analysis can know; but guests
 of the usual toolchains do, since they let go of what they were doing. So a graph that is F0 or F1 but for its cancels

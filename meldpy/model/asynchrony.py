@@ -67,6 +67,7 @@ class Obstacle(Enum):
     OTHER_EXPORTS = "the host can call async functions of an instance other than the one that blocks"
     CIRCLE = "an async function can be called while its instance is in the middle of the call that leads there"
     SIBLINGS = "a synchronous function can block while tasks of its instance wait in their event loops"
+    SYNC_CALLER = "a synchronous function waits for an async one that can block on a stack of its own"
     ORPHANS = "a call without an engine task of its own can leave work that has to go on without it"
 
 

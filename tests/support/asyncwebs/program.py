@@ -81,7 +81,7 @@ def make(seed: int) -> Web:
             instances.append(Instance(0, edges[0], (main,), script.run(3), plain=False))
             continue
         tasks = tuple(script.task(blocking, cancelling) for _ in range(rng.randint(1, 3)))
-        poke = script.run(rng.randint(1, 4))
+        poke = _with_waits(seed, number, script.run(rng.randint(1, 4)))
         instances.append(Instance(number, edges[number], tasks, poke, plain=rng.random() < 0.5))
     return Web(element, tuple(reversed(instances)))
 
@@ -92,6 +92,15 @@ def _with_pauses(seed: int, steps: tuple[Step, ...]) -> tuple[Step, ...]:
     found = list(steps)
     for _ in range(rng.randint(1, 4) if rng.random() < 1 / 7 else 0):
         found.insert(rng.randint(0, len(found)), ("pause",))
+    return tuple(found)
+
+
+def _with_waits(seed: int, number: int, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Every tenth poke waits or yields on its stack, which is synchronous or a task; with dice of their own, too."""
+    rng = random.Random(f"waits of {seed}, {number}")
+    found = list(steps)
+    if rng.random() < 1 / 10:
+        found.insert(rng.randint(0, len(found)), rng.choice([("wait", 10), ("wait", 10), ("pause",)]))
     return tuple(found)
 
 

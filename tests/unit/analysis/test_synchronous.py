@@ -1,4 +1,4 @@
-"""When a synchronous task that would have to block could let others of its instance go on, and when it could not."""
+"""Synchronous tasks that would have to block: when one stack is not enough for what happens then, and when it is."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def beside(sync: str, builtins: str = WAIT, lift: str = CALLBACK_LIFT) -> str:
     return f"(component {instance('A', builtins, lift + sync, STREAM)} {EXPORT_A} {EXPORT_S})"
 
 
-def is_kept(found: Asynchrony) -> bool:
+def is_kept(found: Asynchrony, why: Obstacle = Obstacle.SIBLINGS) -> bool:
     """Otherwise one stack is enough."""
     if found.class_ is AsyncClass.F1:
         assert not found.deciding
         return False
-    assert (found.class_, found.base, obstacles(found)) == (AsyncClass.F2, None, {Obstacle.SIBLINGS})
+    assert (found.class_, found.base, obstacles(found)) == (AsyncClass.F2, None, {why})
     assert all(each.location.offset is not None for each in found.deciding)
     return True
 
@@ -109,3 +109,38 @@ def test_cancels_are_hoped_to_be_obeyed_in_synchronous_functions_too() -> None:
 
     assert not is_kept(cancelling(""))
     assert is_kept(cancelling(WAIT))
+
+
+# --- callees ----------------------------------------------------------------------------------------------------------
+def called(builtins: str, lift: str, caller: str = SYNC_TYPED) -> Asynchrony:
+    """A synchronous function of B waits for an async one of A, whose task exits at once if it is a callback lift's."""
+    callee = instance("A", builtins, lift)
+    calls = instance("B", SYNC_LOWER, caller, IMPORT, WITH_A)
+    return classify_with_exits(f'(component {callee} {calls} (func (export "s") (alias export $b "s")))')
+
+
+def test_a_synchronous_function_waits_for_a_task_that_can_block_and_exits() -> None:
+    assert is_kept(called(WAIT, CALLBACK_LIFT), Obstacle.SYNC_CALLER)
+    # one of a sync lift knows who is below it
+    assert not is_kept(called(WAIT, SYNC_LIFT))
+    # nothing blocks
+    assert called("", CALLBACK_LIFT).class_ is AsyncClass.F0
+
+
+def test_a_synchronous_function_waits_for_one_that_yields() -> None:
+    for lift in (CALLBACK_LIFT, SYNC_LIFT):
+        assert is_kept(called(YIELD, lift), Obstacle.SYNC_CALLER)
+    # if its caller is not synchronous
+    assert not is_kept(called(YIELD, SYNC_LIFT, SYNC_TYPED.replace('"s")', '"s") async')))
+
+
+def test_a_synchronous_function_may_come_there_by_way_of_others() -> None:
+    def chain(lift: str) -> Asynchrony:
+        last = instance("A", WAIT, lift)
+        middle = instance("B", SYNC_LOWER, SYNC_LIFT, IMPORT, WITH_A)
+        first = instance("C", SYNC_LOWER, SYNC_TYPED, IMPORT, '(with "f" (func $b "f"))')
+        exports = '(func (export "s") (alias export $c "s"))'
+        return classify_with_exits(f"(component {last} {middle} {first} {exports})")
+
+    assert is_kept(chain(CALLBACK_LIFT), Obstacle.SYNC_CALLER)
+    assert not is_kept(chain(SYNC_LIFT))
