@@ -1,8 +1,8 @@
 """Where shapes and lines go: layers from left to right, so that calls go to the right wherever that is possible.
 
 The classical way in four steps: break circles, put each shape behind all that call it, order the layers so that few
-lines cross, and give every line a way of its own past the layers that it skips. Deterministic; labels of lines are not
-laid out.
+lines cross, and give every line a way of its own past the layers that it skips. Many layers go on in a second row
+(`folding`). Deterministic; labels of lines are not laid out.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Final, TypeAlias, final
 
 from meldpy.records import dataclass
 from meldpy.report.drawing import Picture
+from meldpy.report.folding import Folded, Point, folded
 
 SHAPE_WIDTH, SHAPE_HEIGHT, COMPACT_HEIGHT = 168, 54, 30
 MANY: Final = 24
@@ -26,7 +27,6 @@ _SWEEPS = 12
 _END = -(1 << 30)
 """No shape's id."""
 
-Point: TypeAlias = "tuple[float, float]"
 _Edge: TypeAlias = "tuple[int, int]"
 
 
@@ -56,16 +56,10 @@ def layout(picture: Picture) -> Layout:
     _order(layers, [pair for chain in chains.values() for pair in pairwise(chain)])
     heights = _heights(picture, layers, chains, compact)
     gaps = (_COMPACT_GAP_X, _COMPACT_GAP_Y) if compact else (_GAP_X, _GAP_Y)
-    places = _places(layers, heights, chains, gaps)
-    ways = _Ways(picture, chains, places, heights).all()
-    return Layout(
-        {id_: places[id_] for id_ in ids},
-        heights,
-        ways,
-        max((x + SHAPE_WIDTH for x, _ in places.values()), default=0) + _MARGIN,
-        max((y + heights[node] for node, (_, y) in places.items()), default=0) + _MARGIN,
-        compact,
-    )
+    found = _places(layers, heights, chains, gaps)
+    ways = _Ways(picture, chains, found, heights).all()
+    bottom = max((y + heights[node] for node, (_, y) in found.places.items()), default=0) + _MARGIN
+    return Layout({id_: found.places[id_] for id_ in ids}, heights, ways, found.width + _MARGIN, bottom, compact)
 
 
 def _heights(
@@ -178,7 +172,7 @@ def _places(
     heights: Mapping[int, float],
     chains: Mapping[_Edge, Sequence[int]],
     gaps: tuple[int, int],
-) -> dict[int, Point]:
+) -> Folded:
     """Layers are columns; each is drawn towards its neighbours as far as its own order allows.
 
     gaps: between columns, and inside one.
@@ -202,12 +196,7 @@ def _places(
                 near = [tops[other] + heights[other] / 2 for other in neighbours.get(node, ())]
                 wanted.append(sum(near) / len(near) - heights[node] / 2 if near else tops[node])
             _settle(layer, wanted, heights, tops, gap)
-    least = min(tops.values(), default=0.0)
-    return {
-        node: (_MARGIN + column * (SHAPE_WIDTH + across), _MARGIN + tops[node] - least)
-        for column, layer in enumerate(layers)
-        for node in layer
-    }
+    return folded(layers, tops, heights, list(chains.values()), SHAPE_WIDTH, SHAPE_WIDTH + across, _MARGIN)
 
 
 def _settle(
@@ -232,12 +221,13 @@ class _Ways:
         self,
         picture: Picture,
         chains: Mapping[_Edge, Sequence[int]],
-        places: Mapping[int, Point],
+        found: Folded,
         heights: Mapping[int, float],
     ) -> None:
         self.lines = picture.lines
         self.chains = chains
-        self.places = places
+        self.places = found.places
+        self.lanes = found.lanes
         self.heights = heights
         self.ports = self._ports()
 
@@ -268,10 +258,17 @@ class _Ways:
             right = self.places[source][0] + SHAPE_WIDTH
             return (right, start), (right + 40, start), (right + 40, end), (right, end)
         turned = (source, target) not in self.chains
-        chain = list(reversed(self.chains[target, source])) if turned else list(self.chains[source, target])
-        points: list[Point] = [(self.places[source][0] + (0 if turned else SHAPE_WIDTH), start)]
-        for bend in chain[1:-1]:
-            x, y = self.places[bend]
-            at = y + _BEND_HEIGHT / 2
-            points += [(x + SHAPE_WIDTH, at), (x, at)] if turned else [(x, at), (x + SHAPE_WIDTH, at)]
-        return (*points, (self.places[target][0] + (SHAPE_WIDTH if turned else 0), end))
+        # Laid out as it goes to the right, and turned in the end.
+        chain = self.chains[target, source] if turned else self.chains[source, target]
+        first, last = (end, start) if turned else (start, end)
+        points: list[Point] = [(self.places[chain[0]][0] + SHAPE_WIDTH, first)]
+        for node, following in pairwise(chain):
+            x, y = self.places[following]
+            arrives = last if following == chain[-1] else y + _BEND_HEIGHT / 2
+            lane = self.lanes.get((node, following))
+            if lane is not None:
+                points += lane.points(points[-1][1], arrives)
+            points.append((x, arrives))
+            if following != chain[-1]:
+                points.append((x + SHAPE_WIDTH, arrives))
+        return tuple(reversed(points) if turned else points)

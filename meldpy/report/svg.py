@@ -11,7 +11,8 @@ from html import escape as html_escape
 
 from meldpy.errors import escape
 from meldpy.report.drawing import Drawing, Kind, Line, Picture, Shape
-from meldpy.report.layout import SHAPE_WIDTH, Layout, Point, layout
+from meldpy.report.folding import Point
+from meldpy.report.layout import SHAPE_WIDTH, Layout, layout
 from meldpy.report.treemap import tiles
 
 STYLE = """

@@ -151,6 +151,8 @@ def picture(edges: list[tuple[int, int]]) -> Picture:
         [(i, 2 * i + j) for i in range(40) for j in (1, 2)],
         [(0, 1)] * 12,
         [(3, 1), (1, 2), (2, 3), (0, 3), (0, 4)],
+        [(i, i + step) for i in range(80) for step in (1, 7)],
+        [*((i, i + 1) for i in range(40)), (40, 0), (12, 3)],
     ],
 )
 def test_shapes_do_not_overlap_and_lines_end_at_them(edges: list[tuple[int, int]]) -> None:
@@ -172,6 +174,38 @@ def test_calls_go_to_the_right_but_where_they_close_a_circle() -> None:
     found = layout(picture([(0, 1), (1, 2), (2, 0)]))
     columns = [found.shapes[id_][0] for id_ in (0, 1, 2)]
     assert columns == sorted(set(columns))
+
+
+LONG = [(i, i + step) for i in range(80) for step in (1, 7) if i + step <= 80]
+
+
+def test_a_long_chain_goes_on_in_the_next_row() -> None:
+    found = layout(picture(LONG))
+    assert 0.5 < found.width / found.height < 2
+    rows = [number for number in range(80) if found.shapes[number + 1][0] < found.shapes[number][0]]
+    assert len(rows) > 4, "from each of these the next is at the left again"
+    assert len({after - before for before, after in pairwise(rows)}) == 1, "rows are as long as each other"
+
+
+def test_a_line_to_the_next_row_passes_no_shape() -> None:
+    found = layout(picture(LONG))
+    boxes = [(x, y, x + SHAPE_WIDTH, y + found.heights[id_]) for id_, (x, y) in found.shapes.items()]
+    straight = [
+        (min(a, c), min(b, d), max(a, c), max(b, d))
+        for way in found.ways
+        for (a, b), (c, d) in pairwise(way)
+        if a == c or b == d
+    ]
+    assert any(right - left > 5 * SHAPE_WIDTH for left, _, right, _ in straight), "some come back"
+    for left, top, right, bottom in straight:
+        assert not [box for box in boxes if box[0] < right and left < box[2] and box[1] < bottom and top < box[3]]
+        assert left >= 0
+        assert right <= found.width
+
+
+def test_a_few_layers_are_one_row() -> None:
+    found = layout(picture([(i, i + 1) for i in range(5)]))
+    assert len({y for _, y in found.shapes.values()}) == 1
 
 
 def test_parallel_lines_have_ends_of_their_own() -> None:
