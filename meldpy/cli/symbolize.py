@@ -82,4 +82,5 @@ def _stdin(file: str) -> list[str]:
         raise UsageError("stdin cannot be both the file and the backtrace", remedy="name the file, or give offsets")
     if sys.stdin is None:
         raise FileError("cannot read stdin: it is closed", remedy="redirect stdin: the backtrace is read from there")
-    return sys.stdin.read().splitlines()
+    # a log may be in any encoding; what is looked for in it is ASCII
+    return sys.stdin.buffer.read().decode("utf-8", "replace").splitlines()

@@ -26,7 +26,6 @@ class RegionCode:
     """How code reaches one former memory.
 
     base: a constant; base_global: the global it is in, if it can move (then `base` is 0). length: in bytes, if it never
-    base: a constant; base_global: the global it is in, if it can move (then `base` is 0). length: in bytes, if it never
     changes; length_global: the global it is in otherwise. Neither: the region is the last and nothing is checked, since
     the engine's own bound is its end. least: bytes it has at least. grow, fill, init: functions for memory.grow, and
     for the operands of memory.fill and memory.init; None if nothing needs them.

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import time
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,18 @@ def test_a_trace_says_component_function_file_and_line() -> None:
     assert "          at guests/lib.c:46:9" in lines
     assert lines[-1].strip() == "wasm trap: wasm `unreachable` instruction executed"
     assert not any("- <unknown>" in line for line in lines)
+
+
+def test_a_trace_in_a_log_of_another_encoding_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = fused("app-4-0", "lib-4-0")
+    path = tmp_path / "out.wasm"
+    path.write_bytes(result.data)
+    log = b"caf\xe9\n" + trapping(result.data, "main-fail", 20).encode()
+    monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO(log), encoding="utf-8", errors="strict"))
+    assert run(["symbolize", str(path)]) == 0
+    assert "lib: exported_fail" in capsys.readouterr().out
 
 
 def test_what_the_engine_says_of_lines_is_not_said_twice() -> None:
