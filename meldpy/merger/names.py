@@ -52,9 +52,8 @@ class Names:
             if section is not None:
                 self._add_section(unit, section, maps)
             if self.prefixes is not None and _is_debugged(unit, section):
-                funcs = maps[NameKind.FUNCTION]
-                nameless = _stand_ins(unit, section, funcs)
-                _rename(nameless, funcs, self.maps[NameKind.FUNCTION], self._prefix(unit, NameKind.FUNCTION))
+                funcs, into = maps[NameKind.FUNCTION], self.maps[NameKind.FUNCTION]
+                _rename(_stand_ins(unit, funcs, into), funcs, into, self._prefix(unit, NameKind.FUNCTION))
 
     def _add_section(self, unit: Unit, section: NameSection, maps: Mapping[NameKind, Sequence[int]]) -> None:
         for kind, names in section.maps:
@@ -172,10 +171,9 @@ def _is_debugged(unit: Unit, section: NameSection | None) -> bool:
     return any(isinstance(each, RawCustom) and each.name == _DWARF for each in sections)
 
 
-def _stand_ins(unit: Unit, section: NameSection | None, funcs: Sequence[int]) -> NameMap:
+def _stand_ins(unit: Unit, funcs: Sequence[int], named: Mapping[int, str]) -> NameMap:
     """Names of the functions that are kept and have none: of an export, or the index."""
-    named = set() if section is None else {index for index, _ in dict(section.maps).get(NameKind.FUNCTION, ())}
-    missing = [index for index, new in enumerate(funcs) if new != DROPPED and index not in named]
+    missing = [index for index, new in enumerate(funcs) if new != DROPPED and new not in named]
     if not missing:
         return ()
     exported = {export.index: export.name for export in unit.module.exports if export.sort is CoreSort.FUNC}
