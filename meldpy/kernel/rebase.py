@@ -8,6 +8,7 @@ replaced, in the loop of scan.wat with the functions of rebase.wat. An access be
     base can move   the same, with  global.get $base  i32.add  before the load
 
 where the subtraction is made in 64 bits if it could wrap. What lies on the address (a stored value) waits in a local.
+A check that is certain to pass is left out (bounds.wat): of a constant address, or of a local that was checked before.
 Spec: core, "Instructions", "Memory Instructions"; threads proposal, where a misaligned access traps before bounds.
 """
 
@@ -31,6 +32,8 @@ _SURVEY, _REPLACE, _SEE = 1, 2, 3
 _OPCODES: Final = 256 + 4 * SUB_OPCODES
 _NONE: Final = 0xFFFF_FFFF
 _RECORD: Final = 64
+_KNOWN: Final = 1288 + 4 * 8192
+"""See bounds.wat."""
 
 
 def survey(bodies: bytes | memoryview, count: int, counts: IndexCounts) -> MemoryUses:
@@ -97,8 +100,10 @@ class _Run:
         self.opcodes = opcodes
         self.seen: dict[int, Seen] = {}
         self.copies = layout.take(8 * opcodes or 4 * number * number)
+        known = layout.take(_KNOWN)
         loaded.reserve(layout.top)
         self.base = layout.top
+        _write(loaded, known, bytes(_KNOWN))
         _write(loaded, self.regions, bytes(_RECORD * number))
         _write(loaded, self.copies, bytes(8 * opcodes or 4 * number * number))
         if regions is not None:
@@ -107,7 +112,7 @@ class _Run:
             _write(loaded, self.copies, array("I", table).tobytes())
         mode = _SEE if opcodes else _SURVEY if regions is None else _REPLACE
         trap = 0 if regions is None else regions.out_of_bounds
-        loaded.call("rebase_setup", self.regions, number, self.copies, trap, mode)
+        loaded.call("rebase_setup", self.regions, number, self.copies, trap, mode, known)
 
     def process(self, position: int, size: int, done: int) -> tuple[int, int]:
         """Rewrites the whole bodies in `size` bytes from `position` (see `in_chunks`)."""

@@ -19,6 +19,8 @@
 ;; In mode 3 nothing is made: from `$copies` on, for each opcode (256, then 512 behind each of 0xFB to 0xFE; 0xE0 stands
 ;; for blocks whose type is an index) it is written where it is used first, plus 1, and in which function, from 1 on.
 
+;; bounds.wat knows of accesses that need no check.
+
 (global $mode (mut i32) (i32.const 0)) ;; 0: scan only, 1: survey, 2: make replacements, 3: see which opcodes there are
 (global $regions (mut i32) (i32.const 0))
 (global $memories (mut i32) (i32.const 0))
@@ -27,12 +29,13 @@
 (global $temps (mut i32) (i32.const 0)) ;; one bit for each temporary local in use
 (global $first_temp (mut i32) (i32.const 0))
 
-(func (export "rebase_setup") (param i32 i32 i32 i32 i32)
+(func (export "rebase_setup") (param i32 i32 i32 i32 i32 i32)
   (global.set $regions (local.get 0))
   (global.set $memories (local.get 1))
   (global.set $copies (local.get 2))
   (global.set $out_of_bounds (local.get 3))
-  (global.set $mode (local.get 4)))
+  (global.set $mode (local.get 4))
+  (global.set $known (local.get 5)))
 
 ;; --- temporary locals -----------------------------------------------------------------------------------------------
 ;; A temporary local: 0 i32, 1 i64 (addresses), 2 i32, 3 i64, 4 f32, 5 f64, 6 v128, 7 i32, 8 i64.
@@ -60,6 +63,7 @@
 ;; Called by scan.wat for every instruction, once it has been read.
 (func $see (param $at i32)
   (local $first i32) (local $byte i32) (local $value i64)
+  (if (i32.eq (global.get $mode) (i32.const 2)) (then (call $follow (local.get $at)) (return)))
   (if (i32.ne (global.get $mode) (i32.const 3)) (then (return)))
   (local.set $first (i32.load8_u (local.get $at)))
   (if (i32.lt_u (local.get $first) (i32.const 0xFB))
@@ -104,6 +108,7 @@
   (if (i32.eq (local.get $first) (i32.const 0xFC))
     (then (call $bulk (local.get $at) (local.get $sub) (local.get $pos) (local.get $after)) (return)))
   (if (i32.eq (global.get $mode) (i32.const 1)) (then (return)))
+  (if (i32.ge_u (local.get $first) (i32.const 0xFC)) (then (global.set $height (global.get $before))))
   (call $access (local.get $at) (local.get $pos) (local.get $after)
     (i32.load16_u
       (i32.add (i32.const 0x2680)
@@ -113,7 +118,8 @@
             (i32.add (local.get $sub)
               (select (i32.const 256) (i32.const 768) (i32.eq (local.get $first) (i32.const 0xFD))))
             (i32.lt_u (local.get $first) (i32.const 0xFC)))
-          (i32.const 1))))))
+          (i32.const 1)))))
+  (call $accessed (local.get $first)))
 
 (func $used (param $record i32) (param $bit i32)
   (i32.store offset=32 (local.get $record) (i32.or (i32.load offset=32 (local.get $record)) (local.get $bit))))
@@ -219,10 +225,21 @@
     (call $temp (local.get $op) (i32.add (local.get $operands) (i32.const 1)))
     (return)))
 
+;; How many that are.
+(func $count_of (param $operands i32) (result i32)
+  (select (i32.const 2) (i32.ne (local.get $operands) (i32.const 0)) (i32.ge_u (local.get $operands) (i32.const 6))))
+
 ;; The address, as an i32.
 (func $address (param $wide i32)
   (call $temp (i32.const 0x20) (local.get $wide))
   (if (local.get $wide) (then (call $byte (i32.const 0xA7)))))
+
+;; The address on the stack, moved by a base in a global.
+(func $move (param $record i32)
+  (if (i32.and (i32.load (local.get $record)) (i32.const 2))
+    (then
+      (call $op_u (i32.const 0x23) (i32.load offset=12 (local.get $record)))
+      (call $byte (i32.const 0x6A)))))
 
 ;; Traps unless the access at the saved address is misaligned: then the instruction itself does, and comes first.
 (func $trap_if_aligned (param $wide i32) (param $offset i64) (param $size i32)
@@ -249,7 +266,7 @@
 (func $access (param $at i32) (param $memarg i32) (param $after i32) (param $entry i32)
   (local $flags i32) (local $memory i32) (local $offset i64) (local $rest i32)
   (local $r i32) (local $is i32) (local $wide i32) (local $size i32) (local $operands i32) (local $base i64)
-  (local $k i64) (local $least i64) (local $never i32)
+  (local $k i64) (local $least i64) (local $never i32) (local $above i32) (local $under i32)
   (if (i32.eqz (local.get $entry)) (then unreachable)) ;; an access that the table does not know
   (call $index (local.get $memarg)) (local.set $rest) (local.set $flags)
   (if (i32.and (local.get $flags) (i32.const 0x40))
@@ -261,6 +278,7 @@
   (local.set $base (i64.extend_i32_u (i32.load offset=4 (local.get $r))))
   (local.set $size (i32.shl (i32.const 1) (i32.and (local.get $entry) (i32.const 7))))
   (local.set $operands (i32.and (i32.shr_u (local.get $entry) (i32.const 3)) (i32.const 15)))
+  (local.set $above (call $count_of (local.get $operands)))
   (local.set $least (i64.extend_i32_u (i32.load offset=16 (local.get $r))))
   (local.set $k (i64.add (local.get $offset) (i64.extend_i32_u (local.get $size))))
   (call $copy_to (local.get $at))
@@ -295,6 +313,21 @@
       (call $again (local.get $at) (local.get $memarg) (local.get $flags)
         (i64.add (local.get $offset) (local.get $base)) (local.get $rest) (local.get $after))
       (return)))
+
+  ;; checked already
+  (if (call $is_inside (local.get $above) (local.get $memory) (local.get $k) (local.get $least))
+    (then
+      (local.set $under
+        (i32.and (i32.ne (local.get $above) (i32.const 0))
+          (i32.ne (i32.and (local.get $is) (i32.const 3)) (i32.const 0))))
+      (if (local.get $under) (then (call $operands (local.get $operands) (i32.const 0x21))))
+      (if (local.get $wide) (then (call $byte (i32.const 0xA7))))
+      (call $move (local.get $r))
+      (if (local.get $under) (then (call $operands (local.get $operands) (i32.const 0x20))))
+      (call $again (local.get $at) (local.get $memarg) (local.get $flags)
+        (i64.add (local.get $offset) (local.get $base)) (local.get $rest) (local.get $after))
+      (return)))
+  (call $was_checked (local.get $above) (local.get $memory) (local.get $k))
 
   ;; the check: address > length - (offset + size)
   (call $operands (local.get $operands) (i32.const 0x21))
@@ -340,10 +373,7 @@
 
   ;; the access, moved
   (call $address (local.get $wide))
-  (if (i32.and (local.get $is) (i32.const 2))
-    (then
-      (call $op_u (i32.const 0x23) (i32.load offset=12 (local.get $r)))
-      (call $byte (i32.const 0x6A))))
+  (call $move (local.get $r))
   (call $operands (local.get $operands) (i32.const 0x20))
   (call $again (local.get $at) (local.get $memarg) (local.get $flags)
     (i64.add (local.get $offset) (local.get $base)) (local.get $rest) (local.get $after)))
@@ -392,6 +422,7 @@
       ;; first for the temporaries, then in earnest, 5 bytes being left for the size
       (local.set $content (i32.add (global.get $out) (i32.const 5)))
       (global.set $temps (i32.const 0))
+      (call $know_nothing (i32.add (i32.load (local.get $params)) (local.get $locals)) (i32.const 0))
       (global.set $first_temp (i32.const 0))
       (global.set $copied (local.get $groups_end))
       (global.set $kinds (local.get $records))
@@ -414,6 +445,7 @@
           (call $declare (i32.const 7) (i32.const 0x7F))
           (call $declare (i32.const 8) (i32.const 0x7E))
           ;;@ (global.set $noted (i32.const 0))
+          (call $know_nothing (i32.add (i32.load (local.get $params)) (local.get $locals)) (i32.const 1))
           (drop (call $scan_body (local.get $start) (local.get $end)))
           (call $copy_to (local.get $end))
           ;; the size, and the content behind it
