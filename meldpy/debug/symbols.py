@@ -24,7 +24,6 @@ from meldpy.model.debug import SEPARATOR, VALUE
 from meldpy.records import dataclass
 
 TRAP: Final = "trap: "
-ADAPTER: Final = "adapter "
 
 
 @final
