@@ -345,6 +345,36 @@ def test_a_read_of_a_future_of_the_host_is_cancelled() -> None:
     assert assert_alike(body, Call("run", [5])) == Returned(8)
 
 
+KEPT: Final = f"{OFFER} (call $keep (local.get $r) (i32.const 0))"
+JOINED: Final = "(call $join (local.get $@) (call $set-new))"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "(local.set $r (call $promise (local.get $x))) (call $log (call $cancel-read (local.get $r)))",
+        f"{KEPT} (call $log (call $cancel-write (local.get $w)))",
+        f"{READ} {JOINED.replace('@', 'r')} (call $log (call $cancel-read (local.get $r)))",
+        f"""{KEPT} (call $log (call $future-write (local.get $w) (i32.const 24))) {JOINED.replace("@", "w")}
+          (call $log (call $cancel-write (local.get $w)))""",
+    ],
+    ids=["no read", "no write", "read in a set", "write in a set"],
+)
+def test_what_cannot_be_cancelled_traps_at_the_edge_too(body: str) -> None:
+    assert isinstance(assert_alike(body, Call("run", [5])), Trap)
+
+
+def test_a_read_that_is_over_and_not_heard_of_is_not_cancelled() -> None:
+    """The poll of another set lets the runtime hear of it, but not the guest."""
+    body = f"""{READ}
+      (local.set $t (call $set-new))
+      (call $fulfil)
+      (call $log (call $poll (local.get $t) (i32.const 32)))
+      (call $log (call $cancel-read (local.get $r)))
+      {SHOW_READ}"""
+    assert assert_alike(body, Call("run", [5])) == Returned(8)
+
+
 def test_a_handle_is_written_to_the_host() -> None:
     """The readable end goes there while the write is pending, which is issued again."""
     body = f"""{OFFER}

@@ -196,6 +196,17 @@ def test_cancelling_a_host_call(cancelling: bytes, name: str, turns: int) -> Non
     assert isinstance(outcome, Trap) is (name != "cancel")
 
 
+def test_a_host_call_that_was_heard_of_is_cancelled_no_more() -> None:
+    more = """
+      (func (export "callback") (param $code i32) (param $subtask i32) (param $state i32) (result i32)
+        (call $join (local.get $subtask) (i32.const 0))
+        (call $log (call $subtask-cancel (local.get $subtask)))
+        (call $return (call $finish)) (i32.const 0))"""
+    form = guests(second({"double": ASKING["double"]}, more=more), ["double"])
+    [outcome] = assert_alike(form, ["double"], Call("double", [2, 7]))
+    assert isinstance(outcome, Trap)
+
+
 # --- synchronous lowers ----------------------------------------------------------------------------------------------
 BLOCKING = {
     "double": "(call $double (local.get $t) (local.get $x))",

@@ -13,12 +13,15 @@ from meldpy.pipeline import FuseOptions, fuse
 from meldpy.records import replace
 from tests.differential.divergences import Divergences
 from tests.support.asyncwebs import Likeness, composition, halves, likeness, make, play, together
+from tests.support.asyncwebs.elements import ELEMENTS
+from tests.support.asyncwebs.program import Instance, Task, Web
 from tests.support.asyncwebs.run import CALLS, graph_of
-from tests.support.asyncwebs.scenes import LATER_STILL, NEVER, NOW, SCENES, pair, task, three
+from tests.support.asyncwebs.scenes import LATER_STILL, NEVER, NOW, SCENES, pair, steps, task, three
 from tests.support.definitions import Verdict, allowed, definitions
 from tests.support.harness import Difference, Returned, Step, Trap
 from tests.support.shape import assert_fused_shape
 
+ELEMENT = next(element for element in ELEMENTS if element.name == "u8")
 FIRST = int(os.environ.get("ASYNC_SEED", "0"))
 
 
@@ -106,6 +109,26 @@ def test_tasks_of_its_instance_go_on_before_a_synchronous_one_traps(
     ended = seen[0].outcome
     assert (ended.value if isinstance(ended, Returned) else ended.kind) == outcome
     assert [args[0] for _, args in seen[0].host_calls].count(3000) >= 2
+
+
+@pytest.mark.parametrize(
+    ("main", "done", "told"),
+    [
+        # a part was read, which the runtime has heard of, and the guest has not
+        ("give 0 2, read 0 3, call 6 2 0 1, poll 11, cancel-read 0", "write 2 1, return", 2 | 1 << 4),
+        # nobody writes any more
+        ("new 0, drop-writable 2, take 0 2, call 6 2 0 1", "read 0 1, return", 1),
+    ],
+)
+def test_ends_of_a_host_do_what_they_do_inside(main: str, done: str, told: int, divergences: Divergences) -> None:
+    first = Instance(0, (1, 2), (Task("number", False, steps(f"call 7 1 0 1, {main}")),), (), plain=False)
+    others = Instance(1, (), (NOW,), (), plain=False), Instance(2, (), (task("number", done),), (), plain=False)
+    front, back = halves(Web(ELEMENT, (first, *others)), 2)
+    output, flat = fused(front)
+    assert flat
+    seen, got = play(together(front, back)), play(together(output, back))
+    assert likeness(seen, got, divergences) is Likeness.SAME
+    assert told in [args[0] for _, args in seen[0].host_calls]
 
 
 @pytest.mark.deep
