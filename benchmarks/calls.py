@@ -1,7 +1,7 @@
 """What one call across a component boundary costs, composed and fused, for every kind of value that is not text.
 
 `text.py` has strings in all encodings and scripts, `resources.py` handles. Arguments on the command line choose the
-cases whose names contain one of them.
+cases whose names contain one of them; `-O` among them has wasm-opt optimise what is fused.
 """
 
 from __future__ import annotations
@@ -86,9 +86,10 @@ CASES = {
 
 
 def main() -> None:
-    chosen = sys.argv[1:]
-    heading("one call")
-    rows((name, text) for name, text in CASES.items() if not chosen or any(word in name for word in chosen))
+    optimise, chosen = "-O" in sys.argv, [word for word in sys.argv[1:] if word != "-O"]
+    heading("one call, fused with -O" if optimise else "one call")
+    cases = ((name, text) for name, text in CASES.items() if not chosen or any(word in name for word in chosen))
+    rows(cases, optimise=optimise)
 
 
 if __name__ == "__main__":

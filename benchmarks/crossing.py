@@ -114,10 +114,10 @@ SECONDS = 0.004
 """About how long one run of many calls takes."""
 
 
-def measure(text: str) -> tuple[Comparison, int]:
+def measure(text: str, *, optimise: bool = False) -> tuple[Comparison, int]:
     """One composition beside its fused form; how many calls a run makes."""
     composed = bytes(wasmtime.wat2wasm(text))
-    fused = meldpy.fuse([composed]).bytes
+    fused = meldpy.fuse([composed], meldpy.FuseOptions(optimise=optimise)).bytes
     first, second = Running(engine(), composed, 1000), Running(engine(), fused, 1000)
     first()
     began = time.perf_counter()
@@ -134,8 +134,8 @@ def measure_fresh(text: str, calls: int) -> Comparison:
     return compare(first, second)
 
 
-def rows(cases: Iterable[tuple[str, str]]) -> None:
-    """One row for each named composition, in ns a call."""
+def rows(cases: Iterable[tuple[str, str]], *, optimise: bool = False) -> None:
+    """One row for each named composition, in ns a call. optimise: fused with -O."""
     for name, text in cases:
-        found, calls = measure(text)
+        found, calls = measure(text, optimise=optimise)
         row(name, found, "ns", 1e9 / calls)

@@ -46,6 +46,7 @@ class FuseOptions:
     output, for what lies beside it.
     trap_values: have traps of adapters tell the values that broke their rule, in the backtrace.
     provenance: say which inputs, options and version the output was made of, and where each function came from.
+    optimise: have binaryen's wasm-opt optimise the fused module (see `optimising`).
     opaque_reps: "INTERFACE.RESOURCE" names of resource types whose reps are opaque numbers (design section 6).
     core: write a core module, for engines that know no components. memory: "separate", or with `core` "single", for
     engines that know one memory; memory_max: "NAME=PAGES", what single memories may grow to; features: what the engine
@@ -72,6 +73,7 @@ class FuseOptions:
     trap_values: bool = False
     provenance: bool = False
     file: str | None = None
+    optimise: bool = False
     opaque_reps: tuple[str, ...] = ()
     core: bool = False
     memory: str = "separate"
@@ -97,6 +99,12 @@ class FuseOptions:
         if self.keeps and (self.flat or self.core):
             raise UsageError(
                 "--keep asks for what --flat refuses, and a core module cannot have", remedy="leave one out"
+            )
+        places = self.origins or self.provenance or self.dwarf == "split" or self.source_map == "file"
+        if self.optimise and (places or self.trap_values):
+            raise UsageError(
+                "-O moves code where nothing follows it, so nothing can be said of places or values in it",
+                remedy="leave out -O, or --origins, --provenance, --trap-values, --dwarf split and --source-map file",
             )
 
     def moves_code_again(self) -> bool:

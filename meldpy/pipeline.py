@@ -70,6 +70,10 @@ def fuse(inputs: Sequence[FuseInput | str | Path | bytes], options: FuseOptions 
     if not named:
         raise UsageError("there is nothing to fuse", remedy="give at least one component")
     options.check()
+    if options.optimise:
+        from meldpy.engine.binaryen import require
+
+        require()
     notes: list[str] = []
     debug_options(options).check()
 
@@ -166,6 +170,13 @@ def build(
     from meldpy.wrapper import wrap
 
     fused, notes = merged(graph, options, found)
+    if options.optimise:
+        # Optimise: by binaryen, which knows nothing of what lies around the module.
+        from meldpy.optimising import optimised_fused
+
+        with stage("optimise"):
+            fused, said = optimised_fused(fused, names=options.names != "none")
+        notes = [*notes, *said]
     # Finish: what can be said only of a module that does not change any more.
     main, more = finish(fused.main, fused.units, debug_options(options), beside)
     if options.provenance:
@@ -214,6 +225,12 @@ def build_core(
             replace(fused, main=module, units=units), debug, say_features=not options.features
         )
         module, notes = fused.main, [*notes, *carried]
+    if options.optimise:
+        from meldpy.optimising import optimised_module
+
+        with stage("optimise"):
+            module, said = optimised_module(module, names=options.names != "none")
+        notes = [*notes, *said]
     module, more = finish(module, units, debug, beside)
     if options.provenance:
         from meldpy.provenance.attach import with_provenance
@@ -226,7 +243,11 @@ def debug_options(options: FuseOptions) -> DebugOptions:
     """What becomes of debugging information."""
     from meldpy.debugging import DebugOptions
 
-    return DebugOptions(options.dwarf, options.source_map, options.origins, options.file)
+    dwarf, source_map = options.dwarf, options.source_map
+    if options.optimise:
+        # what is kept by default cannot be kept
+        dwarf, source_map = "drop" if dwarf == "keep" else dwarf, "drop" if source_map == "inline" else source_map
+    return DebugOptions(dwarf, source_map, options.origins, options.file)
 
 
 def has_module(item: OuterItem) -> bool:

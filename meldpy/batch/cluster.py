@@ -27,7 +27,7 @@ def run_cluster(jobs: Sequence[Job], blobs: Mapping[str, bytes], address: str) -
     if there is no cluster, or one with another version."""
     client = _connected(address)
     try:
-        _refuse_others(client, address)
+        _refuse_others(client, address, any(job.options.optimise for job in jobs))
         yield from _results(client, jobs, blobs)
     finally:
         client.close(timeout=_PATIENCE)
@@ -48,11 +48,11 @@ def _connected(address: str) -> Client:
         ) from error
 
 
-def _refuse_others(client: Client, address: str) -> None:
+def _refuse_others(client: Client, address: str, optimise: bool) -> None:
     """All workers must make the same bytes of the same inputs."""
-    ours = version()
+    ours = version(optimise)
     try:
-        theirs: dict[str, Any] = client.run(version, on_error="return")
+        theirs: dict[str, Any] = client.run(version, optimise, on_error="return")
     except ValueError as error:  # there is no worker at all
         raise EngineError(f"the cluster at {address} has no workers", remedy="start `dask worker ADDRESS`") from error
     if not theirs:

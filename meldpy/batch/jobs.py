@@ -24,17 +24,22 @@ def planned(inputs: Sequence[FuseInput], options: FuseOptions, self_check: str |
     return Job(_key(sources, options, scenario), sources, options, scenario)
 
 
-def version() -> str:
+def version(optimise: bool = False) -> str:
     """What two machines must have in common to make the same bytes: the engine assembles text, and what it does not
-    take is built in another way."""
+    take is built in another way. optimise: some of them go through wasm-opt."""
     from importlib.metadata import version as installed
 
-    return f"meldpy {meldpy.__version__}, wasmtime {installed('wasmtime')}"
+    versions = f"meldpy {meldpy.__version__}, wasmtime {installed('wasmtime')}"
+    if not optimise:
+        return versions
+    from meldpy.engine.binaryen import version as of_wasm_opt
+
+    return f"{versions}, wasm-opt {of_wasm_opt() or 'missing'}"
 
 
 def _key(sources: Sequence[Source], options: FuseOptions, scenario: tuple[str, str] | None) -> str:
     told = {
-        "made by": version(),
+        "made by": version(options.optimise),
         "options": {each.name: getattr(options, each.name) for each in fields(options)},
         "inputs": [[source.name, source.given, source.sha256] for source in sources],
         "scenario": None if scenario is None else scenario[1],

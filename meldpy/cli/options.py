@@ -80,6 +80,13 @@ _OPTIONS = (
         help="Say in the output what it was made of (meld provenance).",
     ),
     click.option(
+        "-O",
+        "--optimize",
+        "optimise",
+        is_flag=True,
+        help="Optimise the fused module with binaryen's wasm-opt, which must be installed; debugging information goes.",
+    ),
+    click.option(
         "--opaque-rep",
         "opaque_reps",
         multiple=True,
@@ -132,6 +139,7 @@ _FIELDS = {
     "origins": "origins",
     "trap_values": "trap_values",
     "provenance": "provenance",
+    "optimise": "optimise",
     "opaque_reps": "opaque_reps",
     "core": "core",
     "memory": "memory",
@@ -151,7 +159,7 @@ SECTIONS: Final = {
         ("strict", "allow_import", "links", "opens", "chain", "roots", "exports", "hides", "renames", "deps"),
         "What is linked and exported",
     ),
-    **dict.fromkeys(("flat", "keeps", "opaque_reps"), "What is fused"),
+    **dict.fromkeys(("flat", "keeps", "opaque_reps", "optimise"), "What is fused"),
     **dict.fromkeys(
         ("names", "no_names", "dwarf", "source_map", "origins", "trap_values", "provenance"),
         "What the output tells of itself",

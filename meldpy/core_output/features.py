@@ -15,12 +15,15 @@ from meldpy.model.core import (
     ArrayType,
     CoreFuncType,
     CoreModule,
+    MemoryType,
     NameKind,
     NameSection,
     NumType,
     RefType,
     SegmentMode,
     StructType,
+    TableType,
+    TagType,
 )
 from meldpy.model.regions import Seen
 
@@ -167,9 +170,12 @@ def _structure(module: CoreModule) -> Iterator[tuple[str, str]]:
                         yield from _value_type(each, "a function type")
             if type_.supertypes or not type_.final:
                 yield "gc", "a subtype"
-    if len(module.memories) > 1:
+    memories = [*(each.type for each in module.imports if isinstance(each.type, MemoryType)), *module.memories]
+    tables = [*(each.type for each in module.imports if isinstance(each.type, TableType))]
+    tables += [each.type for each in module.tables]
+    if len(memories) > 1:
         yield "multi-memory", "a second memory"
-    for memory in module.memories:
+    for memory in memories:
         limits = memory.limits
         for present, feature in (
             (limits.is64, "memory64"),
@@ -178,19 +184,22 @@ def _structure(module: CoreModule) -> Iterator[tuple[str, str]]:
         ):
             if present:
                 yield feature, "a memory"
-    if len(module.tables) > 1:
+    if len(tables) > 1:
         yield "reference-types", "a second table"
-    for table in module.tables:
-        if table.type.element != FUNCREF:
+    for table in tables:
+        if table.element != FUNCREF:
             yield "reference-types", "a table of other things than functions"
-        if table.type.limits.is64:
+        if table.limits.is64:
             yield "memory64", "a table"
-    if module.tags:
+    if module.tags or any(isinstance(each.type, TagType) for each in module.imports):
         yield "exceptions", "a tag"
     for global_ in module.globals:
         yield from _value_type(global_.type.value, "a global")
         if len(global_.init) > 1:
             yield "extended-const", "a global's initial value"
+    for offset in (*(each.offset for each in module.elements), *(each.offset for each in module.data)):
+        if offset is not None and len(offset) > 1:
+            yield "extended-const", "the offset of a segment"
     for element in module.elements:
         if element.mode is SegmentMode.PASSIVE:
             yield "bulk-memory", "a passive element segment"

@@ -22,6 +22,7 @@ KEYS: Final[Mapping[str, str]] = {
     "memory": "memory",
     "memory-max": "memory_max",
     "opaque-rep": "opaque_reps",
+    "optimize": "optimise",
     "names": "names",
     "dwarf": "dwarf",
     "source-map": "source_map",

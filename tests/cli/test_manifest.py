@@ -55,7 +55,14 @@ def options() -> st.SearchStrategy[FuseOptions]:
         "features": st.just(""),
         "core": st.just(False),
     }
-    return st.builds(FuseOptions, **values).map(lambda o: replace(o, keeps=()) if o.flat else o)
+    nothing_tells_places = {
+        "origins": False, "trap_values": False, "provenance": False, "dwarf": "drop", "source_map": "drop"
+    }  # fmt: skip
+    return (
+        st.builds(FuseOptions, **values)
+        .map(lambda o: replace(o, keeps=()) if o.flat else o)
+        .map(lambda o: replace(o, **nothing_tells_places) if o.optimise else o)
+    )
 
 
 @given(st.builds(Build, st.lists(TEXT, min_size=1, max_size=3).map(tuple), TEXT.filter(lambda t: t != "-"), options(),

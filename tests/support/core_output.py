@@ -22,8 +22,15 @@ ASYNC = {"async-c", "async-calls", "async-host", "async-python", "async-rust", "
 AT_RUNTIME = [f for f in all_fixtures() if f.stage is Stage.RUNTIME and not f.needs_build]
 
 
-def core_of(fixture: Fixture, form: Form | None = None, *, memory: str = "separate", features: str = "") -> bytes:
-    options = FuseOptions(core=True, memory=memory, features=features)
+def core_of(
+    fixture: Fixture,
+    form: Form | None = None,
+    *,
+    memory: str = "separate",
+    features: str = "",
+    optimise: bool = False,
+) -> bytes:
+    options = FuseOptions(core=True, memory=memory, features=features, optimise=optimise)
     return fuse(fixture, form or fixture.forms[0], options=options).bytes
 
 

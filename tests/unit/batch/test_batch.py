@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import active_children
@@ -64,6 +65,32 @@ def test_the_key_follows_from_what_makes_the_output(monkeypatch: pytest.MonkeyPa
     assert planned(INPUTS, FuseOptions()).key != key
 
 
+def test_which_wasm_opt_there_is_matters_where_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    def keys(found: str | None) -> list[str]:
+        monkeypatch.setattr("meldpy.engine.binaryen.version", lambda: found)
+        return [planned(INPUTS, FuseOptions(optimise=optimise)).key for optimise in (False, True)]
+
+    (plain, first), (also_plain, second), (_, none) = keys("132"), keys("133"), keys(None)
+    assert plain == also_plain
+    assert len({plain, first, second, none}) == 4
+
+
+def test_a_cluster_with_another_wasm_opt_is_refused_only_by_what_uses_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def client(theirs: str) -> SimpleNamespace:
+        def asked(ask: Callable[[bool], str], optimise: bool, **_: object) -> dict[str, str]:
+            with monkeypatch.context() as there:
+                there.setattr("meldpy.engine.binaryen.version", lambda: theirs)
+                return {"w": ask(optimise)}
+
+        return SimpleNamespace(run=asked)
+
+    monkeypatch.setattr("meldpy.engine.binaryen.version", lambda: "132")
+    _refuse_others(client("131"), "a", False)  # type: ignore[arg-type]
+    _refuse_others(client("132"), "a", True)  # type: ignore[arg-type]
+    with pytest.raises(EngineError, match="wasm-opt 131, not"):
+        _refuse_others(client("131"), "a", True)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("found", "message"),
     [
@@ -75,7 +102,7 @@ def test_the_key_follows_from_what_makes_the_output(monkeypatch: pytest.MonkeyPa
 def test_a_cluster_that_would_make_other_bytes_is_refused(found: dict[str, object], message: str) -> None:
     client = SimpleNamespace(run=lambda *_, **__: found)
     with pytest.raises(EngineError, match=message):
-        _refuse_others(client, "a")  # type: ignore[arg-type]
+        _refuse_others(client, "a", False)  # type: ignore[arg-type]
 
 
 def test_a_scenario_that_cannot_be_read_is_an_error() -> None:
