@@ -131,6 +131,20 @@ def test_ends_of_a_host_do_what_they_do_inside(main: str, done: str, told: int, 
     assert told in [args[0] for _, args in seen[0].host_calls]
 
 
+def test_what_a_root_leaves_goes_on_while_others_of_its_instance_yield(divergences: Divergences) -> None:
+    """The first call leaves a task that waits for the host; it hears from it in the second one."""
+    main = Task("number", True, steps("call 6 1 0 1, return, exit"))
+    first = Instance(0, (1,), (main,), (("pause",),) * 12, plain=False)
+    second = Instance(1, (2,), (task("number", "call 6 2 0 1, settle 6, call-drop 6, return"),), (), plain=False)
+    host = Instance(2, (), (task("number", "yield, yield, yield, yield, return"),), (), plain=False)
+    front, back = halves(Web(ELEMENT, (first, second, host)), 2)
+    output, flat = fused(front)
+    assert flat
+    seen, got = play(together(front, back)), play(together(output, back))
+    assert likeness(seen, got, divergences) is Likeness.SAME
+    assert [[args[0] for _, args in step.host_calls].count(3001) for step in seen] == [0, 1, 0]
+
+
 @pytest.mark.deep
 def test_many_parts(divergences: Divergences) -> None:
     print(_cut(range(FIRST, FIRST + int(os.environ.get("ASYNC_CUTS", "200"))), divergences))

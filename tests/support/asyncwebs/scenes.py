@@ -156,6 +156,11 @@ SCENES: Final = {
         "call 6 1 0 1, !call-drop 6",
         LATER,
     ),
+    "drop in a set": pair(
+        "u8",
+        "call 6 1 0 1, await 6, call-drop 6, !forged 3 1",
+        LATER,
+    ),
     "twice": pair(
         "u8",
         "call 6 1 0 1",
