@@ -130,6 +130,51 @@ def test_who_uses_much_in_short_turns_waits_too() -> None:
         pass
 
 
+def test_who_rests_between_its_turns_is_ahead_of_those_that_wait_for_them() -> None:
+    """Also where all used the same: the one wanted no more, and the other got no more."""
+    clocks = Clocks()
+    turns = turns_of(clocks)
+    waits, rests = turns.share(), turns.share()
+    for _ in range(100):
+        waits.rested(clocks.now)
+        clocks.now += 0.024
+        rests.rested(clocks.now)
+        clocks.now += 0.001
+        for each in (waits, rests):
+            each.add(0.001, clocks.now)
+            each.rests(clocks.now)
+    assert (waits.wants_little, rests.wants_little) == (False, True)
+    ran: list[str] = []
+    with turns.turn(used(turns, clocks, 0.0001)):
+        threads = [started(turns, share, ran, name) for name, share in (("waits", waits), ("rests", rests))]
+        assert ran == []
+    with joined(*threads):
+        pass
+    assert ran == ["rests", "waits"]
+
+
+def test_those_that_want_little_do_not_keep_one_that_wants_much_from_running_at_all() -> None:
+    clocks = Clocks()
+    turns = turns_of(clocks)
+    little, much = turns.share(), turns.share()
+    for _ in range(200):
+        little.rested(clocks.now)
+        little.add(0.001, clocks.now)
+        little.rests(clocks.now)
+        clocks.now += 0.015
+    assert little.wants_little
+    much.add(0.02, clocks.now)
+    assert not much.wants_little
+    assert little.rank < much.rank  # it goes first, now
+    for _ in range(200):
+        clocks.now += 0.015
+        little.rested(clocks.now)
+        little.add(0.001, clocks.now)
+        little.rests(clocks.now)
+    assert little.wants_little
+    assert much.rank < little.rank  # and not for ever
+
+
 def test_as_many_run_besides_as_there_are_cores() -> None:
     clocks = Clocks()
     turns = turns_of(clocks)
@@ -140,7 +185,7 @@ def test_as_many_run_besides_as_there_are_cores() -> None:
             thread = started(turns, two, ran, "two")
             assert ran == []
         with joined(thread):
-            pass  # it looked again, and found the place
+            pass  # whoever ended its turn called it
         assert ran == ["two"]
 
 
@@ -180,9 +225,7 @@ def test_what_a_guest_uses_in_a_process_of_its_own_counts_as_if_it_used_it_here(
     for _ in range(3):
         with turns.turn(inside):
             clocks.use(0.21)
-    assert (outside.rank, outside.length(clocks.now), outside.seconds) == pytest.approx(
-        (inside.rank, inside.length(clocks.now), 0.63)
-    )
+    assert (outside.rank, outside.length, outside.seconds) == pytest.approx((inside.rank, inside.length, 0.63))
     assert inside.seconds == pytest.approx(0.63)
 
 
@@ -199,11 +242,11 @@ def test_what_it_uses_there_between_its_turns_counts_and_its_turns_stay_short() 
         with turns.turn(idle):
             clocks.use(0.0001)
         steady.append(busy.rank - clocks.now / 0.5)
-    assert busy.length(clocks.now) == pytest.approx(0.0001)
+    assert busy.length == pytest.approx(0.0001)
     assert steady[-2] == pytest.approx(steady[-1], abs=0.01)
     with turns.turn(used(turns, clocks, 1)):
-        assert idle.may_pass(turns._running, clocks.now)
-        assert not busy.may_pass(turns._running, clocks.now)
+        assert idle.passes_in(turns._running, clocks.now) <= 0
+        assert busy.passes_in(turns._running, clocks.now) > 0
 
 
 def test_others_run_while_one_waits_for_something_inside_its_turn() -> None:

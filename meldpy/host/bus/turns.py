@@ -5,8 +5,11 @@ of others. So at most as many guests run as there are cores, and the next to run
 processor time, since whoever waits for a core has not used it, halved every half second. Time that it used in a process
 of its own counts as well, also what it used there between its turns.
 
-One whose turns are short need not wait for longer ones: if it uses little, and its turns take less than two thirds of
-what those of each that runs do, it runs besides. As many may as there are cores.
+How much one wants is another thing than how much it used: fifty that never stop use a twenty-fifth of a core each, as
+does one that answers now and then. So what a guest wants is what it used of the time that it did not wait for a core.
+One that wants little is ahead of those that want much, and need not wait for turns that are longer than its own: if
+its turns take less than two thirds of what that of each that runs does, or has taken by now, it runs besides. As many
+may as there are cores. Who ends a turn calls the next to run; nobody has to look.
 """
 
 from __future__ import annotations
@@ -17,38 +20,91 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from heapq import heappop, heappush
 from itertools import count
-from math import log, log2
+from math import inf, log, log2
 from time import monotonic, thread_time
 from typing import final
 
 _HALF_LIFE = 0.5
-_STEADY = _HALF_LIFE / log(2)
-"""Seconds that a guest used of late which never stops to use a core."""
-_LITTLE = 0.1 * _STEADY
-"""Seconds, of a tenth of a core."""
+"""Seconds after which half of what a guest used is forgotten."""
+_SHORT_LIFE = 0.1
+"""Seconds after which half is of what tells how much it wants: one that never stops is known after a fiftieth."""
+_LITTLE = 0.1
+"""Of a core."""
+_AHEAD = 4.0
+"""Of those that wait, one that wants little is ranked as if it had used a sixteenth: first of all, and yet many of them
+cannot keep the others from running."""
 _SHORTER = 2 / 3
 _RECENT = 1 / 8
 """The weight of the last turn in what is expected of the next."""
 _LONG = 0.1
-"""Seconds after which a turn is taken to be as long as it has been, and one that waits looks again whether those that
-run are longer."""
+"""Seconds after which one that may run besides, where there is no place, looks again."""
+_SOON = 0.001
+"""Seconds between two looks, at least."""
 _NEW = 1e-6
 """Seconds that a guest is taken to have used before it ever ran."""
 
 
 @final
-class Share:
-    """How much of a core one guest used of late, and how long its turns are. owner: the thread that has its turn.
+class _Recent:
+    """Seconds used of late, by some clock."""
 
-    elsewhere: seconds of processor time that the guest used on no thread that had its turn; it never falls.
+    __slots__ = ("_at", "_half_life", "_seconds", "_steady")
+
+    def __init__(self, half_life: float, at: float) -> None:
+        self._half_life, self._steady = half_life, half_life / log(2)
+        self._at, self._seconds = at, _NEW
+
+    def read(self, at: float) -> float:
+        return max(_NEW, self._seconds * float(0.5 ** ((at - self._at) / self._half_life)))
+
+    def of_a_core(self, at: float) -> float:
+        """One is all of it, all the time."""
+        return self.read(at) / self._steady
+
+    def add(self, seconds: float, at: float) -> None:
+        self._seconds, self._at = self.read(at) + seconds, at
+
+    def spread(self, seconds: float, at: float) -> None:
+        """As if they had been used evenly since something was added last."""
+        lasted = at - self._at
+        if lasted > 0:
+            seconds *= self._steady / lasted * (1 - 0.5 ** (lasted / self._half_life))
+        self.add(seconds, at)
+
+    @property
+    def rank(self) -> float:
+        """The logarithm, less what all lost since the clock's zero. So only use changes it."""
+        return log2(self._seconds) + self._at / self._half_life
+
+
+@final
+class Share:
+    """How much of a core one guest used of late and how much it wants, and how long its turns are. owner: the thread
+    that has its turn.
+
+    elsewhere: seconds of processor time that the guest used on no thread that had its turn; it never falls. Its own
+    clock, by which it is told what it wants, stands still while it waits for a core.
     """
 
-    __slots__ = ("_at", "_elsewhere", "_here", "_length", "_noted", "_used", "besides", "owner", "since")
+    __slots__ = (
+        "_clock",
+        "_elsewhere",
+        "_here",
+        "_idle_since",
+        "_noted",
+        "_used",
+        "_wants",
+        "besides",
+        "length",
+        "owner",
+        "since",
+    )
 
     def __init__(self, now: float, elsewhere: Callable[[], float]) -> None:
-        self._at, self._used = now, _NEW
+        self._used, self._wants = _Recent(_HALF_LIFE, now), _Recent(_SHORT_LIFE, 0.0)
+        self._clock, self._idle_since = 0.0, now
         self._elsewhere, self._noted, self._here = elsewhere, elsewhere(), 0.0
-        self._length = 0.0
+        self.length = 0.0
         self.since = now
         self.owner: int | None = None
         self.besides = False
@@ -62,17 +118,26 @@ class Share:
         """A turn has ended, whose thread used so much."""
         self._here += seconds
         seconds += self._more()
-        self._used = self._decayed(now) + seconds
-        self._at = now
-        self._length = seconds if not self._length else self._length + (seconds - self._length) * _RECENT
+        self._clock += seconds
+        self._used.add(seconds, now)
+        self._wants.add(seconds, self._clock)
+        self.length = seconds if not self.length else self.length + (seconds - self.length) * _RECENT
+
+    def rests(self, now: float) -> None:
+        """From now on it wants nothing."""
+        self._idle_since = now
+
+    def rested(self, now: float) -> None:
+        """It wants a core again."""
+        self._clock += max(0.0, now - self._idle_since)
+        self._idle_since = now
 
     def catch_up(self, now: float) -> None:
         """With what the guest used elsewhere while it had no turn: as if it had used it evenly all the time."""
-        more, lasted = self._more(), now - self._at
-        if more and lasted > 0:
-            more *= _STEADY / lasted * (1 - 0.5 ** (lasted / _HALF_LIFE))
+        more = self._more()
         if more:
-            self._used, self._at = self._decayed(now) + more, now
+            self._used.spread(more, now)
+            self._wants.spread(more, self._clock)
 
     def _more(self) -> float:
         """What the guest used elsewhere since this was asked last."""
@@ -80,22 +145,21 @@ class Share:
         return self._noted - before
 
     @property
+    def wants_little(self) -> bool:
+        return self._wants.of_a_core(self._clock) < _LITTLE
+
+    @property
     def rank(self) -> float:
-        """The less, the sooner it runs: the logarithm of what it used, less what all lost since the clock's zero. So
-        only use changes it, and those that wait stay in order."""
-        return log2(self._used) + self._at / _HALF_LIFE
+        """The less, the sooner it runs. It does not change while it waits, so those that do stay in order."""
+        return self._used.rank - (_AHEAD if self.wants_little else 0.0)
 
-    def may_pass(self, others: Iterable[Share], now: float) -> bool:
-        """Whether it need not wait for `others`, which run."""
-        return self._decayed(now) < _LITTLE and all(self._length <= _SHORTER * each.length(now) for each in others)
-
-    def length(self, now: float) -> float:
-        """Of the turn that it has."""
-        lasted = now - self.since
-        return lasted if lasted > _LONG else self._length
-
-    def _decayed(self, now: float) -> float:
-        return max(_NEW, self._used * float(0.5 ** ((now - self._at) / _HALF_LIFE)))
+    def passes_in(self, others: Iterable[Share], now: float) -> float:
+        """Seconds until it need not wait for `others`, which run, if they go on: none when all of their turns are
+        longer than its own; without end if it wants much."""
+        if not self.wants_little:
+            return inf
+        longer = self.length / _SHORTER
+        return max((each.since + longer - now for each in others if each.length < longer), default=0.0)
 
 
 @final
@@ -135,7 +199,9 @@ class Turns:
     @contextmanager
     def turn(self, share: Share) -> Iterator[None]:
         """Wait for a turn, and have it until the block ends."""
-        share.catch_up(self._now())
+        now = self._now()
+        share.rested(now)
+        share.catch_up(now)
         self._begin(share)
         share.catch_up(self._now())
         share.owner = threading.get_ident()
@@ -156,6 +222,7 @@ class Turns:
         try:
             yield
         finally:
+            share.rested(self._now())
             self._begin(share)
 
     def _begin(self, share: Share) -> None:
@@ -168,35 +235,59 @@ class Turns:
                 return
             waiting = _Waiting(share)
             heappush(self._queue, (share.rank, next(self._numbers), waiting))
-        while not waiting.called.acquire(timeout=_LONG):
+            pause = self._pause(share)
+        while not waiting.called.acquire(timeout=pause):
             with self._lock:
                 if not waiting.gone and self._may_besides(share):
                     waiting.gone = True
                     return
+                pause = self._pause(share)
 
     def _may_besides(self, share: Share) -> bool:
-        if not self._besides or not share.may_pass(self._running, self._now()):
+        if not self._besides or share.passes_in(self._running, self._now()) > 0:
             return False
         self._besides -= 1
         self._runs(share, besides=True)
         return True
 
+    def _pause(self, share: Share) -> float:
+        """The seconds after which one that waits looks whether it may run besides: if those that run run long, nobody
+        calls it. -1: it need not look."""
+        if not share.wants_little:
+            return -1
+        if not self._besides:
+            return _LONG
+        return max(_SOON, min(_LONG, share.passes_in(self._running, self._now())))
+
     def _end(self, share: Share, seconds: float | None) -> None:
         with self._lock:
+            now = self._now()
             if seconds is not None:
-                share.add(seconds, self._now())
+                share.add(seconds, now)
+            share.rests(now)
             self._running.remove(share)
             if share.besides:
                 self._besides += 1
-                return
-            while self._queue:
-                _, _, first = heappop(self._queue)
-                if not first.gone:
-                    first.gone = True
-                    self._runs(first.share, besides=False)
-                    first.called.release()
+            else:
+                first = self._first()
+                if first is None:
+                    self._free += 1
                     return
-            self._free += 1
+                self._runs(first.share, besides=False)
+                self._call(first)
+            while (first := self._first()) is not None and self._may_besides(first.share):
+                self._call(first)
+
+    def _first(self) -> _Waiting | None:
+        """Of those that wait."""
+        while self._queue and self._queue[0][2].gone:
+            heappop(self._queue)
+        return self._queue[0][2] if self._queue else None
+
+    def _call(self, first: _Waiting) -> None:
+        heappop(self._queue)
+        first.gone = True
+        first.called.release()
 
     def _runs(self, share: Share, *, besides: bool) -> None:
         share.since, share.besides = self._now(), besides
