@@ -1,6 +1,7 @@
 """What one string costs across a component boundary, composed and fused: nine pairs of encodings, five scripts, sizes.
 
-Arguments on the command line choose the rows whose names contain one of them.
+Arguments on the command line choose the rows whose names contain one of them; `-O` among them has
+wasm-opt optimise what is fused.
 """
 
 from __future__ import annotations
@@ -54,8 +55,9 @@ def cases(words: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def main() -> None:
-    heading("one string")
-    rows(cases(sys.argv[1:]))
+    optimise, words = "-O" in sys.argv, [word for word in sys.argv[1:] if word != "-O"]
+    heading("one string, fused with -O" if optimise else "one string")
+    rows(cases(words), optimise=optimise)
 
 
 if __name__ == "__main__":
