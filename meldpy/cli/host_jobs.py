@@ -46,9 +46,12 @@ def _follow(client: Client, id_: int) -> int:
         while True:
             row = client.ask(Show(id_))
             bar.update(1000 * row["done"] // (row["total"] or 1) - bar.pos)
-            if row["exit_code"] is not None or row["status"] == "paused":
+            if row["exit_code"] is not None or row["status"] == "paused" or not row["runs_now"]:
                 break
             time.sleep(0.1)
+    if row["exit_code"] is None and row["status"] != "paused":
+        terminal.error(f"job {id_} was left, for the store failed: it goes on when its module is loaded next")
+        return 1
     if row["error"]:
         terminal.error(escape(row["error"]))
     return int(row["exit_code"] or 0)

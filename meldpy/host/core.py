@@ -67,6 +67,7 @@ class Core:
             if plan.name in self._hosted:
                 raise StateError(f"{plan.name} is loaded already", remedy="reload it, or unload it first")
             hosted = self._hosted[plan.name] = Hosted(plan, self.bus, self.database, self._turns, self._crew)
+            self.jobs.arrives(plan.name)
         try:
             if start:
                 hosted.start().result()
@@ -120,6 +121,7 @@ class Core:
     def unload(self, name: str, *, grace: float = 5.0) -> None:
         """Stop a module and free everything of it."""
         hosted = self.find(name)
+        self.jobs.leaves(name)
         self.jobs.pause_all(name, grace)
         self._remove(hosted)
         self.tell("unloaded", hosted.plan)
@@ -149,6 +151,8 @@ class Core:
                 return
             self._closed = True
             everything = list(self._hosted.values())
+            for hosted in everything:
+                self.jobs.leaves(hosted.name)
 
         def end() -> None:
             for each in everything:

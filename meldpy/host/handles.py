@@ -99,6 +99,12 @@ class Job:
         """How it is now."""
         return self._core.jobs.store.find(self.id)
 
+    @property
+    def runs_now(self) -> bool:
+        """Not so if its row says that it is running, and its beginning or end could not be kept: then it was left, to
+        go on when its module is loaded next."""
+        return self._core.jobs.is_running(self.id)
+
     def wait(self, timeout: float | None = None) -> JobRow:
         """Until it does not run any more. TimedOut."""
         return self._core.jobs.wait(self.id, timeout)

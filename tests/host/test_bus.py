@@ -437,3 +437,30 @@ def test_the_store_belongs_to_one_host_at_a_time(tmp_path: Path) -> None:
         Core(tmp_path)
     first.close()
     Core(tmp_path).close()
+
+
+def test_what_a_store_that_failed_left_is_handled_though_nothing_else_comes(
+    kept_core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And once: it fails again when it is tried again."""
+    monkeypatch.setattr("meldpy.host.lifecycle.hosted.STORE_REST", 0.01)
+    got: list[bytes] = []
+    done, failures = threading.Event(), iter(range(3))
+
+    def take(_services: Services, message: Envelope, _state: bytes) -> None:
+        got.append(message.payload)
+        done.set()
+
+    one = kept_core.load(scripted("one", take, durable=("x",)))
+    attempt = one._handler._messages.attempt
+
+    def fails_at_first(id_: int) -> int | None:
+        if next(failures, None) is not None:
+            raise StoreFailed("database is locked")
+        return attempt(id_)
+
+    monkeypatch.setattr(one._handler._messages, "attempt", fails_at_first)
+    kept_core.bus.send("", "one", "x", b"kept", 0)
+    assert done.wait(30)
+    one.ask(lambda _instance: None).result(30)  # it is done with it
+    assert (got, kept_core.messages.waiting("one")) == ([b"kept"], [])

@@ -11,12 +11,16 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from meldpy.cli.host_jobs import _follow
+from meldpy.host.control.client import Client
+from meldpy.host.control.server import plain
 from meldpy.host.core import Core
 from meldpy.host.faults import StateError, StoreFailed, TimedOut
-from meldpy.host.handles import Module
+from meldpy.host.handles import Job, Module
 from meldpy.host.jobs.run import JobRun
 from meldpy.host.jobs.store import JobKind, JobRow, JobStatus
 from meldpy.host.limits import Grants
@@ -353,3 +357,39 @@ def test_a_module_is_loaded_though_a_job_that_was_left_cannot_go_on(
     monkeypatch.setattr(core.jobs, "resume", resumed_already)
     assert execute(core.load(probe("one")), "echo", b"x") == b"x"
     assert "not all jobs go on: job 1 is running" in caplog.messages
+
+
+def test_no_job_begins_while_its_module_is_unloaded(core: Core) -> None:
+    """One that began after the others were paused would run on without its module."""
+    one = core.load(probe("one"))
+    core.jobs.leaves("one")
+    with pytest.raises(StateError, match="one is unloaded"):
+        core.jobs.begin(one.plan, "count-to", b"3")
+    assert core.jobs.store.all() == []
+    core.unload("one")
+    with pytest.raises(StateError, match="one is unloaded"):
+        core.jobs.begin(one.plan, "count-to", b"3")
+    again = core.load(probe("one"))
+    assert core.jobs.wait(core.jobs.begin(again.plan, "count-to", b"3"), 60).status is JobStatus.DONE
+
+
+def test_a_job_that_was_left_does_not_keep_waiting_whoever_follows_it(
+    core: Core, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = core.load(probe("one"))
+
+    def full(*_: object) -> None:
+        raise StoreFailed("the disk is full")
+
+    with monkeypatch.context() as without:
+        without.setattr(core.jobs.store, "over", full)
+        id_ = core.jobs.begin(one.plan, "count-to", b"3")
+        core.jobs.wait(id_, 60)
+
+    class Asked:
+        def ask(self, _ask: object) -> dict[str, object]:
+            job = Job(core, id_)
+            return plain(job.row()) | {"runs_now": job.runs_now}
+
+    assert _follow(cast(Client, Asked()), id_) == 1
+    assert "was left" in capsys.readouterr().err

@@ -133,7 +133,9 @@ class ControlServer:
                 return [plain(row) for row in host.jobs()]
             case protocol.Show():
                 job = host.job(ask.id)
-                return plain(job.row()) | {"result": job.result, "lines": job.lines, "metrics": job.metrics}
+                runs_now = job.runs_now  # asked first: what ends in between has its row by then
+                said = {"runs_now": runs_now, "result": job.result, "lines": job.lines, "metrics": job.metrics}
+                return plain(job.row()) | said
             case protocol.Act():
                 job = host.job(ask.id)
                 acts: dict[str, Callable[[], None]] = {"pause": job.pause, "resume": job.resume, "cancel": job.cancel}

@@ -23,6 +23,7 @@ class Jobs:
         self._services = services
         self._lock = threading.Lock()
         self._running: dict[int, JobRun] = {}
+        self._leaving: set[str] = set()
 
     @property
     def running(self) -> int:
@@ -31,14 +32,42 @@ class Jobs:
             return len(self._running)
 
     def begin(self, plan: ModulePlan, command: str, payload: bytes, kind: JobKind = JobKind.EXECUTE) -> int:
-        """A new job; its id."""
-        id_ = self.store.create(plan.name, command, payload, kind)
-        self._start(id_, plan)
+        """A new job; its id. StateError if its module leaves."""
+        with self._lock:
+            self._check_stays(plan.name)
+            id_ = self.store.create(plan.name, command, payload, kind)
+            run = self._running[id_] = JobRun(id_, plan, self.store)
+        self._start(run, plan)
         return id_
 
     def resume(self, id_: int, plan: ModulePlan) -> None:
-        """Go on from the last checkpoint. StateError if it runs or is over."""
-        self._start(id_, plan)
+        """Go on from the last checkpoint. StateError if it runs or is over, or its module leaves."""
+        with self._lock:
+            self._check_stays(plan.name)
+            status = self.store.find(id_).status
+            if id_ in self._running or status.over:
+                raise StateError(f"job {id_} is {status.value}")
+            run = self._running[id_] = JobRun(id_, plan, self.store)
+        self._start(run, plan)
+
+    def is_running(self, id_: int) -> bool:
+        """In this host, now: one that is running in the store alone was left."""
+        with self._lock:
+            return id_ in self._running
+
+    def arrives(self, module: str) -> None:
+        """Its jobs may begin."""
+        with self._lock:
+            self._leaving.discard(module)
+
+    def leaves(self, module: str) -> None:
+        """None of its jobs begins any more, so that those which `pause_all` finds are all there are."""
+        with self._lock:
+            self._leaving.add(module)
+
+    def _check_stays(self, module: str) -> None:
+        if module in self._leaving:
+            raise StateError(f"{module} is unloaded")
 
     def left(self, module: str) -> list[JobRow]:
         """The module's jobs that ran, or were about to, when a host ended."""
@@ -83,18 +112,12 @@ class Jobs:
             if ours and self.store.find(run.id).status is JobStatus.PAUSED:
                 self.store.set_status(run.id, JobStatus.RUNNING)
 
-    def _start(self, id_: int, plan: ModulePlan) -> None:
-        run = JobRun(id_, plan, self.store)
-        with self._lock:
-            status = self.store.find(id_).status
-            if id_ in self._running or status.over:
-                raise StateError(f"job {id_} is {status.value}")
-            self._running[id_] = run
+    def _start(self, run: JobRun, plan: ModulePlan) -> None:
         try:
             run.start(lambda run: self._services(plan, run), self._over)
         except BaseException:  # the system has no more threads, say: nobody would ever say that it is over
             with self._lock:
-                del self._running[id_]
+                del self._running[run.id]
             raise
 
     def _over(self, run: JobRun) -> None:

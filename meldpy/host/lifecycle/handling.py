@@ -26,6 +26,9 @@ from meldpy.records import dataclass, replace
 
 logger = logging.getLogger("meldpy.host")
 
+_AFTER_ALL = 1 << 63
+"""An id that no row has."""
+
 
 @final
 @dataclass(slots=True)
@@ -95,6 +98,11 @@ class Handler:
             if reply is not None and reply.set_running_or_notify_cancel():
                 reply.set_result(result)
             return True
+
+    def catch_up(self) -> bool:
+        """Handle what was left, and say whether nothing is left of it."""
+        self._behind = True
+        return self._catch_up(_AFTER_ALL)
 
     def _catch_up(self, id_: int) -> bool:
         """Handle what was left, because the module was broken, before anything that came later."""

@@ -21,6 +21,7 @@ from meldpy.host.faults import HostError, StateError, defect
 from meldpy.host.lifecycle.birth import put_down
 from meldpy.host.lifecycle.crew import Crew
 from meldpy.host.lifecycle.handling import Handler
+from meldpy.host.lifecycle.later import STORE_REST, Later
 from meldpy.host.lifecycle.life import Life, Status
 from meldpy.host.lifecycle.meter import Meter
 from meldpy.host.lifecycle.plan import ModulePlan, Persist
@@ -46,7 +47,17 @@ class Hosted:
         self._mailbox = Mailbox(plan.name, plan.limits.mailbox, lambda: crew.run(self._attend))
         meter = Meter()
         self._share = turns.share(lambda: meter.seconds)
-        self._life = Life(plan, bus, database, lambda: turns.aside(self._share), self._take_up, self._again, meter)
+        self._life = Life(
+            plan,
+            bus,
+            database,
+            lambda: turns.aside(self._share),
+            self._take_up,
+            lambda seconds: self._trying.after(seconds),
+            meter,
+        )
+        self._trying = Later(self._mailbox.order, self._life.try_again)
+        self._catching_up = Later(self._mailbox.order, self._catch_up)
         self._handler = Handler(plan.name, self._life, bus, database)
         self._over = threading.Event()
 
@@ -96,6 +107,8 @@ class Hosted:
                 text = "a message is not handled: %s"
                 logger.error(text, error.reason, extra={"module_name": self.name, "event": "not-handled"})
                 failed(error)
+                if durable:
+                    self._catching_up.after(STORE_REST)
             except Exception as error:
                 failed(defect(error, self.name))
 
@@ -255,12 +268,15 @@ class Hosted:
         for message in self._messages.waiting(self.name):
             self.deliver(message, None, durable=True, reserved=False)
 
-    def _again(self, seconds: float) -> None:
-        """Have a broken module tried again."""
-        again = Work(self._life.try_again, _nothing)
-        timer = threading.Timer(seconds, self._mailbox.order, (again,))
-        timer.daemon = True
-        timer.start()
+    def _catch_up(self) -> None:
+        """What the store did not let it handle, though nothing comes. One that does not run does so when it starts."""
+        if self.status is Status.RUNNING:
+            try:
+                with self._turns.turn(self._share):
+                    self._handler.catch_up()
+            except HostError:
+                self._handler.look_back()
+                self._catching_up.after(STORE_REST)
 
     def _attend(self) -> None:
         """Do what there is to do."""
