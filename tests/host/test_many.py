@@ -38,7 +38,7 @@ def test_what_is_unloaded_is_freed(core: Core) -> None:
     late = _resident()
     print(f"{count} cycles: {early >> 10} kB after a tenth of them, {late >> 10} kB after all")
     assert late - early < _GROWTH
-    assert core._crew.threads <= 2
+    assert core._crew.threads < 10  # see `test_life.test_unloading_frees_everything`
 
 
 @pytest.mark.deep

@@ -49,7 +49,7 @@ def test_silence_and_noise_end_at_the_deadline(command: str) -> None:
         started = time.monotonic()
         with pytest.raises(DeadlineExceeded):
             module.execute(command, b"x", deadline=0.2)
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 30
         assert not module.alive
 
 

@@ -173,7 +173,7 @@ def test_processor_time_of_all_its_processes_is_the_modules(core: Core) -> None:
         with pytest.raises(ModuleTrapped):
             hosted.ask(lambda module: module.execute("abort", b"")).result()
         assert hosted.used >= 0.2 * lives
-        assert hosted._share._length >= 0.1
+        assert hosted._share.length >= 0.1
 
 
 def test_what_a_module_computes_while_nobody_calls_it_counts_in_who_is_next(core: Core) -> None:
@@ -185,4 +185,4 @@ def test_what_a_module_computes_while_nobody_calls_it_counts_in_who_is_next(core
         each.ask(lambda module: module.execute("echo", b"")).result()
         each.stop().result()  # after the turn
     assert busy._share.rank > idle._share.rank + 1
-    assert busy._share._length < 0.1
+    assert busy._share.length < 0.1
