@@ -9,6 +9,7 @@ import pytest
 from wasmtime import wat2wasm
 
 from meldpy.binary.decode import decode_module
+from meldpy.binary.encode import encode_module
 from meldpy.core_output import in_one_memory
 from meldpy.core_output.regions import plan_regions
 from meldpy.errors import LimitError, UnsupportedError, UsageError
@@ -21,7 +22,7 @@ from meldpy.kernel.opcodes import (
     _VECTOR_ACCESSES,
     Immediate,
 )
-from meldpy.model.core import Limits, MemoryType
+from meldpy.model.core import Limits, MemoryType, NameKind, NameSection
 from meldpy.model.regions import MemoryUses
 from meldpy.pipeline import rebasing_tools
 from tests.support.single_memory import (
@@ -202,3 +203,14 @@ def test_what_does_not_go_into_one_memory_is_refused(
 ) -> None:
     with pytest.raises(error, match=words):
         plan_regions(types, [f"m{i}" for i in range(len(types))], NOTHING, None, limits)
+
+
+def test_names_stay_and_what_is_added_has_its_own() -> None:
+    wat = "(module $both (memory 1) (memory 1) (func $reads (drop (i32.load (i32.const 65536)))))"
+    single = in_one_memory(decode_module(bytes(wat2wasm(wat)), "both"), ["m0", "m1"], {}, rebasing_tools()).module
+    written = decode_module(encode_module(single), "single")
+    (section,) = [each.section for each in written.customs if isinstance(each.section, NameSection)]
+    names = dict(section.maps)
+    assert section.module == "both"
+    assert dict(names[NameKind.FUNCTION]) == {0: "reads", 1: "trap: out of bounds memory access"}
+    assert NameKind.MEMORY not in names
