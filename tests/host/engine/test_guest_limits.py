@@ -166,3 +166,14 @@ def test_a_host_functions_result_goes_through_the_engines_memory() -> None:
         return [one.call(("take",), deadline=5) for _ in range(4)]
 
     assert on_guest_thread(run) == ["", "x", "gr\u00fc\u00dfe\0", "y" * 10_000]
+
+
+@pytest.mark.parametrize("length", [0, 1, 2047, 2048, 2049, 4096, 65536, 65537])
+def test_bytes_of_any_length_come_back_as_they_were(length: int) -> None:
+    """They are read in parts."""
+
+    def run() -> None:
+        data = bytes(each * 167 >> 3 & 255 for each in range(length))
+        assert guest("hazards", HOST).call(("echo-bytes",), data, deadline=30) == data
+
+    on_guest_thread(run)
