@@ -106,8 +106,9 @@
 
   ;; --- to utf8 ---------------------------------------------------------------------------------------------------
 
-  ;; store_string_copy, code units of one byte. Four to 32 bytes of ASCII, which most strings are, are read once, as two
-  ;; words that may overlap, and never leave registers: this function is short enough to be put in place of its calls.
+  ;; store_string_copy, code units of one byte. Four to 32 bytes are read once, as two words that may overlap, and never
+  ;; leave registers, and only what is not ASCII is looked at closer: this function is short enough to be put in place of
+  ;; its calls, and `memory.copy` costs more than all of it.
   (func $string.utf8_to_utf8 (export "utf8-to-utf8") (param $src S) (param $units S) (result D D)
     (@vectors
       (local $size i64) (local $start i64) (local $end S) (local $dst D) (local $length D)
@@ -142,7 +143,8 @@
               (else
                 (local.set $low (v128.load32_zero $src align=1 (local.get $src)))
                 (local.set $high (v128.load32_zero $src align=1 (S.sub (local.get $end) (S.const 4))))))))
-        (br_if $other (i8x16.bitmask (v128.or (local.get $low) (local.get $high))))
+        (if (i8x16.bitmask (v128.or (local.get $low) (local.get $high)))
+          (then (call $check_utf8 (local.get $src) (local.get $units))))
         local.get $units
         D.from_S
         local.set $length
