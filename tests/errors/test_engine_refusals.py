@@ -82,7 +82,7 @@ class Workers:
 
 
 def others(answer: dict[str, Any] | Exception) -> None:
-    cluster._refuse_others(Workers(answer), "tcp://x:1")  # type: ignore[arg-type]
+    cluster._refuse_others(Workers(answer), "tcp://x:1", False)  # type: ignore[arg-type]
 
 
 CASES: dict[str, Callable[[], object]] = {
