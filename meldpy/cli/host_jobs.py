@@ -50,7 +50,8 @@ def _follow(client: Client, id_: int) -> int:
                 break
             time.sleep(0.1)
     if row["exit_code"] is None and row["status"] != "paused":
-        terminal.error(f"job {id_} was left, for the store failed: it goes on when its module is loaded next")
+        why = "its module was unloaded, or the store failed"
+        terminal.error(f"job {id_} was left ({why}): it goes on when its module is loaded next")
         return 1
     if row["error"]:
         terminal.error(escape(row["error"]))

@@ -61,7 +61,7 @@ def carry(fused: FusedModule, dwarf: bool, rewrite: RewriteDwarf, say_features: 
         dropped = [name for name in fused.dropped_customs if name.startswith(PREFIX)]
         if dropped:
             done |= set(dropped)
-            notes.append("dropped the debugging information, as the options say")
+            notes.append("dropped the debugging information, as --dwarf drop or -O asks")
 
     features = joined_features(fused.units, fused.main, _memories(fused.main)) if say_features else None
     if features is not None:

@@ -122,7 +122,11 @@ class Core:
         """Stop a module and free everything of it."""
         hosted = self.find(name)
         self.jobs.leaves(name)
-        self.jobs.pause_all(name, grace)
+        try:
+            self.jobs.pause_all(name, grace)
+        except BaseException:  # the store failed: the module stays, and its jobs may go on
+            self.jobs.arrives(name)
+            raise
         self._remove(hosted)
         self.tell("unloaded", hosted.plan)
 

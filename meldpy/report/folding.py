@@ -15,7 +15,7 @@ from typing import Final, TypeAlias, final
 from meldpy.records import dataclass
 
 Point: TypeAlias = "tuple[float, float]"
-_Edge: TypeAlias = "tuple[int, int]"
+Edge: TypeAlias = "tuple[int, int]"
 
 _FEW: Final = 6
 """So many columns are always one band."""
@@ -45,7 +45,7 @@ class Folded:
     """places: the upper left corners; lanes: of the steps of chains that go on in the next band; width: of it all."""
 
     places: Mapping[int, Point]
-    lanes: Mapping[_Edge, Lane]
+    lanes: Mapping[Edge, Lane]
     width: float
 
 
@@ -64,7 +64,7 @@ def folded(
     steps = [step for chain in chains for step in pairwise(chain)]
     spans = [(min(tops[n] for n in layer), max(tops[n] + heights[n] for n in layer)) for layer in layers if layer]
     length = _length(len(layers), spans, [column[source] for source, _ in steps], pitch)
-    crossing: dict[int, list[_Edge]] = {}
+    crossing: dict[int, list[Edge]] = {}
     for step in sorted(steps, key=lambda step: (tops[step[0]], tops[step[1]])):
         if column[step[0]] // length != column[step[1]] // length:
             crossing.setdefault(column[step[0]] // length, []).append(step)
@@ -72,7 +72,7 @@ def folded(
     start = margin + lanes_width
     end = start + (min(length, len(layers)) - 1) * pitch + width
     places: dict[int, Point] = {}
-    lanes: dict[_Edge, Lane] = {}
+    lanes: dict[Edge, Lane] = {}
     top = margin
     for band, first in enumerate(range(0, len(layers), length)):
         highest, lowest = _span(spans[first : first + length])

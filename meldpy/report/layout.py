@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
-from typing import Final, TypeAlias, final
+from typing import Final, final
 
 from meldpy.records import dataclass
 from meldpy.report.drawing import Picture
-from meldpy.report.folding import Folded, Point, folded
+from meldpy.report.folding import Edge, Folded, Point, folded
 
 SHAPE_WIDTH, SHAPE_HEIGHT, COMPACT_HEIGHT = 168, 54, 30
 MANY: Final = 24
@@ -26,8 +26,6 @@ _PORT = 15
 _SWEEPS = 12
 _END = -(1 << 30)
 """No shape's id."""
-
-_Edge: TypeAlias = "tuple[int, int]"
 
 
 @final
@@ -63,7 +61,7 @@ def layout(picture: Picture) -> Layout:
 
 
 def _heights(
-    picture: Picture, layers: Sequence[Sequence[int]], chains: Mapping[_Edge, Sequence[int]], compact: bool
+    picture: Picture, layers: Sequence[Sequence[int]], chains: Mapping[Edge, Sequence[int]], compact: bool
 ) -> dict[int, float]:
     """As high as the lines on the fuller side need."""
     sides: Counter[tuple[int, bool]] = Counter()
@@ -79,13 +77,13 @@ def _heights(
     return heights
 
 
-def _acyclic(ids: Sequence[int], edges: Iterable[_Edge]) -> list[_Edge]:
+def _acyclic(ids: Sequence[int], edges: Iterable[Edge]) -> list[Edge]:
     """The edges, those that would close a circle turned round."""
     out: dict[int, list[int]] = {id_: [] for id_ in ids}
     for source, target in edges:
         out[source].append(target)
     state: dict[int, int] = {}
-    forward: list[_Edge] = []
+    forward: list[Edge] = []
     for start in ids:
         if start in state:
             continue
@@ -107,7 +105,7 @@ def _acyclic(ids: Sequence[int], edges: Iterable[_Edge]) -> list[_Edge]:
     return list(dict.fromkeys(forward))
 
 
-def _layers(ids: Sequence[int], edges: Sequence[_Edge]) -> dict[int, int]:
+def _layers(ids: Sequence[int], edges: Sequence[Edge]) -> dict[int, int]:
     """The length of the longest way to each shape."""
     into: dict[int, int] = dict.fromkeys(ids, 0)
     out: dict[int, list[int]] = {id_: [] for id_ in ids}
@@ -127,14 +125,14 @@ def _layers(ids: Sequence[int], edges: Sequence[_Edge]) -> dict[int, int]:
 
 
 def _with_bends(
-    ids: Sequence[int], edges: Sequence[_Edge], layer_of: Mapping[int, int]
-) -> tuple[dict[_Edge, list[int]], list[list[int]]]:
+    ids: Sequence[int], edges: Sequence[Edge], layer_of: Mapping[int, int]
+) -> tuple[dict[Edge, list[int]], list[list[int]]]:
     """Each edge as a chain through all layers between its ends, and the layers. Bends have ids of their own."""
     layers: list[list[int]] = [[] for _ in range(max(layer_of.values(), default=0) + 1)]
     for id_ in ids:
         layers[layer_of[id_]].append(id_)
     fresh = min([*ids, 0]) - 1
-    chains: dict[_Edge, list[int]] = {}
+    chains: dict[Edge, list[int]] = {}
     for source, target in edges:
         chain = [source]
         for between in range(layer_of[source] + 1, layer_of[target]):
@@ -145,7 +143,7 @@ def _with_bends(
     return chains, layers
 
 
-def _order(layers: list[list[int]], pairs: Sequence[_Edge]) -> None:
+def _order(layers: list[list[int]], pairs: Sequence[Edge]) -> None:
     """Sorts each layer by the middle of its neighbours, to and fro."""
     before: dict[int, list[int]] = {}
     behind: dict[int, list[int]] = {}
@@ -170,7 +168,7 @@ def _order(layers: list[list[int]], pairs: Sequence[_Edge]) -> None:
 def _places(
     layers: Sequence[Sequence[int]],
     heights: Mapping[int, float],
-    chains: Mapping[_Edge, Sequence[int]],
+    chains: Mapping[Edge, Sequence[int]],
     gaps: tuple[int, int],
 ) -> Folded:
     """Layers are columns; each is drawn towards its neighbours as far as its own order allows.
@@ -220,7 +218,7 @@ class _Ways:
     def __init__(
         self,
         picture: Picture,
-        chains: Mapping[_Edge, Sequence[int]],
+        chains: Mapping[Edge, Sequence[int]],
         found: Folded,
         heights: Mapping[int, float],
     ) -> None:
@@ -234,7 +232,7 @@ class _Ways:
     def all(self) -> tuple[tuple[Point, ...], ...]:
         return tuple(self._way(number) for number in range(len(self.lines)))
 
-    def _edge(self, number: int) -> _Edge:
+    def _edge(self, number: int) -> Edge:
         return self.lines[number].source, self.lines[number].target
 
     def _ports(self) -> dict[tuple[int, bool], float]:

@@ -373,6 +373,21 @@ def test_no_job_begins_while_its_module_is_unloaded(core: Core) -> None:
     assert core.jobs.wait(core.jobs.begin(again.plan, "count-to", b"3"), 60).status is JobStatus.DONE
 
 
+def test_a_module_that_a_store_which_failed_kept_from_leaving_has_its_jobs(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = core.load(probe("one"))
+
+    def full(*_: object) -> None:
+        raise StoreFailed("the disk is full")
+
+    with monkeypatch.context() as without:
+        without.setattr(core.jobs, "pause_all", full)
+        with pytest.raises(StoreFailed):
+            core.unload("one")
+    assert core.jobs.wait(core.jobs.begin(one.plan, "count-to", b"3"), 60).status is JobStatus.DONE
+
+
 def test_a_job_that_was_left_does_not_keep_waiting_whoever_follows_it(
     core: Core, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -46,16 +46,8 @@ class Hosted:
         self._messages, self._modules = Messages(database), Modules(database)
         self._mailbox = Mailbox(plan.name, plan.limits.mailbox, lambda: crew.run(self._attend))
         meter = Meter()
-        self._share = turns.share(lambda: meter.seconds)
-        self._life = Life(
-            plan,
-            bus,
-            database,
-            lambda: turns.aside(self._share),
-            self._take_up,
-            lambda seconds: self._trying.after(seconds),
-            meter,
-        )
+        self._share = share = turns.share(lambda: meter.seconds)
+        self._life = Life(plan, bus, database, lambda: turns.aside(share), self._take_up, self._try_after, meter)
         self._trying = Later(self._mailbox.order, self._life.try_again)
         self._catching_up = Later(self._mailbox.order, self._catch_up)
         self._handler = Handler(plan.name, self._life, bus, database)
@@ -267,6 +259,9 @@ class Hosted:
         self._handler.look_back()
         for message in self._messages.waiting(self.name):
             self.deliver(message, None, durable=True, reserved=False)
+
+    def _try_after(self, seconds: float) -> None:
+        self._trying.after(seconds)
 
     def _catch_up(self) -> None:
         """What the store did not let it handle, though nothing comes. One that does not run does so when it starts."""
