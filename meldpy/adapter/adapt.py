@@ -9,7 +9,7 @@ lays them out.
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Final
+from typing import Final, final
 
 from meldpy.adapter.boundary import OuterEdge, located
 from meldpy.adapter.builtins import TableBuiltins
@@ -68,108 +68,179 @@ def adapt(
     passing = _passing(graph, facts, exported, abi, passes_first)
     for _, error in unsupported_forms(graph, facts, exported):
         raise error
+    run = _Run(graph, facts, runtime, opaque, exported, passing, abi, target, core=core)
+    run.shop.tell_values = tell_values
+    run.name()
+    run.emit()
+    return run.adapted()
 
-    # Decide: who keeps which handle table, and which flags are alive.
-    found = facts.asynchrony
-    nameless = nameless_resources(graph) if core else frozenset()
-    waiting = waiting_instances(graph, facts, exported, abi) if passing is None else ()
-    crowded = passing is None and bool(found.reaching or found.working)
-    tables = handle_tables(graph, facts, exported, abi, opaque, nameless, waiting, crowded=crowded, passing=passing)
-    symbols = Symbols(facts.forwards)
-    functions = Functions()
-    labels = {instance.id: instance.label for instance in graph.instances}
-    leaving = leaving_instances(graph, facts, exported, symbols, abi)
-    leave_flags = {id: functions.flag(f"may_leave of {labels[id]}", 1) for id in leaving}
-    library = Instances(runtime, len(graph.modules), len(graph.core_instances))
-    handles = Handles(graph, tables, functions, library, abi.keys)
-    labels |= {handles.outer: "the host", handles.nobody: "nobody"}
-    shop = Workshop(abi, functions, library, handles, facts.may_throw, leave_flags, labels, translate, target.vectors)
-    shop.tell_values = tell_values
-    edge = OuterEdge(shop, graph, symbols)
-    inner_builtins = TableBuiltins(shop, graph, symbols)
-    tasks: Tasks | None = None
-    if passing is not None:
-        shop.passing = Passing(graph, facts, symbols, edge, passing)
-    elif found.class_ is not AsyncClass.SYNC:
-        tasks = Tasks(shop, graph, facts, symbols, exported, edge, one_memory=core)
-        shop.tasks = tasks.machinery
 
-    # Name: every live lower and built-in gets its function before any body that might call it is written.
-    calls, host_calls = _live_lowers(graph, facts)
-    one_memory = OneMemory(shop, graph, symbols, edge.shims, tasks) if core else None
-    if one_memory is not None:
-        one_memory.decide([graph.lifts[id] for id in exported], host_calls)
-    sites: dict[LowerId, EmittedFunc] = {}
-    names = lifted_names(graph)
-    crossings: list[Crossing] = []
-    for lower in calls:
+@final
+class _Run:
+    """One run, in the order of its methods: to decide who keeps which handle table and which flags are alive; to name
+    every live lower and built-in, since any body may call any of them; to write the bodies; to take stock.
+    """
+
+    def __init__(
+        self,
+        graph: LinkedGraph,
+        facts: Facts,
+        runtime: RuntimeLibrary,
+        opaque: Collection[ResourceId],
+        exported: tuple[LiftId, ...],
+        passing: InstanceId | None,
+        abi: Abi,
+        target: Target,
+        *,
+        core: bool,
+    ) -> None:
+        self._graph, self._facts, self._exported, self._passing = graph, facts, exported, passing
+        self._abi, self._target, self._core = abi, target, core
+        found = facts.asynchrony
+        nameless = nameless_resources(graph) if core else frozenset()
+        waiting = waiting_instances(graph, facts, exported, abi) if passing is None else ()
+        crowded = passing is None and bool(found.reaching or found.working)
+        self._tables = handle_tables(
+            graph, facts, exported, abi, opaque, nameless, waiting, crowded=crowded, passing=passing
+        )
+        symbols = self._symbols = Symbols(facts.forwards)
+        functions = self._functions = Functions()
+        library = self._library = Instances(runtime, len(graph.modules), len(graph.core_instances))
+        handles = Handles(graph, self._tables, functions, library, abi.keys)
+        labels = {instance.id: instance.label for instance in graph.instances}
+        self._leaving = leaving_instances(graph, facts, exported, symbols, abi)
+        flags = {id: functions.flag(f"may_leave of {labels[id]}", 1) for id in self._leaving}
+        labels |= {handles.outer: "the host", handles.nobody: "nobody"}
+        shop = Workshop(abi, functions, library, handles, facts.may_throw, flags, labels, translate, target.vectors)
+        self.shop = shop
+        self._edge = OuterEdge(shop, graph, symbols)
+        self._builtins = TableBuiltins(shop, graph, symbols)
+        self._tasks: Tasks | None = None
+        if passing is not None:
+            shop.passing = Passing(graph, facts, symbols, self._edge, passing)
+        elif found.class_ is not AsyncClass.SYNC:
+            self._tasks = Tasks(shop, graph, facts, symbols, exported, self._edge, one_memory=core)
+            shop.tasks = self._tasks.machinery
+        self._calls, self._host_calls = _live_lowers(graph, facts)
+        self._names = lifted_names(graph)
+        self._sites: dict[LowerId, EmittedFunc] = {}
+        self._crossings: list[Crossing] = []
+        self._one_memory = OneMemory(shop, graph, symbols, self._edge.shims, self._tasks) if core else None
+
+    def name(self) -> None:
+        if self._one_memory is not None:
+            self._one_memory.decide([self._graph.lifts[id] for id in self._exported], self._host_calls)
+        for lower in self._calls:
+            lift = self._callee(lower)
+            func = self._symbols.lowers[lower.id] = self._site(lower, lift)
+            task = self._tasks is not None and lift.options.async_
+            self._crossings.append(Crossing(lower.id, lift.id, self._names[lift.id], func, task))
+        for lower in self._host_calls:
+            slow = None if self._tasks is None else self._tasks.host_call(lower)
+            self._symbols.lowers[lower.id] = self._edge.host_call(lower) if slow is None else slow
+        for builtin in self._graph.builtins:
+            if builtin.id in self._facts.live.builtins:
+                self._symbols.builtins[builtin.id] = self._builtin(builtin)
+        if self._tasks is not None:
+            self._tasks.know_all()
+
+    def emit(self) -> None:
+        """The trampolines, each followed by the helpers it is the first to ask for; built-ins; shims of host calls."""
+        for lower in self._calls:
+            if lower.id not in self._sites:
+                continue
+            with located(lower.location):
+                lift = self._callee(lower)
+                site = plan(self._graph, lower, lift, self._names[lift.id], self._symbols, self._abi, self.shop.handles)
+                if self._tasks is not None and self._tasks.is_task(lower, lift):
+                    self._tasks.call(self._sites[lower.id], site, lift)
+                else:
+                    emit_trampoline(self.shop, self._sites[lower.id], site)
+                self.shop.finish()
+        self._builtins.finish()
+        self._edge.finish()
+        if self._tasks is not None:
+            self._tasks.hosts.finish()
+
+    def adapted(self) -> Adapted:
+        """The outer edge too, whose wrappers are functions: nothing is collected before all of it is made."""
+        lowers = tuple(self._outer_lower(lower) for lower in self._host_calls)
+        lifts = tuple(self._outer_lift(self._graph.lifts[id]) for id in self._exported)
+        outer = outer_resources(self._graph, self._facts, self._exported, self._abi, self._tables)
+        resources = tuple(map(self._edge.outer_resource, outer))
+        if self._tasks is not None:
+            self._tasks.finish()
+        outer_async = self._outer_async()
+        core = None
+        if self._one_memory is not None:
+            core = replace(self._one_memory.edge(lifts, lowers, outer_async), one_table=not self._target.tables)
+        shop, functions, library = self.shop, self._functions, self._library
+        often, helpers = shop.reallocs.values(), shop.outlined.values()
+        written = inline(functions.functions, library, often, helpers, shop.seldom, self._target)
+        if self._core or self._tasks is not None:
+            # The async runtime works in these memories everywhere; those of a core output may become one, side by side.
+            library.open(FIRST_PAGES)
+        return Adapted(
+            functions=written,
+            flags=functions.flags,
+            modules=library.modules,
+            runtime=library.instances,
+            lowers=self._symbols.lowers,
+            builtins=self._symbols.builtins,
+            outer_lifts=lifts,
+            outer_lowers=lowers,
+            outer_builtins=shop.handles.outer_builtins,
+            outer_resources=resources,
+            opaque_reps=self._tables.opaque,
+            core=core,
+            outer_async=outer_async,
+            crossings=tuple(self._crossings),
+            passing=self._passing,
+        )
+
+    # --- one of each ------------------------------------------------------------------------------------------
+    def _callee(self, lower: Lower) -> Lift:
         assert isinstance(lower.callee, LiftFunc)
-        lift = graph.lifts[lower.callee.lift]
-        callee = None
-        if (tasks is None or tasks.is_plain(lower, lift)) and _is_plain(shop, lift):
-            callee = direct_callee(graph, lower, lift, symbols, facts, leaving, abi)
-        if callee is None:
-            sites[lower.id] = functions.reserve()
-        func = symbols.lowers[lower.id] = sites[lower.id] if callee is None else callee
-        task = tasks is not None and lift.options.async_
-        crossings.append(Crossing(lower.id, lift.id, names[lift.id], func, task))
-    for lower in host_calls:
-        slow = None if tasks is None else tasks.host_call(lower)
-        symbols.lowers[lower.id] = edge.host_call(lower) if slow is None else slow
-    builtins = _live_builtins(graph, facts)
-    for builtin in builtins:
-        symbols.builtins[builtin.id] = _builtin_symbol(builtin, shop, inner_builtins, edge, tasks)
-    if tasks is not None:
-        tasks.know_all()
+        return self._graph.lifts[lower.callee.lift]
 
-    # Emit: the trampolines, each followed by the helpers it is the first to ask for; built-ins; shims of host calls.
-    for lower in (lower for lower in calls if lower.id in sites):
-        assert isinstance(lower.callee, LiftFunc)
-        with located(lower.location):
-            lift = graph.lifts[lower.callee.lift]
-            site = plan(graph, lower, lift, names[lift.id], symbols, abi, handles)
-            if tasks is not None and tasks.is_task(lower, lift):
-                tasks.call(sites[lower.id], site, lift)
-            else:
-                emit_trampoline(shop, sites[lower.id], site)
-            shop.finish()
-    inner_builtins.finish()
-    edge.finish()
-    if tasks is not None:
-        tasks.hosts.finish()
+    def _site(self, lower: Lower, lift: Lift) -> FuncSymbol:
+        """What a call site calls: the callee itself, where a trampoline would do nothing, or a trampoline to come."""
+        plain = self.shop.passing is None or self.shop.passing.is_plain(lift.instance)
+        if plain and (self._tasks is None or self._tasks.is_plain(lower, lift)):
+            callee = direct_callee(self._graph, lower, lift, self._symbols, self._facts, self._leaving, self._abi)
+            if callee is not None:
+                return callee
+        site = self._sites[lower.id] = self._functions.reserve()
+        return site
 
-    # The outer edge, whose wrappers are functions too: nothing is collected before all of it is made.
-    outer_lowers = tuple(_outer_lower(lower, edge, tasks) for lower in host_calls)
-    outer_lifts = tuple(_outer_lift(graph.lifts[id], edge, tasks) for id in exported)
-    resources = tuple(edge.outer_resource(id) for id in outer_resources(graph, facts, exported, abi, tables))
-    if tasks is not None:
-        tasks.finish()
-    outer_async = _outer_async(shop)
-    core_edge = None
-    if one_memory is not None:
-        core_edge = replace(one_memory.edge(outer_lifts, outer_lowers, outer_async), one_table=not target.tables)
-    often, helpers = shop.reallocs.values(), shop.outlined.values()
-    written = inline(functions.functions, library, often, helpers, shop.seldom, target)
-    if core or tasks is not None:
-        # The async runtime works in these memories everywhere; those of a core output may become one, side by side.
-        library.open(FIRST_PAGES)
-    return Adapted(
-        functions=written,
-        flags=functions.flags,
-        modules=library.modules,
-        runtime=library.instances,
-        lowers=symbols.lowers,
-        builtins=symbols.builtins,
-        outer_lifts=outer_lifts,
-        outer_lowers=outer_lowers,
-        outer_builtins=handles.outer_builtins,
-        outer_resources=resources,
-        opaque_reps=tables.opaque,
-        core=core_edge,
-        outer_async=outer_async,
-        crossings=tuple(crossings),
-        passing=passing,
-    )
+    def _builtin(self, builtin: Builtin) -> FuncSymbol:
+        """Whose function it is: the engine's or of emitted tasks, if it is one of async; else of a table of ours, or
+        the outer component's.
+        """
+        if isinstance(builtin, AsyncBuiltin):
+            if self.shop.passing is not None:
+                return self.shop.passing.symbol(builtin)
+            assert self._tasks is not None
+            return self._tasks.builtins.symbol(builtin)
+        if self.shop.handles.has_table(builtin.instance):
+            return self._builtins.symbol(builtin)
+        return self._edge.builtin_call(builtin)
+
+    def _outer_lift(self, lift: Lift) -> OuterLift:
+        if self._tasks is not None and self._tasks.is_root(lift):
+            with located(lift.location):
+                return self._tasks.roots.outer_lift(lift, self._edge.realloc_of(lift))
+        return self._edge.outer_lift(lift)
+
+    def _outer_lower(self, lower: Lower) -> OuterLower:
+        if self._tasks is not None and takes_time(lower):
+            return self._tasks.hosts.outer_lower(lower)
+        return self._edge.outer_lower(lower)
+
+    def _outer_async(self) -> tuple[OuterAsyncFunc, ...]:
+        if self.shop.passing is not None:
+            return tuple(self.shop.passing.outer)
+        return () if self._tasks is None else tuple(self._tasks.machinery.outer)
 
 
 def _passing(
@@ -187,47 +258,8 @@ def _passing(
     return None
 
 
-def _is_plain(shop: Workshop, lift: Lift) -> bool:
-    return shop.passing is None or shop.passing.is_plain(lift.instance)
-
-
-def _outer_async(shop: Workshop) -> tuple[OuterAsyncFunc, ...]:
-    if shop.passing is not None:
-        return tuple(shop.passing.outer)
-    return () if shop.tasks is None else tuple(shop.tasks.outer)
-
-
-def _outer_lift(lift: Lift, edge: OuterEdge, tasks: Tasks | None) -> OuterLift:
-    if tasks is not None and tasks.is_root(lift):
-        with located(lift.location):
-            return tasks.roots.outer_lift(lift, edge.realloc_of(lift))
-    return edge.outer_lift(lift)
-
-
-def _outer_lower(lower: Lower, edge: OuterEdge, tasks: Tasks | None) -> OuterLower:
-    slow = tasks is not None and takes_time(lower)
-    return tasks.hosts.outer_lower(lower) if tasks is not None and slow else edge.outer_lower(lower)
-
-
 def _live_lowers(graph: LinkedGraph, facts: Facts) -> tuple[list[Lower], list[Lower]]:
     """The live lowers of lifted functions, and those of imported ones."""
     live = [lower for lower in graph.lowers if lower.id in facts.live.lowers]
     calls = [lower for lower in live if isinstance(lower.callee, LiftFunc)]
     return calls, [lower for lower in live if not isinstance(lower.callee, LiftFunc)]
-
-
-def _live_builtins(graph: LinkedGraph, facts: Facts) -> list[Builtin]:
-    return [builtin for builtin in graph.builtins if builtin.id in facts.live.builtins]
-
-
-def _builtin_symbol(
-    builtin: Builtin, shop: Workshop, inner: TableBuiltins, edge: OuterEdge, tasks: Tasks | None
-) -> FuncSymbol:
-    """Whose function it is: the engine's or of emitted tasks, if it is one of async; else of a table of ours, or the
-    outer component's."""
-    if isinstance(builtin, AsyncBuiltin):
-        if shop.passing is not None:
-            return shop.passing.symbol(builtin)
-        assert tasks is not None
-        return tasks.builtins.symbol(builtin)
-    return inner.symbol(builtin) if shop.handles.has_table(builtin.instance) else edge.builtin_call(builtin)
