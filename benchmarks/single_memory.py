@@ -7,6 +7,8 @@ of plain functions, three times in one composition. The same code runs
 
     alone        as the compiler made it: a memory of its own
     separate     in the core output with a memory for each (not on wazero, which has one)
+    full         in the one memory, with a fixed place and length (given what it has by --memory-max): checks compare
+                 with a constant, which is the least that one can cost (C; Rust's programs need more)
     fixed        in the one memory, as a region with a fixed place that is checked (given room by --memory-max)
     growing      as the first region that makes room by moving others: fixed base, length in a global
     moving       as a region that may be moved: base and length in globals
@@ -29,7 +31,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core_output import memory_names
-from wasmtime import Engine, Instance, Module, Store, wat2wasm
+from wasmtime import Engine, Instance, MemoryType, Module, Store, wat2wasm
 
 import meldpy
 from meldpy.engine.config import base_config
@@ -46,6 +48,8 @@ FUNCTIONS = {
 }
 ALLOCATES = {"C": ("grow",), "Rust": ()}
 """What else is exported so that the memory is one that may grow, as it is where there is an allocator."""
+FULL = ("C",)
+"""Whose programs do with the pages that they begin with."""
 
 
 # --- programs ---------------------------------------------------------------------------------------------------------
@@ -89,12 +93,12 @@ def forms(language: str) -> dict[str, Form]:
     composed = thrice(module, (*FUNCTIONS[language], *ALLOCATES[language]))
     names = memory_names(composed)
 
-    def single(roomy: int) -> bytes:
-        given = tuple(f"{name}=100" for name in names[:roomy])
+    def single(roomy: int, pages: int = 100) -> bytes:
+        given = tuple(f"{name}={pages}" for name in names[:roomy])
         return meldpy.fuse([composed], FuseOptions(core=True, memory="single", memory_max=given)).bytes
 
     free, roomy = single(0), single(2)
-    return {
+    found = {
         "alone": Form(module, ""),
         "separate": Form(meldpy.fuse([composed], FuseOptions(core=True)).bytes, "-b"),
         "fixed": Form(roomy, "-a"),
@@ -102,6 +106,15 @@ def forms(language: str) -> dict[str, Form]:
         "moving": Form(free, "-c"),
         "last": Form(roomy, "-c"),
     }
+    if language in FULL:
+        found["full"] = Form(single(2, pages(module)), "-a")
+    return found
+
+
+def pages(module: bytes) -> int:
+    """Which the memory of a module has at first."""
+    (memory,) = [each.type for each in Module(Engine(), module).exports if isinstance(each.type, MemoryType)]
+    return memory.limits.min
 
 
 # --- engines ----------------------------------------------------------------------------------------------------------

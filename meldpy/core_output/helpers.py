@@ -75,6 +75,8 @@ def _functions(plan: RegionPlan, uses: MemoryUses) -> Iterator[tuple[str, str]]:
     for position, region in enumerate(plan.regions):
         if region.grows:
             yield grow_name(region), _grow(region, plan.regions[position + 1 :])
+        elif region.memory in uses.grown:
+            yield grow_name(region), _full(region)
     checked: dict[str, str] = {}
     for memory in sorted(uses.filled):
         checked.setdefault(fill_name(by_memory[memory]), _checked_fill(by_memory[memory], wide_length=True))
@@ -175,6 +177,15 @@ def _grow(region: Region, behind: tuple[Region, ...]) -> str:
         assert name is not None
         lines.append(f"(global.set {_id(name)} (i32.wrap_i64 (local.get $new)))")
     return "\n".join([*lines, "(local.get $old))"])
+
+
+def _full(region: Region) -> str:
+    """memory.grow of what has all that it may have: only by nothing."""
+    type_ = _type(region.is64)
+    return (
+        f"(func {_id(grow_name(region))} (param $delta {type_}) (result {type_}) (select"
+        f" ({type_}.const {region.size >> region.page_log2}) ({type_}.const -1) ({type_}.eqz (local.get $delta))))"
+    )
 
 
 def _make_room(region: Region, behind: tuple[Region, ...], type_: str) -> str:

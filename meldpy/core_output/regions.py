@@ -5,7 +5,7 @@ anything else moving. Room is known if a memory never grows, if its own maximum 
 (`--memory-max`); such regions come first, so that as many as possible have a base that never changes:
 
     exported memory   at 0, because the host's pointers are addresses
-    with known room   constant base; constant length too if they never grow
+    with known room   constant base; constant length too if they never grow, or have all that they may have
     the first other   constant base; when it grows, those behind it move
     all behind it     base in a global
     the last          if it has a constant base: no check at all, since the engine's own bound is its end
@@ -34,7 +34,8 @@ _SMALL: Final = 16
 @dataclass(frozen=True, slots=True)
 class Region:
     """One former memory. start: where it begins (at first, if it can move). size, most: bytes it has and may have.
-    room: bytes up to the next region, None if it makes room by moving those behind it. grows: code grows it."""
+    room: bytes up to the next region, None if it makes room by moving those behind it. grows: code can make it
+    larger."""
 
     memory: int
     is64: bool
@@ -114,7 +115,7 @@ def _draft(index: int, memory: MemoryType, name: str, uses: MemoryUses, limits: 
                 remedy=f"give at least {bounds.min}",
             )
         most = min(most, limits[name] << page_log2)
-    grows = index in uses.grown
+    grows = index in uses.grown and size < most
     known = name in limits or (bounds.max is not None and most - size <= _SMALL * PAGE)
     room = size if not grows else most if known else None
     return Region(index, bounds.is64, page_log2, 0, size, most, room, grows, False, False)

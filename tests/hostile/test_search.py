@@ -27,6 +27,8 @@ def test_some_hostile_inputs(tmp_path: Path) -> None:
     assert {mutator for mutator, _ in tally.stages} == set(MUTATORS)
     reached = {stage for _, stage in tally.stages}
     assert {"decode", "validate", "resolve", "written"} <= reached
+    written = set(tally.written)
+    assert {True, False} == {"--memory single" in command for command in written if "--core" in command}
 
 
 @pytest.mark.deep

@@ -1,7 +1,7 @@
 """Tests of the tests: small changes of meldpy's own code (mutants), each of which some test should notice.
 
     pip install -e '.[test]'
-    python -m tests.mutation --package adapter --sample 300 --seed 1 -o report.json   # without --package: all six
+    python -m tests.mutation --package adapter --sample 300 --seed 1 -o report.json   # without --package: all
     python -m tests.mutation --package adapter --again report.json                    # only the survivors of that run
 
 What it does: `operators` and `wat` list every mutant of a package; a seeded sample is drawn; `tests_of` finds out, in
@@ -13,7 +13,8 @@ as long as usual all kill. What survives is a gap in the tests, dead code, a def
 
 What it does not do: it does not prove a kill to be for the right reason; the sample is drawn from the operators' list,
 so a rate compares with other runs of this driver and not with other tools. Tests that build guests with a toolchain,
-and the long searches, take no part. For WAT there is no coverage: every test that reads the runtime library may run.
+and the long searches, take no part. For WAT there is no coverage: every test that reads the runtime library, or runs a
+kernel that has the text, may run.
 
 Why not a tool that exists. cosmic-ray changes the file in place and starts the test command anew for each mutant:
 collecting alone takes two seconds here, a hundred times what the tests that matter take, and one cannot work in the

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import spec_from_file_location
+from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import final
 
@@ -38,7 +40,7 @@ def living_functions() -> Living:
 def apply_to_living(mutant: Mutant, text: str, living: Living) -> None:
     """Change this process. `text`: that of the file without the change."""
     if mutant.is_wat:
-        _replace_template(mutant, text)
+        (_replace_kernel if mutant.in_kernel else _replace_template)(mutant, text)
         return
     path = str(ROOT / mutant.file)
     changed = compile_mutant(mutant, text)
@@ -104,6 +106,38 @@ def _check_assembles(name: str) -> None:
                 wasmtime.Module.validate(engine, bytes(wasmtime.wat2wasm(text)))
             except wasmtime.WasmtimeError as error:
                 raise NoProgramError(str(error)) from error
+
+
+def _replace_kernel(mutant: Mutant, text: str) -> None:
+    """Kernels are made of this text from now on, and every one that has it is made at once: else it is no program."""
+    import wasmtime
+
+    from meldpy.kernel import loader
+
+    keep_nothing()
+    original, name = loader.text_of, Path(mutant.file).name
+    changed = mutant.applied(text)
+    loader.text_of = lambda sources: "\n".join(changed if each == name else original((each,)) for each in sources)
+    forms: list[tuple[tuple[str, ...], Callable[[], object]]] = [
+        (loader._SOURCES, loader.kernel),
+        ((*loader._TRACING_SOURCES, loader._POSITIONS), loader.tracing_kernel),
+        (loader._ZERO_SOURCES, loader.zero_kernel),
+    ]
+    for tracing in (False, True):
+        for sources, make in (
+            (loader._REBASING_SOURCES, loader.rebasing_kernel),
+            (loader._LOWERING_SOURCES, loader.lowering_kernel),
+        ):
+            forms.append(((*sources, loader._POSITIONS) if tracing else sources, partial(make, tracing)))
+    kernels = (loader.kernel, loader.tracing_kernel, loader.zero_kernel, loader.rebasing_kernel, loader.lowering_kernel)
+    for each in kernels:
+        each.cache_clear()
+    try:
+        for sources, make_it in forms:
+            if name in sources:
+                make_it()
+    except wasmtime.WasmtimeError as error:
+        raise NoProgramError(str(error)) from error
 
 
 @final

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import final
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("adapter", "merger", "resolver", "wrapper", "core_output", "runtime")
+PACKAGES = ("adapter", "merger", "resolver", "wrapper", "core_output", "core", "kernel", "runtime")
+ELSEWHERE = "meldpy/kernel/dwarf"
+"""How names of files begin that are not mutated: what judges DWARF (tests/debug) is too slow to run for each mutant."""
 
 
 @final
@@ -42,6 +44,10 @@ class Mutant:
     @property
     def is_wat(self) -> bool:
         return self.file.endswith(".wat")
+
+    @property
+    def in_kernel(self) -> bool:
+        return self.file.startswith("meldpy/kernel/")
 
     def applied(self, text: str) -> str:
         """`text` (that of the file) with the change, and as many lines as before."""

@@ -30,6 +30,18 @@ ASYNC = frozenset(
     {"ends.wat", "gates.wat", "hosts.wat", "outer.wat", "roots.wat", "streams.wat", "tasks.wat", "waitables.wat"}
 )
 """What only calls of async functions run."""
+KERNEL = {
+    "bounds.wat": ("rebase.py",),
+    "rebase.wat": ("rebase.py",),
+    "lower.wat": ("lower.py",),
+    "zero.wat": ("zero.py",),
+    "writing.wat": ("rebase.py", "lower.py"),
+    "positions.wat": ("reindex.py", "rebase.py", "lower.py"),
+    "reindex.wat": ("reindex.py",),
+    "reindex_immediates.wat": ("reindex.py",),
+}
+"""Who runs a text of the kernel, if not all do."""
+_LOOPS = ("reindex.py", "scan.py", "rebase.py", "lower.py", "zero.py")
 
 
 @final
@@ -47,7 +59,10 @@ class TestMap:
 
     def of(self, mutant: Mutant) -> list[int]:
         """The tests that execute the mutant, fastest first."""
-        if mutant.is_wat:
+        if mutant.is_wat and mutant.in_kernel:
+            runners = KERNEL.get(Path(mutant.file).name, _LOOPS)
+            executing = {test for each in runners for test in self._touching(f"meldpy/kernel/{each}")}
+        elif mutant.is_wat:
             # Who assembles the library may run it; the template's text is read by one line of one file.
             executing = self._touching("meldpy/runtime/__init__.py")
             if Path(mutant.file).name in ASYNC:

@@ -39,6 +39,11 @@ class Tally:
         return Counter((mutator, stage) for mutator, _, stage, _, _ in self.rows)
 
     @property
+    def written(self) -> Counter[str]:
+        """How many inputs each command wrote an output of."""
+        return Counter(command for _, command, stage, *_ in self.rows if stage == "written")
+
+    @property
     def count(self) -> int:
         return len(self.rows)
 
@@ -65,6 +70,7 @@ class Tally:
         every = [seconds for _, _, _, seconds, _ in self.rows]
         yield "time, all: " + ", ".join(f"p{p:g} {_percentile(every, p):.3f}" for p in (50, 90, 99, 99.9, 100))
         yield f"commands: {dict(Counter(command for _, command, *_ in self.rows).most_common())}"
+        yield f"written: {dict(self.written.most_common())}"
         peaks = [row[4] for row in self.rows]
         yield f"peak memory: {max(peaks, default=0) >> 20} MiB, p99 {_percentile(peaks, 99) / 2**20:.0f} MiB"
         yield f"known: {dict(Counter(self.known))}"

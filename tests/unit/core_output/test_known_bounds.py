@@ -118,6 +118,48 @@ def test_what_was_checked_is_not_checked_again(body: str, left: int) -> None:
     assert bytes(pair.module.code.bodies).count(CHECK) == left
 
 
+def load(local: int) -> str:
+    return f"(drop (i32.load (local.get {local})))"
+
+
+@pytest.mark.parametrize(
+    ("body", "left"),
+    [
+        pytest.param(load(8191) * 2, 1, id="the last local that is followed"),
+        pytest.param(load(8192) * 2, 2, id="the first that is not"),
+        pytest.param(f"(local.set 8192 (local.get 0)) {load(0)} {load(8192)}", 2, id="a copy in it"),
+        pytest.param(f"{load(8192)} (local.set 0 (local.get 8192)) {load(0)}", 2, id="a copy of it"),
+        pytest.param(
+            f"{load(8191)} (loop {load(8191)} (local.set 8191 (local.get 0)) (br_if 0 (local.get 1)))", 2, id="a loop"
+        ),
+        pytest.param("".join(map(load, [*range(2, 34)] * 2)), 32, id="as many facts as are kept"),
+        pytest.param("".join(map(load, [*range(2, 42)] * 2)), 48, id="more facts"),
+        pytest.param(
+            "".join(map(load, range(2, 42))) + f"(local.set 2 (local.get 0)) {load(41)} {load(41)}",
+            41,
+            id="a fact in the place of one that ended",
+        ),
+        pytest.param(
+            f"{load(0)} {'(i32.const 0)' * 62} (i32.store (local.get 0) (local.get 1)) {'(drop)' * 62}",
+            1,
+            id="as many operands as are followed",
+        ),
+        pytest.param(
+            f"{load(0)} {'(i32.const 0)' * 63} (i32.store (local.get 0) (local.get 1)) {'(drop)' * 63}",
+            2,
+            id="an address under more",
+        ),
+        pytest.param(
+            f"{load(0)} {'(i32.const 0)' * 64} {load(0)} {'(drop)' * 64} {load(0)}", 1, id="an address above more"
+        ),
+    ],
+)
+def test_what_is_followed_has_limits_beyond_which_all_is_checked(body: str, left: int) -> None:
+    function = f"(func (param i32 i32) (result i32) (local {'i32 ' * 8200}) {body} (i32.const 0))"
+    pair = Pair.of(f"(module (memory 1) (memory 1) {function} {GROWS})")
+    assert bytes(pair.module.code.bodies).count(CHECK) == left
+
+
 @pytest.mark.parametrize("base", ["in a global", "constant"])
 def test_an_unchecked_access_finds_its_operands_under_a_base(base: str) -> None:
     """A wide address, and one that a base in a global is added to, lie under the value that is stored."""

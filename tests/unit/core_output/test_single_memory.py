@@ -184,6 +184,21 @@ def test_behind_what_may_grow_without_end_regions_can_move() -> None:
     assert [(r.memory, r.moves, r.unchecked) for r in plan.regions] == [(0, False, False), (1, True, False)]
 
 
+def test_a_length_that_cannot_change_is_a_constant() -> None:
+    """Growth is asked for and does not come: by the memory's own maximum, and by the room it is given."""
+    grow = "(func (export {}) (param i32) (result i32) (memory.grow {} (local.get 0)))"
+    functions = [grow.format(f'"grow {i}"', i) for i in range(3)] + [hash_function(i, False) for i in range(3)]
+    wat = f"(module (memory 2 2) (memory 1) (memory 1) {' '.join(functions)})"
+    pair = Pair.of(wat, {"m1": 1})
+    assert not pair.module.globals
+    for memory, pages in enumerate((2, 1, 1)):
+        for delta in (0, 1, -1, 0):
+            if memory != 1 or delta != 1:  # with memories apart, that one grows
+                pair.call(f"grow {memory}", delta)
+        for end in (pages * PAGE, pages * PAGE + 1):
+            pair.call(f"hash {memory}", end)
+
+
 def test_a_module_with_one_memory_stays_as_it_is() -> None:
     module = decode_module(bytes(wat2wasm("(module (memory 1) (func (drop (i32.load (i32.const 0)))))")), "one")
     assert in_one_memory(module, ["m0"], {}, rebasing_tools()).module is module
