@@ -65,7 +65,7 @@
             (i32.and (i32.load offset=36 (local.get $task)) (i32.const -2))
             (i32.const 32)))))
     (if (i32.load offset=32 (local.get $task)) (then (call $heard (local.get $task) (local.get $before))))
-    (if (i32.load offset=20 (local.get $task)) (then (call $notify (local.get $task) (i32.const 1)))))
+    (call $notify (local.get $task) (i32.const 1)))
 
   ;; canon subtask.cancel, up to the engine's own: its handle, or 0 if the call is resolved.
   (func (export "cancelling") (param $task i32) (result i32)

@@ -289,16 +289,18 @@ CALLER: Final = """
 """Calls the guests' exports from outside, with handles."""
 
 
+def around(form: bytes) -> bytes:
+    """`form` of the guests between what calls them and the host."""
+    wires = [Wire("guest", name, "host", name) for name in ("thing", *_HOSTS)]
+    wires += [Wire("caller", name, "host", name) for name in ("thing", "make", "look", "promise")]
+    wires += [Wire("caller", name, "guest", name) for name in ("run", "swap")]
+    children = {"host": bytes(wat2wasm(HOST)), "guest": form, "caller": bytes(wat2wasm(CALLER))}
+    return compose(children, wires, [Export("caller", name) for name in ("run", "swap")])
+
+
 def assert_alike(body: str, *calls: Call) -> Returned | Trap:
     form = guest(body)
-    seen = []
-    for each in (form, flat(form)):
-        wires = [Wire("guest", name, "host", name) for name in ("thing", *_HOSTS)]
-        wires += [Wire("caller", name, "host", name) for name in ("thing", "make", "look", "promise")]
-        wires += [Wire("caller", name, "guest", name) for name in ("run", "swap")]
-        children = {"host": bytes(wat2wasm(HOST)), "guest": each, "caller": bytes(wat2wasm(CALLER))}
-        composed = compose(children, wires, [Export("caller", name) for name in ("run", "swap")])
-        seen.append(observe(composed, calls, host={"log": lambda guest, args: None}))
+    seen = [observe(around(each), calls, host={"log": lambda guest, args: None}) for each in (form, flat(form))]
     return assert_same(seen[0], seen[1], body)
 
 

@@ -10,6 +10,7 @@ from meldpy.engine.calls import call
 from meldpy.engine.config import full_engine
 from meldpy.engine.traps import trap_kind
 from meldpy.pipeline import fuse
+from tests.differential.test_async_ends import around, flat, guest
 from tests.support.shape import assert_fused_shape
 from tests.support.trapcases.async_guests import (
     GIVEN_FUTURE,
@@ -31,6 +32,21 @@ CYCLES = 2_000_000
 """Of three calls, two items and four cancels each."""
 DROPPED = "(call $subtask-drop (local.get $h))"
 
+BESIDE_A_HOST = {
+    "from the host and back": "(call $keep (call $promise (i32.const 1)) (i32.const 0)) (call $let-go)",
+    "to the host": """
+      (local.set $e (call $future-new)) (i32.store (i32.const 24) (call $make (i32.const 6)))
+      (local.set $w (i32.wrap_i64 (i64.shr_u (local.get $e) (i64.const 32))))
+      (call $keep (i32.wrap_i64 (local.get $e)) (i32.const 0)) (call $let-go)
+      (drop (call $future-write (local.get $w) (i32.const 24))) (call $drop-writable (local.get $w))
+      (call $drop (i32.load (i32.const 24)))""",
+}
+"""Ways of a readable end (`test_async_ends`)."""
+REPEATED = """
+  (loop $again
+    @
+    (br_if $again (local.tee $x (i32.sub (local.get $x) (i32.const 1)))))"""
+
 
 def cycle(count: int, dropped: str = DROPPED) -> str:
     """So many times: calls that return at once, later, and never; an element of a stream and of a future."""
@@ -48,20 +64,34 @@ def cycle(count: int, dropped: str = DROPPED) -> str:
           (i32.wrap_i64 (local.tee $other (i64.sub (local.get $other) (i64.const 1))))))"""
 
 
-def run(script: str) -> object:
-    """In an instance whose memories may have four pages, as many as that of the handles has from the start."""
-    fused = fuse([bytes(wat2wasm(composition([script])))]).bytes
-    assert_fused_shape(fused)
+def limited(form: bytes, arg: int) -> object:
+    """What `run` returns in an instance whose memories may have four pages, as many as that of the handles has from the
+    start."""
     engine = full_engine().engine
     store = Store(engine)
     store.set_limits(memory_size=4 * PAGE)
-    func = wc.Linker(engine).instantiate(store, wc.Component(engine, fused)).get_func(store, "run")
+    linker = wc.Linker(engine)
+    with linker.root() as root:
+        root.add_func("log", lambda store, x: None)
+    func = linker.instantiate(store, wc.Component(engine, form)).get_func(store, "run")
     assert func is not None
-    return call(func, store, [0])
+    return call(func, store, [arg])
+
+
+def run(script: str) -> object:
+    fused = fuse([bytes(wat2wasm(composition([script])))]).bytes
+    assert_fused_shape(fused)
+    return limited(fused, 0)
 
 
 def test_what_is_used_again_needs_no_memory() -> None:
     assert run(cycle(20_000)) == 1
+
+
+@pytest.mark.parametrize("body", BESIDE_A_HOST)
+def test_ends_that_leave_for_a_host_need_no_memory(body: str) -> None:
+    """More of them than there are cells in all that memory."""
+    assert limited(around(flat(guest(REPEATED.replace("@", BESIDE_A_HOST[body])))), 3_000) == 8
 
 
 @pytest.mark.deep

@@ -16,7 +16,7 @@ from tests.support.asyncwebs import Likeness, composition, halves, likeness, mak
 from tests.support.asyncwebs.elements import ELEMENTS
 from tests.support.asyncwebs.program import Instance, Task, Web
 from tests.support.asyncwebs.run import CALLS, graph_of
-from tests.support.asyncwebs.scenes import LATER_STILL, NEVER, NOW, SCENES, pair, steps, task, three
+from tests.support.asyncwebs.scenes import DEAF, LATER_STILL, NEVER, NOW, SCENES, pair, steps, task, three
 from tests.support.definitions import Verdict, allowed, definitions
 from tests.support.harness import Difference, Returned, Step, Trap
 from tests.support.shape import assert_fused_shape
@@ -145,6 +145,50 @@ def test_what_a_root_leaves_goes_on_while_others_of_its_instance_yield(divergenc
     assert [[args[0] for _, args in step.host_calls].count(3001) for step in seen] == [0, 1, 0]
 
 
+def _first_call(web: Web, at: int, *, fuses_front: bool, divergences: Divergences) -> list[int]:
+    """What is told in it, with one part flat and the other its host: the same in both forms."""
+    front, back = halves(web, at)
+    output, flat = fused(front if fuses_front else back)
+    assert flat
+    seen = play(together(front, back))[:1]
+    got = play(together(output, back) if fuses_front else together(front, output))[:1]
+    assert likeness(seen, got, divergences) is Likeness.SAME
+    return [args[0] for _, args in seen[0].host_calls]
+
+
+def test_a_buffer_that_was_partly_used_is_over_when_its_stream_goes_to_the_host(divergences: Divergences) -> None:
+    """The host reads from the next write."""
+    script = "new 0, take 0 1, write 2 5, call 6 1 0 1, join 2 10, poll 10, write 2 1, call 7 2 0 1"
+    first = Instance(0, (1, 2), (Task("number", False, steps(script)),), (), plain=True)
+    second = Instance(1, (2,), (task("number", "read 0 2, take 0 2, return"),), (), plain=True)
+    web = Web(ELEMENT, (first, second, Instance(2, (), (task("number", "read 0 1, return"),), (), plain=True)))
+    told = _first_call(web, 2, fuses_front=True, divergences=divergences)
+    at = told.index(3003)
+    assert told[at + 2] == 2 << 4
+    assert 1 << 4 in told[at + 3 :]
+
+
+def test_a_root_that_yields_takes_turns_with_its_host(divergences: Divergences) -> None:
+    main = "call 6 2 0 1, call 7 1 0 1, yield, yield, yield, yield, yield, settle 6, return, exit"
+    first = Instance(0, (1, 2), (Task("number", True, steps(main)),), (), plain=False)
+    host = Instance(2, (), (task("number", "yield, thing 12, yield, thing-drop 12, yield, return"),), (), plain=False)
+    web = Web(ELEMENT, (first, Instance(1, (), (NOW,), (), plain=False), host))
+    told = _first_call(web, 2, fuses_front=True, divergences=divergences)
+    at = told.index(9412)
+    assert min(told[:at].count(3000), told[at:].count(3000)) >= 3
+
+
+def test_a_root_that_was_ready_when_it_is_cancelled_waits_again(divergences: Divergences) -> None:
+    """Another root has made it ready and gone on; what it waits for after the cancel never comes."""
+    first = Task("number", False, steps("call 6 1 0 1, call 7 1 1 2, cancel 6, call-drop 6, await 7"))
+    waiting = task("number", "call 8 2 0 1, new 0, read 0 1, join 0 10, call 8 2 0 1, loop 10, loop 11, return")
+    second = Instance(1, (2,), (waiting, task("number", "write 2 1, yield, return")), (), plain=False)
+    last = Instance(2, (), (NOW,), (), plain=False)
+    web = Web(ELEMENT, (Instance(0, (1,), (first,), (), plain=False), second, last))
+    told = _first_call(web, 1, fuses_front=False, divergences=divergences)
+    assert told[told.index(3006) :: 3] == [3006, 3000]
+
+
 @pytest.mark.deep
 def test_many_parts(divergences: Divergences) -> None:
     print(_cut(range(FIRST, FIRST + int(os.environ.get("ASYNC_CUTS", "200"))), divergences))
@@ -220,8 +264,7 @@ def test_what_is_lent_is_lent_until_its_caller_hears_that_the_call_is_over(diver
 
 
 def test_a_synchronous_task_whose_cancel_is_not_obeyed_traps_before_others_go_on(divergences: Divergences) -> None:
-    deaf = task("number", "new 0, yield, yield, yield, return")
-    composed = composition(three("call 6 1 0 6, poke 1", [LATER_STILL], "call 6 2 0 3, cancel 6", deaf))
+    composed = composition(three("call 6 1 0 6, poke 1", [LATER_STILL], "call 6 2 0 3, cancel 6", DEAF))
     seen, got = [play(form)[0] for form in (composed, fused(composed)[0])]
     assert isinstance(seen.outcome, Trap)
     assert isinstance(got.outcome, Trap)

@@ -133,6 +133,7 @@ BUILTINS: Final = {
     "drop": ("resource.drop $thing", "(param i32)"),
     "set-new": ("waitable-set.new", "(result i32)"),
     "poll": ('waitable-set.poll (memory (core memory $memory "m"))', "(param i32 i32) (result i32)"),
+    "join": ("waitable.join", "(param i32 i32)"),
     "stream-new": ("stream.new $bytes", "(result i64)"),
     "stream-write": (f"stream.write $bytes async {OPTIONS}", "(param i32 i32 i32) (result i32)"),
     "cancel-write": ("stream.cancel-write $bytes", "(param i32) (result i32)"),

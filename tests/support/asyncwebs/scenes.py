@@ -38,6 +38,8 @@ NOW: Final = task("number", "return")
 LATER: Final = task("number", "yield, return")
 LATER_STILL: Final = task("number", "yield, yield, return")
 NEVER: Final = task("number", "loop 11, return")
+DEAF: Final = task("number", "new 0, yield, yield, yield, return")
+"""Is cancelled, and returns nevertheless."""
 
 SCENES: Final = {
     "calls": pair(
@@ -94,6 +96,12 @@ SCENES: Final = {
         LATER_STILL,
         task("number", "new 0, loop 10, return"),
         task("number", "return, loop 10"),
+    ),
+    "cancel above a wait": three(
+        "call 6 1 0 1, await 6, call 7 1 1 3, call 8 1 1 3, await 7",
+        [task("number", "yield, call 6 2 0 0, cancel 6, call-drop 6, return"), NEVER],
+        "",
+        DEAF,
     ),
     "lends": pair(
         "u8",
