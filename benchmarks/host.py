@@ -1,7 +1,7 @@
 """What the host costs and withstands: `python -m benchmarks.host [PART…]`; without a part, all that need nothing else.
 
 calls     one call of a guest: this host, the engine's own binding, extism where it is installed; and load times
-messages  request and reply, alone and beside 50 modules that saturate the machine
+messages  request and reply, and one module to another, alone and beside 50 modules that saturate the machine
 memory    200 modules at once, and what of that is the engine's
 payloads  64 KiB as list<u8> each way, 1 MiB by a file in the scratch directory
 reload    swaps under 1,000 messages a second (RELOADS=100)
@@ -21,7 +21,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ from meldpy.host.core import Core
 from meldpy.host.lifecycle.hosted import Hosted
 from meldpy.host.lifecycle.plan import Persist
 from meldpy.host.limits import Grants, Limits
+from meldpy.host.module import Envelope
+from meldpy.records import replace
 from tests.support.hosted import GUESTS, artefact, execute, guest, on_guest_thread, probe, seen
 
 ROOT = Path(__file__).parents[1]
@@ -105,20 +108,32 @@ def calls() -> None:
 
 # --- messages --------------------------------------------------------------------------------------------------------
 def messages() -> None:
+    """What others do on the machine is told as well: a thread that wakes waits for them up to a tick of the system's,
+    whatever their priority. `chrt -r 1 python -m benchmarks.host messages` leaves them out (as root)."""
     core = Core(None)
-    for name in ("one", "two"):
-        core.load(probe(name))
+    way = _Way()
+    core.load(replace(probe("one"), make=lambda services: probe("one").make(way.from_(services))))
+    core.load(replace(probe("two"), make=lambda services: way.to(probe("two").make(services))))
 
-    def ping(count: int) -> list[float]:
-        found = []
-        for _ in range(count):
-            start = time.perf_counter_ns()
-            core.bus.request("", "two", "seen", b"", 60)
-            found.append((time.perf_counter_ns() - start) / 1000)
-            time.sleep(0.002)
-        return found
+    def request() -> float:
+        start = time.perf_counter_ns()
+        core.bus.request("", "two", "seen", b"", 60)
+        return (time.perf_counter_ns() - start) / 1000
 
-    say("request and reply, nobody else", ping(1000))
+    def between() -> float:
+        way.arrived.clear()
+        execute(core.find("one"), "publish", b"seq/x")
+        assert way.arrived.wait(60)
+        return way.took
+
+    def show(beside: str) -> None:
+        for what, once in (("request and reply", request), ("from module to module", between)):
+            with _others() as said:
+                found = [(once(), time.sleep(0.002))[0] for _ in range(1000)]  # type: ignore[func-returns-value]
+            say(f"{what}, {beside}", found)
+            print(f"  {'':44} others kept {said[0]:.1f} of {os.cpu_count()} cores busy", flush=True)
+
+    show("nobody else")
     stop = threading.Event()
 
     def busy(hosted: Hosted) -> None:
@@ -126,14 +141,58 @@ def messages() -> None:
             slice_ = hosted.ask(lambda instance: instance.execute("work", b"100000"), 60)
             slice_.add_done_callback(lambda _: busy(hosted))
 
-    others = [core.load(probe(f"busy{n}")) for n in range(50)]
-    say("  (one slice of the others)", timed(lambda: None, 1) and [_slice(others[0]) for _ in range(20)])
-    for other in others:
-        busy(other)
+    computing = [core.load(probe(f"busy{n}")) for n in range(50)]
+    say("  (one slice of those that compute)", [_slice(computing[0]) for _ in range(20)])
+    for each in computing:
+        busy(each)
     time.sleep(3)
-    say("request and reply beside 50 that saturate", ping(1000))
+    show("beside 50 that saturate")
     stop.set()
     core.close()
+
+
+class _Way:
+    """From the call of a guest's import to the end of the call of the other guest's export."""
+
+    def __init__(self) -> None:
+        self.arrived, self.took, self._left = threading.Event(), 0.0, 0
+
+    def from_(self, services: Any) -> Any:
+        publish = services.publish
+
+        def noting(topic: str, payload: bytes) -> None:
+            self._left = time.perf_counter_ns()
+            publish(topic, payload)
+
+        services.publish = noting
+        return services
+
+    def to(self, instance: Any) -> Any:
+        handle = instance.handle_message
+
+        def noting(message: Envelope) -> bytes:
+            said: bytes = handle(message)
+            self.took = (time.perf_counter_ns() - self._left) / 1000
+            self.arrived.set()
+            return said
+
+        instance.handle_message = noting
+        return instance
+
+
+@contextmanager
+def _others() -> Iterator[list[float]]:
+    """How many cores programs of others kept busy."""
+
+    def now() -> tuple[float, float]:
+        user, nice, system, _, _, *rest = map(int, Path("/proc/stat").read_text().split("\n")[0].split()[1:9])
+        return (user + nice + system + sum(rest)) / os.sysconf("SC_CLK_TCK") - time.process_time(), time.monotonic()
+
+    said: list[float] = []
+    used, begin = now()
+    yield said
+    end_used, end = now()
+    said.append((end_used - used) / (end - begin))
 
 
 def _slice(hosted: Hosted) -> float:

@@ -15,6 +15,7 @@ from itertools import count
 from time import monotonic, time_ns
 from typing import Protocol, final
 
+from meldpy.host.bus.routes import Receiver, Routes
 from meldpy.host.bus.subscription import Subscription
 from meldpy.host.faults import Busy, StateError, StoreFailed, TimedOut
 from meldpy.host.limits import allows
@@ -27,30 +28,6 @@ logger = logging.getLogger("meldpy.host")
 
 _VOLATILE = 1 << 63
 """Ids of messages that are in no store; those that are have the ids of their rows."""
-
-
-class Receiver(Protocol):
-    """Somebody with a mailbox."""
-
-    @property
-    def name(self) -> str:
-        """Unique on the bus."""
-
-    @property
-    def subscriptions(self) -> tuple[str, ...]:
-        """Patterns of topics."""
-
-    def is_durable(self, topic: str) -> bool:
-        """Whether messages of this topic are kept before they are delivered."""
-
-    def reserve(self, wait: float) -> None:
-        """Hold a place. Busy, StateError."""
-
-    def cancel(self) -> None:
-        """Give it back."""
-
-    def deliver(self, message: Envelope, reply: Future[bytes] | None, *, durable: bool, reserved: bool) -> None:
-        """Fill the place; never waits. StateError if it is closed meanwhile."""
 
 
 @final
@@ -70,21 +47,22 @@ class Bus:
     def __init__(self, database: Database, messages: Messages) -> None:
         self._database, self._messages = database, messages
         self._lock = threading.Lock()
-        self._receivers: dict[str, Receiver] = {}
+        self._routes = Routes()
         self._listeners: tuple[Subscription, ...] = ()
         self._waits: dict[str, str] = {}
         self._ids = count(_VOLATILE | (time_ns() & (_VOLATILE - 1)))
 
     # --- who is there ------------------------------------------------------------------------------------------------
     def join(self, receiver: Receiver) -> None:
-        with self._lock:
-            self._receivers[receiver.name] = receiver
+        self._routes.join(receiver)
 
     def leave(self, receiver: Receiver) -> None:
         """If it is there: another one may have its name."""
-        with self._lock:
-            if self._receivers.get(receiver.name) is receiver:
-                del self._receivers[receiver.name]
+        self._routes.leave(receiver)
+
+    def subscriptions_changed(self) -> None:
+        """Of somebody who is here."""
+        self._routes.subscriptions_changed()
 
     def listen(self, *patterns: str, limit: int = 10_000) -> Subscription:
         """For the program around the host."""
@@ -125,14 +103,14 @@ class Bus:
 
     def send(self, sender: str, to: str, topic: str, payload: bytes, wait: float) -> None:
         """To one module. Busy; StateError if it does not run."""
-        self._hand_over(sender, topic, payload, [self._receiver(to)], wait, everybody=False)
+        self._hand_over(sender, topic, payload, [self._routes.named(to)], wait, everybody=False)
 
     def request(self, sender: str, to: str, topic: str, payload: bytes, timeout: float, *, holds: bool = True) -> bytes:
         """To one module, and its reply. TimedOut; what its handling raised; StateError if it waits for the sender.
 
         holds: whether the sender handles nothing meanwhile; a job waits beside its module, which goes on.
         """
-        receiver = self._receiver(to)
+        receiver = self._routes.named(to)
         end = monotonic() + timeout
         holds = holds and bool(sender)
         if holds:
@@ -140,6 +118,7 @@ class Bus:
                 self._check_circle(sender, to)
                 self._waits[sender] = to
         reply: Future[bytes] = Future()
+        over = receiver.awaited()
         try:
             receiver.reserve(timeout)
             message = Envelope(next(self._ids), topic, payload, sender, wants_reply=True)
@@ -149,6 +128,7 @@ class Bus:
             reply.cancel()
             raise TimedOut(f"{to} did not reply within {timeout:g} s") from None
         finally:
+            over()
             if holds:
                 with self._lock:
                     self._waits.pop(sender, None)
@@ -191,7 +171,7 @@ class Bus:
 
     def _addressed(self, sender: str, outgoing: Outgoing) -> list[Receiver]:
         if outgoing.to is not None:
-            return [self._receiver(outgoing.to)]
+            return [self._routes.named(outgoing.to)]
         return self._subscribers(sender, outgoing.topic)
 
     def _hand_over(
@@ -245,16 +225,8 @@ class Bus:
                     self._messages.bury(within, receiver.name, message, error.reason)
 
     # --- finding -----------------------------------------------------------------------------------------------------
-    def _receiver(self, name: str) -> Receiver:
-        receiver = self._receivers.get(name)
-        if receiver is None:
-            raise StateError(f"there is no module {name}")
-        return receiver
-
     def _subscribers(self, sender: str, topic: str) -> list[Receiver]:
-        with self._lock:
-            everybody = list(self._receivers.values())
-        return [each for each in everybody if each.name != sender and allows(each.subscriptions, topic)]
+        return [each for each in self._routes.subscribed(topic) if each.name != sender]
 
     def _tell_listeners(self, sender: str, topic: str, payload: bytes) -> None:
         for listener in self._listeners:

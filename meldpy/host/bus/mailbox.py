@@ -25,11 +25,11 @@ class Work:
 class Mailbox:
     """Closed at first: `open` lets work in. Orders (`order`) are taken until the owner ends, and before any work.
 
-    attend: called when there is something to do and nobody who does it; it has somebody `take` until there is nothing.
+    wanted: called when there is something to do and nobody who does it; it has somebody `attend`.
     """
 
-    def __init__(self, owner: str, limit: int, attend: Callable[[], None]) -> None:
-        self._owner, self.limit, self._attend = owner, limit, attend
+    def __init__(self, owner: str, limit: int, wanted: Callable[[], None]) -> None:
+        self._owner, self.limit, self._wanted = owner, limit, wanted
         self._work: deque[Work] = deque()
         self._orders: deque[Work] = deque()
         self._reserved = 0
@@ -67,7 +67,7 @@ class Mailbox:
             self._work.append(work)
             attended, self._attended = self._attended, True
         if not attended:
-            self._attend()
+            self._wanted()
 
     def order(self, work: Work) -> None:
         """Something for the owner to do before the next piece of work; abandoned if there will be no next one."""
@@ -79,9 +79,27 @@ class Mailbox:
         if ended is not None:
             work.abandon(StateError(f"{self._owner}: {ended}"))
         elif not attended:
-            self._attend()
+            self._wanted()
 
-    def take(self) -> Callable[[], None] | None:
+    def attend(self, arrived: Callable[[], None]) -> None:
+        """Do what there is to do, until there is nothing. arrived: called when the first of it is done."""
+        threading.current_thread().name = f"meld-{self._owner}"
+        more = self._do_next()
+        arrived()
+        while more:
+            more = self._do_next()
+
+    def _do_next(self) -> bool:
+        run = self._take()
+        if run is None:
+            return False
+        try:
+            run()
+        except BaseException as error:
+            defect(error, self._owner)  # one piece of work is lost, but nobody would do the rest
+        return True
+
+    def _take(self) -> Callable[[], None] | None:
         """The next thing to do. None: there is nothing, and whoever asked attends no longer."""
         with self._room:
             if self._orders:

@@ -11,6 +11,7 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from time import monotonic
 from typing import TypeVar, final
 
@@ -44,9 +45,11 @@ class Hosted:
         self.handled = 0
         self._bus, self._database, self._turns = bus, database, turns
         self._messages, self._modules = Messages(database), Modules(database)
-        self._mailbox = Mailbox(plan.name, plan.limits.mailbox, lambda: crew.run(self._attend))
         meter = Meter()
         self._share = share = turns.share(lambda: meter.seconds)
+        self._mailbox = Mailbox(
+            plan.name, plan.limits.mailbox, lambda: crew.run(partial(self._mailbox.attend, turns.sent(share)))
+        )
         self._life = Life(plan, bus, database, lambda: turns.aside(share), self._take_up, self._try_after, meter)
         self._trying = Later(self._mailbox.order, self._life.try_again)
         self._catching_up = Later(self._mailbox.order, self._catch_up)
@@ -89,6 +92,9 @@ class Hosted:
 
     def cancel(self) -> None:
         self._mailbox.cancel()
+
+    def awaited(self) -> Callable[[], None]:
+        return self._turns.sent(self._share)
 
     def deliver(self, message: Envelope, reply: Future[bytes] | None, *, durable: bool, reserved: bool) -> None:
         def run() -> None:
@@ -272,15 +278,6 @@ class Hosted:
             except HostError:
                 self._handler.look_back()
                 self._catching_up.after(STORE_REST)
-
-    def _attend(self) -> None:
-        """Do what there is to do."""
-        threading.current_thread().name = f"meld-{self.name}"
-        while (run := self._mailbox.take()) is not None:
-            try:
-                run()
-            except BaseException as error:
-                defect(error, self.name)  # one piece of work is lost, but nobody would do the rest
 
 
 def _nothing(_error: HostError) -> None:

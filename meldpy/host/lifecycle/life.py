@@ -102,6 +102,7 @@ class Life:
         instance, capabilities = bring_up(self.plan, services, self.kept_state())
         self._meter.watch(instance)
         self.topics = capabilities.topics
+        self._bus.subscriptions_changed()
         return Alive(self.plan, instance, capabilities, services)
 
     def swapped(self, alive: Alive) -> None:
@@ -114,6 +115,7 @@ class Life:
     def adopt(self, plan: ModulePlan) -> None:
         """What is born from now on."""
         self.plan = plan
+        self._bus.subscriptions_changed()
         self._breaker = Breaker(plan.policy)
 
     def services_for(self, plan: ModulePlan) -> ModuleServices:
