@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeAlias, final
+from weakref import ref
 
 from meldpy.errors import EngineError
 from meldpy.model.core import CoreFuncType, NumType
@@ -73,6 +74,7 @@ class _Wasmtime:
         from meldpy.engine.words import causes_of
 
         engine = plain_engine()
+        self._functions: list[HostFunction] = []
         self._store: wasmtime.Store | wasmtime.Caller = wasmtime.Store(engine)
         try:
             module = wasmtime.Module(engine, data)
@@ -106,16 +108,26 @@ class _Wasmtime:
                 self._memory = item
 
     def _host(self, type: CoreFuncType, function: HostFunction) -> wasmtime.Func:
+        """An import. The engine keeps it as long as the store, so it must not keep the store: it finds its function,
+        which may know everything, through who called the guest.
+        """
         import wasmtime
 
+        number = len(self._functions)
+        self._functions.append(function)
+        alive = ref(self)
         params, results = [_wasmtime_type(t) for t in type.params], [_wasmtime_type(t) for t in type.results]
 
         def called(caller: wasmtime.Caller, *args: int | float) -> object:
-            before, self._store = self._store, caller
+            this = alive()
+            assert this is not None, "who calls a guest holds it"
+            before, this._store = this._store, caller
             try:
-                bits = function([to_bits(_num(t), arg) for t, arg in zip(type.params, args, strict=True)])
+                bits = this._functions[number](
+                    [to_bits(_num(t), arg) for t, arg in zip(type.params, args, strict=True)]
+                )
             finally:
-                self._store = before
+                this._store = before
             numbers = [to_number(_num(t), each) for t, each in zip(type.results, bits, strict=True)]
             return numbers[0] if len(numbers) == 1 else numbers or None
 

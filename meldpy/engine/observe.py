@@ -204,7 +204,11 @@ def play(prepared: Prepared, calls: Sequence[Call], codec: Codec, *, host: Host 
 def session(prepared: Prepared, codec: Codec, host: Host | None = None) -> Iterator[Session]:
     """A run for those who choose each call when they have seen the last one."""
     with TemporaryDirectory(prefix="guest-") as directory, tagged_variants(), prepared.counting():
-        yield Session(prepared, codec, {} if host is None else host, Path(directory))
+        run = Session(prepared, codec, {} if host is None else host, Path(directory))
+        try:
+            yield run
+        finally:
+            run.end()
 
 
 def _steps(run: Session, calls: Sequence[Call]) -> Iterator[Step]:
@@ -243,12 +247,18 @@ class Session:
             outcome = Trap(STILL_RUNNING, str(error))
         took = perf_counter() - began
         if not isinstance(outcome, Returned):
-            self.instance = self.store = None  # ends the store, and with it what it has not written yet
+            self.end()  # and with the store what it has not written yet
         assert self.output is not None, "the first step starts the instance"
         stdout, stderr = self.output.take()
         calls = list(self.host_calls)
         self.host_calls.clear()
         return Step(label, outcome, calls, stdout, stderr, took)
+
+    def end(self) -> None:
+        """Gives up the live instance. The engine keeps host functions as long as their store, and they keep this: no
+        garbage collector sees that circle.
+        """
+        self.instance = self.store = None
 
     def start(self, wasi: WasiInput) -> None:
         """Replaces the live instance by a fresh one."""
