@@ -162,18 +162,15 @@
   ;; `$turn`: whether the root itself may run, if it had yielded.
   (func $go_on (param $task i32) (param $outside i32) (param $turn i32) (result i32)
     (local $budget i32) (local $handles i32)
-    ;; A result goes to the host before anything else happens.
-    (local.set $budget
-      (select
-        (i32.const 64)
-        (i32.const 0)
-        (i32.eq
-          (i32.load offset=92 (local.get $task))
-          (i32.and (i32.load offset=36 (local.get $task)) (i32.const 32)))))
-    (i32.store offset=92 (local.get $task)
-      (i32.and (i32.load offset=36 (local.get $task)) (i32.const 32)))
+    (local.set $budget (i32.const 64))
     loop $next
-      (if (local.get $budget)
+      ;; A result goes to the host before anything else happens.
+      (if
+        (i32.and
+          (i32.ne (local.get $budget) (i32.const 0))
+          (i32.eq
+            (i32.load offset=92 (local.get $task))
+            (i32.and (i32.load offset=36 (local.get $task)) (i32.const 32))))
         (then
           (local.set $budget (i32.sub (local.get $budget) (i32.const 1)))
           ;; A root that yields goes back to the engine before its turn comes, as it would in a composition.
@@ -189,6 +186,8 @@
               (local.set $turn (i32.const 0))))
           (br_if $next (call $step))))
     end
+    (i32.store offset=92 (local.get $task)
+      (i32.and (i32.load offset=36 (local.get $task)) (i32.const 32)))
     (drop (call $enter_root (local.get $outside)))
     (if (call $ready) (then (return (i32.const 1))))
     (local.set $handles (i32.load offset=80 (local.get $task)))

@@ -255,6 +255,16 @@ def test_what_a_root_leaves_is_done_before_or_after_its_host_goes_on(divergences
     assert likeness(play(composed), play(fused(composed)[0]), divergences) is Likeness.LEFT
 
 
+@pytest.mark.parametrize("rest", ["return, yield, yield, bad-code", "yield, yield, return, bad-code"])
+@pytest.mark.parametrize("main", ["call 6 1 0 5, return, exit", "call 6 1 0 5, yield, return, exit"])
+def test_a_result_comes_before_what_its_task_leaves(main: str, rest: str, divergences: Divergences) -> None:
+    """Also one that is there when the root is called back: the host would hear of the trap alone."""
+    composed = composition(pair("u8", main, task("number", rest), callback=True))
+    seen, got = play(composed), play(fused(composed)[0])
+    assert isinstance(seen[0].outcome, Returned)
+    assert likeness(seen[:1], got[:1], divergences) is Likeness.SAME
+
+
 def test_what_is_lent_is_lent_until_its_caller_hears_that_the_call_is_over(divergences: Divergences) -> None:
     main = "thing 12, call 6 1 0 2, yield, yield, thing-drop 12, return, exit"
     composed = composition(pair("u8", main, task("lend", "yield, return"), callback=True))
