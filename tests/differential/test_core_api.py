@@ -44,7 +44,7 @@ def test_async_functions_are_for_engines_of_components(name: str) -> None:
     slow = [each.label for each in guest.surface.exports if each.callback is not None]
     assert slow
     for label in slow:
-        with pytest.raises(UnsupportedError, match=f"{label} is an async function"):
+        with pytest.raises(UnsupportedError, match=f"unsupported async: {label} is an async function"):
             guest.call(label)
 
 
@@ -115,6 +115,14 @@ def test_values_come_back_as_they_went(type_: str, code: str, value: object) -> 
     assert instance_of(echo_component(type_, code)).call("echo", value) == value
 
 
+def test_what_a_case_has_no_value_for_is_zero() -> None:
+    """Spec: lower_flat_variant."""
+    given = '(func (export "f") (param i32 i32) (result i32) (local.get 1))'
+    told = echo_component("(option u32)", given).replace("(result (option u32))", "(result u32)")
+    assert instance_of(told).call("echo", None) == 0
+    assert instance_of(told).call("echo", 5) == 5
+
+
 def test_values_that_do_not_fit_are_refused() -> None:
     instance = instance_of(echo_component("(list u16)", POINTER_AND_LENGTH))
     with pytest.raises(UsageError, match="a number of type u16 is wanted, not 65536"):
@@ -147,6 +155,31 @@ def test_handles_are_objects_that_run_destructors_when_dropped() -> None:
     with pytest.raises(UsageError, match="dropped, or given away"):
         instance.call(f"{jars}[method]jar.label", jar)
     assert instance.call(f"{jars}open") == before - 1
+
+
+TURNS = """(component
+  (type $r (resource (rep i32)))
+  (core func $new (canon resource.new $r))
+  (core func $drop (canon resource.drop $r))
+  (core module $m
+    (import "" "new" (func $new (param i32) (result i32)))
+    (import "" "drop" (func $drop (param i32)))
+    (func (export "turn") (result i32) (local $index i32)
+      (local.set $index (call $new (i32.const 7)))
+      (call $drop (local.get $index))
+      (local.get $index))
+    (func (export "keep") (result i32) (call $new (i32.const 8))))
+  (core instance $i (instantiate $m (with "" (instance (export "new" (func $new)) (export "drop" (func $drop))))))
+  (func $turn (result u32) (canon lift (core func $i "turn")))
+  (func $keep (result u32) (canon lift (core func $i "keep")))
+  (instance $c (export "r" (type $r)) (export "turn" (func $turn)) (export "keep" (func $keep)))
+  (export "a:b/c" (instance $c)))"""
+
+
+def test_an_index_that_is_free_is_the_next_to_be_used() -> None:
+    instance = instance_of(TURNS)
+    indices = [instance.call(f"a:b/c#{name}") for name in ("keep", "turn", "turn", "keep", "turn", "keep")]
+    assert indices == [1, 2, 2, 2, 3, 3]
 
 
 def test_a_handle_is_good_for_its_own_instance_only() -> None:

@@ -118,6 +118,30 @@ def test_built_ins_are_named_after_functions_that_mention_their_types() -> None:
     component_new(data)
 
 
+def test_a_function_that_is_called_in_both_ways_has_two_names() -> None:
+    text = every_built_in()
+    for old, new in (
+        ("(core func $lowered", "(core func $plain (canon lower (func $f)))"),
+        ('(import "" "b0"', '(import "" "plain" (func $plain (param i32)))'),
+        ("(drop (call $f (i32.const 0)))", "(call $plain (i32.const 0))"),
+        ('(export "f" (func $lowered))', '(export "plain" (func $plain))'),
+    ):
+        assert text.count(old) == 1
+        text = text.replace(old, f"{new} {old}")
+    data = core(text)
+    assert {(each.module, each.name) for each in module_of(data).imports} == NAMES | {("$root", "f")}
+    names = [(each.name, each.field) for each in read_surface(data).imports]
+    assert [each for each in names if each[0] == "f"] == [("f", "[async-lower]f"), ("f", "f")]
+    component_new(data)
+
+
+def test_exported_types_are_no_functions_to_be_named_after() -> None:
+    types = '(instance $types (export "bytes" (type $bytes))) (export "a:b/types" (instance $types))'
+    data = core(every_built_in().rstrip()[:-1] + types + ")")
+    assert {(each.module, each.name) for each in module_of(data).imports} == NAMES
+    component_new(data)
+
+
 def test_a_type_that_the_world_does_not_mention_has_no_name() -> None:
     text = every_built_in().replace("(canon stream.new $bytes)", "(canon stream.new $other)")
     text = text.replace("(type $bytes (stream u8))", "(type $other (stream u16)) (type $bytes (stream u8))", 1)
@@ -127,6 +151,11 @@ def test_a_type_that_the_world_does_not_mention_has_no_name() -> None:
     with pytest.raises(UnsupportedError, match=r"the built-in stream\.new is used with a type") as caught:
         core(text)
     assert caught.value.remedy is not None
+    # where it is defined: a canon that begins with this byte
+    location = caught.value.location
+    assert location is not None
+    assert location.offset is not None
+    assert bytes(wat2wasm(text))[location.offset] == 0x0E
 
 
 UNNAMED: Final = """(component

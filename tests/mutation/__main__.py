@@ -35,6 +35,7 @@ TESTS = [
     "tests/differential/test_async_yields.py",
     *("tests/differential/test_core_async.py", "tests/differential/test_core_output.py"),
     *("tests/differential/test_core_api.py", "tests/differential/test_core_wasi.py"),
+    "tests/errors/test_core_values.py",
 ]
 """Fast tests that are near the code. What only slower ones notice counts as surviving."""
 ARGUMENTS = [

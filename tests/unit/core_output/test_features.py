@@ -9,7 +9,7 @@ from meldpy.binary.decode import decode_module
 from meldpy.core_output import check_features, parse_features
 from meldpy.core_output.features import FEATURES, TARGETS, instruction_feature
 from meldpy.errors import UnsupportedError, UsageError
-from meldpy.kernel.opcodes import _ATOMIC, _GC, _MISC, _VECTOR
+from meldpy.kernel.opcodes import _ATOMIC, _GC, _MISC, _ONE_BYTE, _VECTOR
 from meldpy.kernel.rebase import opcodes_seen
 from meldpy.model.reindexed import IndexCounts
 from tests.support.core_output import core_of
@@ -62,6 +62,21 @@ def test_what_needs_a_feature_is_refused_without_it(feature: str) -> None:
         check(f"(module {body})", f"-{feature}")
 
 
+@pytest.mark.parametrize(
+    "types",
+    [
+        "(type $open (sub (func)))",
+        "(type $open (sub (func))) (type (sub final $open (func)))",
+        "(type (struct))",
+        "(rec (type (func)) (type (func)))",
+        "(rec (type (func)))",
+    ],
+)
+def test_types_that_code_does_not_use_need_their_feature_as_well(types: str) -> None:
+    with pytest.raises(UnsupportedError, match="needs gc"):
+        check(f"(module {types})", "-gc")
+
+
 def test_a_second_memory_is_refused_with_what_makes_one_of_them() -> None:
     with pytest.raises(UnsupportedError) as caught:
         core_of(load("hello"), features="wazero")
@@ -83,6 +98,14 @@ def test_wasm1_takes_what_is_of_version_1() -> None:
 def test_every_instruction_behind_a_prefix_has_a_feature() -> None:
     for prefix, group in ((0xFB, _GC), (0xFC, _MISC), (0xFD, _VECTOR), (0xFE, _ATOMIC)):
         assert {instruction_feature(prefix, opcode) for opcode in group} <= FEATURES
+
+
+def test_every_instruction_of_version_1_has_none_and_all_others_have_one() -> None:
+    control, parametric, variables = (*range(0x06), *range(0x0B, 0x12)), (0x1A, 0x1B), range(0x20, 0x25)
+    version_1 = {*control, *parametric, *variables, *range(0x28, 0xC0)}
+    known = {opcode for opcode in _ONE_BYTE if opcode < 0xFB}
+    assert {opcode for opcode in known if instruction_feature(0, opcode) is None} == version_1
+    assert {instruction_feature(0, opcode) for opcode in known - version_1} <= FEATURES
 
 
 def test_targets_are_made_of_features_and_can_be_changed() -> None:

@@ -7,7 +7,13 @@ from collections.abc import Sequence
 from random import Random
 
 import pytest
+from wasmtime import wat2wasm
 
+from meldpy.binary.decode import decode_module
+from meldpy.core_output import in_one_memory
+from meldpy.model.core import Code
+from meldpy.pipeline import rebasing_tools
+from meldpy.records import replace
 from tests.support.single_memory import Pair, bulk_functions, hash_function
 
 PAGE = 65_536
@@ -98,7 +104,19 @@ CHECK = bytes([0x10, 2, 0x00, 0x0B])
         pytest.param(
             f"(local.set 0 (local.get 1)) {LOAD} (loop {LOAD} (br_if 0 (local.get 1)))", 1, id="assigned before a loop"
         ),
+        pytest.param(
+            f"{LOAD} (drop (i32.load (local.get 1))) (loop (drop (i32.load (local.get 1)))"
+            " (local.set 1 (local.get 0)) (br_if 0 (local.get 1)))",
+            3,
+            id="a loop that assigns another",
+        ),
         pytest.param(f"(loop {LOAD} (br_if 0 (local.get 1))) {LOAD}", 2, id="behind a loop"),
+        pytest.param(
+            f"{LOAD} (block (try_table (catch_all 0) (drop (i32.load (local.get 1))))) {LOAD} (drop (i32.load"
+            " (local.get 1)))",
+            3,
+            id="what may be thrown out of",
+        ),
         pytest.param(f"{LOAD} (drop (memory.grow (i32.const 1))) {LOAD}", 1, id="a memory that grew"),
         pytest.param(
             f"{LOAD} (i32.store (local.get 0) (call 0 (local.get 0) (local.get 1)))", 2, id="under a call: not followed"
@@ -116,6 +134,31 @@ def test_what_was_checked_is_not_checked_again(body: str, left: int) -> None:
     globals_ = "(global i32 (i32.const 0)) (global v128 (v128.const i64x2 0 0))"
     pair = Pair.of(f"(module (memory 1) (memory 1) {globals_} {function} {GROWS})")
     assert bytes(pair.module.code.bodies).count(CHECK) == left
+
+
+TRY, CATCH, CATCH_ALL, DELEGATE, END = b"\x06\x40", b"\x07\x00", b"\x19", b"\x18\x00", b"\x0b"
+LOAD_BYTES = bytes([0x20, 0, 0x28, 2, 0, 0x1A])
+
+
+@pytest.mark.parametrize(
+    ("body", "left"),
+    [
+        pytest.param(TRY + LOAD_BYTES + CATCH + LOAD_BYTES + END + LOAD_BYTES, 3, id="catch"),
+        pytest.param(TRY + LOAD_BYTES + CATCH_ALL + LOAD_BYTES + END + LOAD_BYTES, 3, id="catch_all"),
+        pytest.param(TRY + LOAD_BYTES * 2 + DELEGATE + LOAD_BYTES, 2, id="delegate"),
+        pytest.param(LOAD_BYTES + TRY + LOAD_BYTES + CATCH + LOAD_BYTES + END + LOAD_BYTES, 1, id="around"),
+    ],
+)
+def test_legacy_exceptions_may_leave_a_block_anywhere(body: bytes, left: int) -> None:
+    """The engine's assembler does not know them, nor does the engine: what comes out is only looked at."""
+    module = decode_module(bytes(wat2wasm(f"(module (memory 1) (memory 1) (tag) (func (param i32)) {GROWS})")), "both")
+    content = bytes([0]) + body + END
+    empty = bytes([2, 0, 0x0B])
+    bodies = bytes(module.code.bodies)
+    assert bodies.startswith(empty)
+    code = Code(module.code.count, bytes([len(content)]) + content + bodies[len(empty) :])
+    single = in_one_memory(replace(module, code=code), ["m0", "m1"], {}, rebasing_tools()).module
+    assert bytes(single.code.bodies).count(CHECK) == left
 
 
 def load(local: int) -> str:

@@ -6,8 +6,12 @@ import math
 from itertools import product
 
 import pytest
+from wasmtime import wat2wasm
 
+from meldpy.binary.decode import decode_module
+from meldpy.core_output import lowered
 from meldpy.core_output.features import FEATURES, instruction_feature
+from meldpy.kernel import chunks
 from meldpy.model.core import CoreFuncType, CoreModule
 from meldpy.pipeline import lowering_tools
 from tests.support.single_memory import Pair, hash_function
@@ -101,6 +105,15 @@ def test_bounds_are_judged_before_anything_is_written() -> None:
             pair.call("hash 0", PAGE)
             pair.call("hash 1", PAGE)
         pair.call("grow")
+
+
+@pytest.mark.parametrize("piece", [40, 400])
+def test_bodies_are_rewritten_alike_in_pieces(piece: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = decode_module(bytes(wat2wasm(TWO_MEMORIES)), "two")
+    allowed = FEATURES - {"bulk-memory-opt"}
+    whole = lowered(module, allowed, lowering_tools()).module
+    monkeypatch.setattr(chunks, "_CHUNK", piece)
+    assert lowered(module, allowed, lowering_tools()).module == whole
 
 
 # --- several results --------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from meldpy.binary.encode import encode_module
 from meldpy.core_output import in_one_memory
 from meldpy.core_output.regions import plan_regions
 from meldpy.errors import LimitError, UnsupportedError, UsageError
+from meldpy.kernel import chunks
 from meldpy.kernel.opcodes import (
     _ATOMIC,
     _ATOMIC_ACCESSES,
@@ -43,8 +44,12 @@ WIDE_OFFSETS = (*OFFSETS, 0x1_0000_0000, 0xFFFF_FFFF_FFFF_FFF8)
 
 def addresses(pages: int) -> list[int]:
     ends = [0, PAGE, pages * PAGE, 0x8000_0000, 0x1_0000_0000]
-    near = [-17, -16, -9, -8, -7, -4, -2, -1, 0, 1, 2, 8]
-    return sorted({end + by for end in ends for by in near if 0 <= end + by < 0x1_0000_0000})
+    return sorted({address for end in ends for address in near(end)})
+
+
+def near(end: int) -> list[int]:
+    by = (-17, -16, -9, -8, -7, -4, -2, -1, 0, 1, 2, 8)
+    return [end + each for each in by if 0 <= end + each < 0x1_0000_0000]
 
 
 def signed(value: int, wide: bool) -> int:
@@ -73,13 +78,13 @@ def test_each_access_is_exact(
 ) -> None:
     wide = ["i64" in memory for memory in memories]
     functions: list[str] = []
-    calls: list[tuple[str, int]] = []
+    calls: list[tuple[str, int, int]] = []
     for memory, is64 in enumerate(wide):
         for access in group:
             for offset in WIDE_OFFSETS if is64 else OFFSETS:
                 name, text = access_function(memory, is64, access, offset)
                 functions.append(text)
-                calls.append((name, memory))
+                calls.append((name, memory, offset))
         functions.append(hash_function(memory, is64))
     if growing:
         functions += bulk_functions(wide)
@@ -90,14 +95,24 @@ def test_each_access_is_exact(
     )
     pair = Pair.of(several(memories, functions, data), limits)
     rng, traps = Random(1), set()
-    for name, memory in calls:
-        spots = addresses(int(memories[memory].removeprefix("i64 ").split()[0]))
+    pages = [int(memory.removeprefix("i64 ").split()[0]) for memory in memories]
+    for name, memory, _ in calls:
+        spots = addresses(pages[memory])
         spots += [0x1_0000_0000, 0xFFFF_FFFF_FFFF_FFFF] if wide[memory] else []
         for address in rng.sample(spots, 12):
             traps.add(str(pair.call(name, signed(address, wide[memory])))[:40])
-    for memory, text in enumerate(memories):
-        size = int(text.removeprefix("i64 ").split()[0]) * PAGE
-        pair.call(f"hash {memory}", size)
+    if growing:
+        pages = [count + 1 for count in pages]
+        for memory in range(len(memories)):
+            pair.call(f"grow {memory}", 1)
+        for name, memory, offset in calls:
+            # what reached beyond the memory wherever it began may lie inside now
+            if PAGE - 8 <= offset <= 3 * PAGE:
+                spots = near(pages[memory] * PAGE - offset)
+                for address in rng.sample(spots, min(6, len(spots))):
+                    pair.call(name, signed(address, wide[memory]))
+    for memory, count in enumerate(pages):
+        pair.call(f"hash {memory}", count * PAGE)
     assert "trap: out of bounds memory access" in traps
     assert ("trap: unaligned atomic" in traps) == (group is ATOMIC)
 
@@ -156,6 +171,33 @@ def test_growth_bulk_and_contents_are_exact(shape: str, seed: int) -> None:
                 pair.call(f"hash {each}", count * unit[each])
     for each, count in enumerate(sizes):
         pair.call(f"hash {each}", count * unit[each])
+
+
+def test_sizes_of_memories_of_more_than_half_of_all_are_exact() -> None:
+    """Lengths and bases have their highest bit set, beside a wide memory that does not grow."""
+    wide = [False, True, False]
+    sizes = "".join(
+        f'(func (export "size {i}") (result {"i64" if w else "i32"}) (memory.size {i}))' for i, w in enumerate(wide)
+    )
+    grow = '(func (export "grow") (result i32) (memory.grow 2 (i32.const 1)))'
+    read = '(func (export "read") (param i32) (result i32) (i32.load 0 (local.get 0)))'
+    data = '(data (memory 0) (i32.const 0x80800000) "beyond")'
+    pair = Pair.of(f"(module (memory 33000) (memory i64 2) (memory 1) {sizes} {grow} {read} {data})")
+    for _ in range(2):
+        for memory in range(3):
+            pair.call(f"size {memory}")
+        for at in (0, 0x8080_0000, 33_000 * PAGE - 4, 33_000 * PAGE - 3, 0xFFFF_FFFF):
+            pair.call("read", at - (1 << 32) if at >> 31 else at)
+        pair.call("grow")
+
+
+@pytest.mark.parametrize("piece", [40, 300])
+def test_bodies_are_rewritten_alike_in_pieces(piece: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    functions = [*bulk_functions([False, True]), *(hash_function(i, w) for i, w in enumerate((False, True)))]
+    module = decode_module(bytes(wat2wasm(several(("1", "i64 1"), functions))), "several")
+    whole = in_one_memory(module, ["m0", "m1"], {}, rebasing_tools()).module
+    monkeypatch.setattr(chunks, "_CHUNK", piece)
+    assert in_one_memory(module, ["m0", "m1"], {}, rebasing_tools()).module == whole
 
 
 # --- the plan -----------------------------------------------------------------------------------------------------
