@@ -18,7 +18,7 @@ from typing import Any, final
 from wasmtime import component as wc
 
 from meldpy.engine.guests.handles import Handle, arrive
-from meldpy.engine.guests.memory import ENTRY, HEAD, PTR, THREE, VAL, VEC, Arena
+from meldpy.engine.guests.memory import ENTRY, HEAD, PTR, THREE, VAL, VEC, Arena, Names
 from meldpy.engine.guests.plain import LIST, SCALARS, BytesCodec, CharCodec, Codec, TextCodec, kind, text
 from meldpy.engine.guests.values import Case, Err, Ok, Some
 from meldpy.engine.worldtext import cases
@@ -67,24 +67,23 @@ class _Tuple(Codec):
 @final
 class _Record(Codec):
     def __init__(self, fields: Mapping[str, Codec]) -> None:
-        self._fields = [(name, name.encode(), codec) for name, codec in fields.items()]
+        self._fields, self._names = tuple(fields.items()), Names(fields)
 
     def write(self, into: bytearray, at: int, value: Any, arena: Arena) -> None:
         if not isinstance(value, Mapping) or len(value) != len(self._fields):
-            raise TypeError(f"{value!r:.80} is no record of {', '.join(name for name, _, _ in self._fields)}")
+            raise TypeError(f"{value!r:.80} is no record of {', '.join(name for name, _ in self._fields)}")
         count = len(self._fields)
-        block = bytearray(count * ENTRY)
-        for i, (name, encoded, codec) in enumerate(self._fields):
+        block = arena.entries(self._names)
+        for i, (name, codec) in enumerate(self._fields):
             if name not in value:
                 raise ValueError(f"the record's field {name} is missing")
-            VEC.pack_into(block, i * ENTRY, *arena.text(encoded))
             codec.write(block, i * ENTRY + 16, value[name], arena)
         HEAD.pack_into(into, at, _RECORD, count, arena.block(block, count, "record"))
 
     def read(self, data: bytes, at: int) -> Any:
         count, address = VEC.unpack_from(data, at + 8)
         block = ctypes.string_at(address, count * ENTRY)
-        return {name: codec.read(block, i * ENTRY + 16) for i, (name, _, codec) in enumerate(self._fields)}
+        return {name: codec.read(block, i * ENTRY + 16) for i, (name, codec) in enumerate(self._fields)}
 
 
 @final

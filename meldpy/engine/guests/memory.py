@@ -7,6 +7,7 @@ Arguments of a call are only read by the engine, so they lie in Python's memory 
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Iterable
 from struct import Struct
 from typing import Any, Protocol, final
 
@@ -24,8 +25,22 @@ THREE = Struct("<B7xQQQ")
 PTR = Struct("<Q")
 
 
+@final
+class Names:
+    """The names of a record's fields. entries: memory of the fields with their names in it and no values, good for as
+    long as this is."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.encoded = tuple(name.encode() for name in names)
+        self._held = Borrowed()
+        self.entries = b"".join(VEC.pack(*self._held.text(each)) + bytes(VAL) for each in self.encoded)
+
+
 class Arena(Protocol):
     """Where nested values lie while they cross."""
+
+    def entries(self, names: Names) -> bytearray:
+        """Memory of a record's fields, with their names in it."""
 
     def text(self, data: bytes) -> tuple[int, int]:
         """Length and address of a byte vector."""
@@ -43,6 +58,9 @@ class Borrowed:
 
     def __init__(self) -> None:
         self._held: list[object] = []
+
+    def entries(self, names: Names) -> bytearray:
+        return bytearray(names.entries)
 
     def text(self, data: bytes) -> tuple[int, int]:
         held = ctypes.c_char_p(data)
@@ -71,6 +89,9 @@ _VECTORS: dict[str, tuple[Any, Any]] = {
 @final
 class Given:
     """Memory of the engine's, which it frees. What is abandoned on the way (a value that does not fit) stays."""
+
+    def entries(self, names: Names) -> bytearray:
+        return bytearray().join([VEC.pack(*self.text(each)) + bytes(VAL) for each in names.encoded])
 
     def text(self, data: bytes) -> tuple[int, int]:
         vec = ffi.wasm_byte_vec_t()

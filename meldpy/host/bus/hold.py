@@ -6,8 +6,8 @@ three or four threads comes first gets it. So between two turns those that want 
 where it should be.
 
 That is bounded in two ways. What takes longer than a moment keeps nobody any more: who wanted little may begin to
-compute. And who stood still does not do so again for four times as long, however many messages there are: at most a
-fifth of the time of those that want much is lost.
+compute. And who stood still does not do so again for twice as long, however many messages there are: at most a third
+of the time of those that want much is lost.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import final
 
 _MOMENT = 0.002
 """Seconds."""
-_REST = 4
+_REST = 2
 
 
 @final
