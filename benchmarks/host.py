@@ -2,8 +2,6 @@
 
 calls     one call of a guest: this host, the engine's own binding, extism where it is installed; and load times
 messages  request and reply, and one module to another, alone and beside 50 modules that saturate the machine
-memory    200 modules at once, and what of that is the engine's
-payloads  64 KiB as list<u8> each way, 1 MiB by a file in the scratch directory
 reload    swaps under 1,000 messages a second (RELOADS=100)
 kills     kill -9 of a host with jobs and swaps under way (KILLS=20)
 cache     a component from the cache of machine code (COMPONENT=FILE, a guest in Python say)
@@ -11,7 +9,6 @@ cache     a component from the cache of machine code (COMPONENT=FILE, a guest in
 
 from __future__ import annotations
 
-import gc
 import os
 import random
 import signal
@@ -202,79 +199,6 @@ def _slice(hosted: Hosted) -> float:
     return (time.perf_counter_ns() - start) / 1000
 
 
-# --- memory ----------------------------------------------------------------------------------------------------------
-def memory() -> None:
-    """Beside it the engine's instances alone, by one linker and with the same first calls: what the artefact takes."""
-    count, made = 200, artefact("probe")
-    kept: list[object] = []
-
-    def plain() -> object:
-        store = wasmtime.Store(made.engine.engine)
-        store.set_wasi(wasmtime.WasiConfig())
-        store.set_epoch_deadline(1 << 40)
-        instance = made.linker.instantiate(store, made.component)
-        for name, *arguments in (("initialize", "[]"), ("get-capabilities",)):
-            path = instance.get_export_index(store, "meld:host/module@0.1.0")
-            function = instance.get_func(store, instance.get_export_index(store, name, path) or "")
-            assert function is not None
-            function(store, *arguments)
-        return store, instance
-
-    def instances() -> float:
-        kept.append(plain())
-        gc.collect()
-        before = _resident()
-        kept.extend(plain() for _ in range(count))
-        gc.collect()
-        return (_resident() - before) / count / 1024
-
-    alone = on_guest_thread(instances)
-    core = Core(None)
-    core.load(probe("first"))
-    gc.collect()
-    before = _resident()
-    for number in range(count):
-        core.load(probe(f"m{number}"))
-    gc.collect()
-    each = (_resident() - before) / count / 1024
-    print(f"  {count} modules: {each:.1f} kB each; the engine's instance alone {alone:.1f} kB", flush=True)
-    core.close()
-
-
-def _resident() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-# --- payloads --------------------------------------------------------------------------------------------------------
-def payloads() -> None:
-    data = os.urandom(64 << 10)
-
-    def lists() -> None:
-        one = guest("hazards", WORLD)
-        assert one.call(("echo-bytes",), data, deadline=5) == data
-        say("64 KiB of list<u8>, there and back", timed(lambda: one.call(("echo-bytes",), data, deadline=5), 50))
-
-    on_guest_thread(lists)
-    with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
-        grants = Grants(True, True, True, True, ("*",), ("*",), ("*",), scratch=True)
-        core = Core(None)
-        one = core.load(probe("one", grants=grants, scratch=folder))
-        large = os.urandom(1 << 20)
-
-        def by_reference() -> None:
-            (Path(folder) / "in").write_bytes(large)
-            out = execute(one, "copy-large", b"/scratch/in").decode().removeprefix("/scratch/")
-            (Path(folder) / out).read_bytes()
-
-        found = []
-        for _ in range(50):
-            start = time.perf_counter_ns()
-            by_reference()
-            found.append((time.perf_counter_ns() - start) / 1000)
-        say("1 MiB by reference, there and back", found)
-        core.close()
-
-
 # --- reload ----------------------------------------------------------------------------------------------------------
 def reload() -> None:
     count = int(os.environ.get("RELOADS", "100"))
@@ -388,7 +312,7 @@ def cache() -> None:
         say("the same, its digest known", again)
 
 
-_PARTS = {part.__name__: part for part in (calls, messages, memory, payloads, reload, kills, cache)}
+_PARTS = {part.__name__: part for part in (calls, messages, reload, kills, cache)}
 
 
 def main() -> None:

@@ -31,7 +31,7 @@ class Mailbox:
     def __init__(self, owner: str, limit: int, wanted: Callable[[], None]) -> None:
         self._owner, self.limit, self._wanted = owner, limit, wanted
         self._work: deque[Work] = deque()
-        self._orders: deque[Work] = deque()
+        self._orders: list[Work] = []
         self._reserved = 0
         self._closed: str | None = "it is not running"
         self._ended: str | None = None
@@ -103,7 +103,7 @@ class Mailbox:
         """The next thing to do. None: there is nothing, and whoever asked attends no longer."""
         with self._room:
             if self._orders:
-                return self._orders.popleft().run
+                return self._orders.pop(0).run
             if self._work:
                 work = self._work.popleft()
                 self._room.notify()
@@ -127,7 +127,7 @@ class Mailbox:
         """The owner takes nothing any more: orders that are left are abandoned, and those that still come."""
         with self._room:
             self._ended = reason
-            left, self._orders = self._orders, deque()
+            left, self._orders = self._orders, []
         self._abandon(left, reason)
 
     def _abandon(self, left: Iterable[Work], reason: str) -> None:

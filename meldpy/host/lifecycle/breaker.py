@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from time import monotonic
 from typing import final
@@ -17,15 +16,13 @@ class Breaker:
 
     def __init__(self, policy: RestartPolicy, now: Callable[[], float] = monotonic) -> None:
         self._policy, self._now = policy, now
-        self._deaths: deque[float] = deque()
+        self._deaths: list[float] = []
         self._until: float | None = None
         self._trying = False
 
     def died(self) -> None:
         now = self._now()
-        self._deaths.append(now)
-        while self._deaths and self._deaths[0] < now - self._policy.window:
-            self._deaths.popleft()
+        self._deaths = [each for each in self._deaths if each >= now - self._policy.window] + [now]
         if self._trying or not self._policy.restart or len(self._deaths) >= self._policy.deaths:
             self._until = now + self._policy.rest if self._policy.restart else float("inf")
             self._trying = False

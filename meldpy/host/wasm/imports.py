@@ -7,7 +7,7 @@ call, because a paused or cancelled job must not go on.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, final
 
 from meldpy.engine.guests.artefacts import Artefact
 from meldpy.engine.guests.values import Err, Ok
@@ -29,18 +29,22 @@ def failure_of(error: HostError) -> Err:
     return Err({"code": error.code.value, "text": error.reason})
 
 
-def _answering(run: Callable[..., Any]) -> Callable[..., Ok | Err]:
+@final
+class _Answering:
     """`run` as a function whose result is `result<_, failure>`."""
 
-    def answer(*arguments: Any) -> Ok | Err:
+    __slots__ = ("_run",)
+
+    def __init__(self, run: Callable[..., Any]) -> None:
+        self._run = run
+
+    def __call__(self, *arguments: Any) -> Ok | Err:
         try:
-            return Ok(run(*arguments))
+            return Ok(self._run(*arguments))
         except Interrupted:
             raise
         except HostError as error:
             return failure_of(error)
-
-    return answer
 
 
 def world(services: Services) -> dict[str, dict[str, Callable[..., Any]]]:
@@ -48,25 +52,25 @@ def world(services: Services) -> dict[str, dict[str, Callable[..., Any]]]:
     return {
         interface("log"): {"log": lambda level, text: services.log(Level(level), text)},
         interface("bus"): {
-            "publish": _answering(services.publish),
-            "send": _answering(services.send),
-            "request": _answering(
+            "publish": _Answering(services.publish),
+            "send": _Answering(services.send),
+            "request": _Answering(
                 lambda to, topic, payload, millis: services.request(to, topic, payload, millis / 1000)
             ),
         },
         interface("jobs"): {
             "report-progress": services.report_progress,
-            "checkpoint": _answering(services.checkpoint),
+            "checkpoint": _Answering(services.checkpoint),
             "last-checkpoint": services.last_checkpoint,
             "is-cancelled": services.is_cancelled,
             "log-line": services.log_line,
             "metric": services.metric,
         },
         interface("kv"): {
-            "get": _answering(services.kv_get),
-            "set": _answering(services.kv_set),
-            "delete": _answering(services.kv_delete),
-            "keys": _answering(lambda prefix: list(services.kv_keys(prefix))),
+            "get": _Answering(services.kv_get),
+            "set": _Answering(services.kv_set),
+            "delete": _Answering(services.kv_delete),
+            "keys": _Answering(lambda prefix: list(services.kv_keys(prefix))),
         },
         interface("clock"): {"now": services.now, "monotonic": services.monotonic},
     }
