@@ -14,8 +14,9 @@ another call.
 caller traps, unless it has its result. Emitted code has one flag for that, which says that the task at work is
 synchronous, and stays set in the sync lifts that it calls. A task of a callback lift has its own, and a yield is
 nothing where the flag is set. So a synchronous function must not get, at once or by way of others, to a synchronous
-lower of a callback lift whose instance can block; nor, where anybody yields on the stack, to one that can block at
-all.
+lower of a callback lift whose function gets to a blocking site of its instance; nor to one whose function gets to a
+`thread.yield`, there or by way of other functions of async type. (In one of synchronous type a yield is nothing in any
+form, and what that waits for is looked at by itself.)
 
 Synchronous cancels of subtasks are left to the hope that they are obeyed (`blocking`): one that is not traps, without
 the others going on before (divergences.toml, `cancel-in-sync-task`); none of them could help it, since only a
@@ -28,7 +29,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meldpy.analysis.effects import CallGraph, backwards
+from meldpy.analysis.effects import CallGraph, Node, backwards
 from meldpy.analysis.exits import Exits
 from meldpy.errors import Location
 from meldpy.model.asynchrony import AsyncClass, Asynchrony, BlockingSite, Deciding, Obstacle, SiteKind
@@ -42,11 +43,8 @@ def with_synchronous(graph: LinkedGraph, live: Live, calls: CallGraph, exits: Ex
     if found.class_ is not AsyncClass.F1:
         return found
     functions = list(_synchronous(graph, live))
-    callers = {node: list(those) for node, those in calls.callers.items()}
-    for lower in graph.lowers:
-        if lower.id in live.lowers and isinstance(lower.callee, LiftFunc):
-            callers.setdefault(graph.lifts[lower.callee.lift].core_func, []).append(LowerFunc(lower.id))
-    reaching = backwards(callers, [site.func for site in found.sites if _has_a_callee_to_wait_for(graph, found, site)])
+    waiting = _with_a_callee_to_wait_for(graph, live, calls, found)
+    reaching = backwards(_through_lowers(graph, live, calls, async_=False), waiting)
     deciding = [
         Deciding(Obstacle.SYNC_CALLER, instance, location) for instance, location, func in functions if func in reaching
     ]
@@ -74,16 +72,32 @@ def _waits(graph: LinkedGraph, live: Live, exits: Exits, instance: InstanceId) -
     return any(lift.options.callback is not None and not exits.at_once(lift) for lift in lifts)
 
 
-def _has_a_callee_to_wait_for(graph: LinkedGraph, found: Asynchrony, site: BlockingSite) -> bool:
-    if not isinstance(site.func, LowerFunc):
-        return False
-    match graph.lowers[site.func.lower].callee:
-        case LiftFunc(lift):
-            callee = graph.lifts[lift]
-            yields = any(other.kind is SiteKind.YIELD for other in found.sites)
-            return yields or (callee.options.callback is not None and callee.instance in found.blocking)
-        case _:
-            return False
+def _through_lowers(graph: LinkedGraph, live: Live, calls: CallGraph, *, async_: bool) -> dict[Node, list[Node]]:
+    """Callers, also across instances. async_: by functions of async type only."""
+    callers = {node: list(those) for node, those in calls.callers.items()}
+    for lower in graph.lowers:
+        if lower.id in live.lowers and isinstance(lower.callee, LiftFunc) and (lower.type.async_ or not async_):
+            callers.setdefault(graph.lifts[lower.callee.lift].core_func, []).append(LowerFunc(lower.id))
+    return callers
+
+
+def _with_a_callee_to_wait_for(graph: LinkedGraph, live: Live, calls: CallGraph, found: Asynchrony) -> list[Node]:
+    """The synchronous lowers of functions that can block or yield where emitted code would not see who is below."""
+    blocking = backwards(calls.callers, [site.func for site in found.sites if not site.benign])
+    yields: list[Node] = [site.func for site in found.sites if site.kind is SiteKind.YIELD]
+    yielding = backwards(_through_lowers(graph, live, calls, async_=True), yields)
+    lowers: list[Node] = []
+    for site in found.sites:
+        if isinstance(site.func, LowerFunc):
+            match graph.lowers[site.func.lower].callee:
+                case LiftFunc(lift):
+                    callee = graph.lifts[lift]
+                    blocks = callee.options.callback is not None and callee.core_func in blocking
+                    if blocks or callee.core_func in yielding:
+                        lowers.append(site.func)
+                case _:
+                    pass
+    return lowers
 
 
 def _synchronous(graph: LinkedGraph, live: Live) -> Iterator[tuple[InstanceId, Location, CoreFunc]]:

@@ -27,8 +27,8 @@ WAITS: Final = "(drop (call $wait (call $new) (i32.const 0)))"
 YIELDS: Final = "(drop (call $yield))"
 
 
-def parts(lift: str, body: str) -> str:
-    """`poke` calls `f`, which does `body`; the tasks of `g` yield three times."""
+def parts(lift: str, body: str, later: str = "") -> str:
+    """`poke` calls `f`, which does `body`; the tasks of `g` yield three times, and do `later` when they go on."""
     return f"""
 (component
   (import "log" (func $log (param "x" u32)))
@@ -47,7 +47,7 @@ def parts(lift: str, body: str) -> str:
         (call $return) (i32.const 0))
       (func (export "g") (result i32) (call $log (i32.const 3)) (i32.const 1))
       (func (export "callback") (param i32 i32 i32) (result i32)
-        (call $log (i32.const 4))
+        (call $log (i32.const 4)) {later}
         (global.set $turns (i32.sub (global.get $turns) (i32.const 1)))
         (if (global.get $turns) (then (return (i32.const 1))))
         (call $return) (i32.const 0)))
@@ -123,6 +123,17 @@ def test_a_synchronous_task_waits_for_nobody(lift: str, body: str, flat: bool) -
     else:
         assert seen.steps[-1].outcome == Returned(None)
         assert told == [3, 1, 2, 4, 4, 4]
+
+
+@pytest.mark.parametrize("lift", [CALLBACK, SYNC])
+@pytest.mark.parametrize("later", [WAITS, YIELDS])
+def test_what_the_callee_does_elsewhere_is_no_matter(lift: str, later: str) -> None:
+    back = bytes(wat2wasm(parts(lift, "", later)))
+    result = fuse([back], FuseOptions(flat=True))
+    seen, got = [observe(together(form), [Call("run")], host={"log": _log}) for form in (back, result.bytes)]
+    assert not compare(seen, got)
+    told = [args[0] for _, args in seen.steps[-1].host_calls]
+    assert told == ([3, 1, 2, 4] if later == WAITS else [3, 1, 2, 4, 4, 4])
 
 
 def _log(guest: object, args: object) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from meldpy.model.asynchrony import AsyncClass, Asynchrony, Obstacle
+from meldpy.model.asynchrony import AsyncClass, Asynchrony, Obstacle, SiteKind
 from tests.unit.analysis.test_blocking import (
     ASYNC_LOWER,
     CALLBACK_LIFT,
@@ -134,13 +134,35 @@ def test_a_synchronous_function_waits_for_one_that_yields() -> None:
     assert not is_kept(called(YIELD, SYNC_LIFT, SYNC_TYPED.replace('"s")', '"s") async')))
 
 
+def elsewhere(builtins: str, lift: str) -> Asynchrony:
+    """The same where A has another function that gets to the built-ins, and the one that is waited for does not."""
+    lifts = lift.replace('code "f"', 'code "h"').replace('code "g"', 'code "i"')
+    callee = instance("A", builtins, lifts + SYNC_LIFT.replace('export "f"', 'export "y"'))
+    others = '(func (export "h")) (func (export "i") (result i32) i32.const 0)'
+    callee = callee.replace('(func (export "f")', f'{others} (func (export "f")', 1)
+    calls = instance("B", SYNC_LOWER, SYNC_TYPED, IMPORT, WITH_A)
+    exports = '(func (export "s") (alias export $b "s")) (func (export "y") (alias export $a "y"))'
+    return classify_with_exits(f"(component {callee} {calls} {exports})")
+
+
+@pytest.mark.parametrize("builtin", [WAIT, YIELD])
+@pytest.mark.parametrize("lift", [CALLBACK_LIFT, SYNC_LIFT])
+def test_what_other_functions_of_the_callee_do_is_no_matter(builtin: str, lift: str) -> None:
+    found = elsewhere(builtin, lift)
+    assert not is_kept(found)
+    assert SiteKind.SYNC_LOWER in [site.kind for site in found.sites]
+
+
 def test_a_synchronous_function_may_come_there_by_way_of_others() -> None:
-    def chain(lift: str) -> Asynchrony:
-        last = instance("A", WAIT, lift)
-        middle = instance("B", SYNC_LOWER, SYNC_LIFT, IMPORT, WITH_A)
+    def chain(lift: str, builtin: str = WAIT, type: str = "async") -> Asynchrony:
+        last = instance("A", builtin, lift)
+        middle = instance("B", SYNC_LOWER, SYNC_LIFT, f'(import "f" (func $f {type}))', WITH_A)
         first = instance("C", SYNC_LOWER, SYNC_TYPED, IMPORT, '(with "f" (func $b "f"))')
         exports = '(func (export "s") (alias export $c "s"))'
         return classify_with_exits(f"(component {last} {middle} {first} {exports})")
 
     assert is_kept(chain(CALLBACK_LIFT), Obstacle.SYNC_CALLER)
     assert not is_kept(chain(SYNC_LIFT))
+    assert is_kept(chain(SYNC_LIFT, YIELD), Obstacle.SYNC_CALLER)
+    # a yield of a synchronous function is nothing
+    assert not is_kept(chain(SYNC_LIFT.replace("async", ""), YIELD, ""))
