@@ -7,6 +7,7 @@
 ;;
 ;;   new-own        lower_own, canon resource.new
 ;;   take-own       lift_own
+;;   peek           lift_own, if it will come to that
 ;;   rep            canon resource.rep
 ;;   drop           canon resource.drop, up to the destructor
 ;;   lend           lift_borrow, and Subtask.add_lender if the caller remembers the lender itself
@@ -114,6 +115,20 @@
         (i32.add (local.get $index) (i32.const 1))))
     (i32.store offset=8 (local.get $table) (local.get $index))
     local.get $rep)
+
+  ;; What lift_own will return, for whoever may never come to that: 0, which is no handle of the engine's, where there is
+  ;; no such handle, or it is not owned. It may be lent by now, and free by then. Ends have rows too, so the memory has its pages.
+  (func $handle.peek (export "peek") (param $table i32) (param $type i32) (param $index i32) (result i32)
+    (local $row i32)
+    (if (i32.ge_u (local.get $index) (i32.load offset=4 (local.get $table))) (then (return (i32.const 0))))
+    (local.set $row
+      (i32.add (i32.load (local.get $table)) (i32.shl (local.get $index) (i32.const 4))))
+    (if
+      (i32.or
+        (i32.ne (i32.load (local.get $row)) (local.get $type))
+        (i32.ne (i32.load offset=12 (local.get $row)) (i32.const 0)))
+      (then (return (i32.const 0))))
+    (i32.load offset=4 (local.get $row)))
 
   ;; canon resource.rep.
   (func $handle.rep (export "rep") (param $table i32) (param $type i32) (param $index i32) (result i32)

@@ -321,6 +321,24 @@ def buffer_read_when_offered(difference: Difference) -> bool:
 
 
 @predicate
+def first_of_two_handles_in_fused(difference: Difference) -> bool:
+    """The host read a handle, of 9 which the guest wrote into the buffer that it had offered, or of 6 before."""
+    if difference.aspect != "what the host read":
+        return False
+    composed, fused = difference.composed, difference.fused
+    return isinstance(composed, list) and isinstance(fused, list) and 209 in composed and 206 in fused
+
+
+@predicate
+def numbered_the_other_way_round(difference: Difference) -> bool:
+    """Two handles that a guest got at one time have each other's index."""
+    if difference.aspect != "indices of what was made and what was read":
+        return False
+    composed, fused = difference.composed, difference.fused
+    return isinstance(composed, list) and isinstance(fused, list) and composed == [*reversed(fused)]
+
+
+@predicate
 def handle_gone_in_fused_only(difference: Difference) -> bool:
     """A handle is used that is a parameter of a host call which has not started; the call may have its index now."""
     kinds = ("unknown handle index", "handle of the wrong resource type")

@@ -15,11 +15,12 @@ from wasmtime import wat2wasm
 from meldpy.engine.traps import same_trap
 from meldpy.errors import UnsupportedError
 from meldpy.pipeline import FuseOptions, fuse
+from tests.differential.divergences import Divergences
 from tests.support.asyncs import ENDLESS
 from tests.support.asyncsplit import Halves
 from tests.support.compose import Export, Wire, compose
 from tests.support.core_output import component_new
-from tests.support.harness import Call, Observed, Returned, Trap, observe
+from tests.support.harness import Call, Difference, Observed, Returned, Trap, observe
 from tests.support.shape import assert_fused_shape
 
 
@@ -298,10 +299,14 @@ def around(form: bytes) -> bytes:
     return compose(children, wires, [Export("caller", name) for name in ("run", "swap")])
 
 
-def assert_alike(body: str, *calls: Call) -> Returned | Trap:
+def both(body: str, *calls: Call) -> tuple[Observed, Observed]:
     form = guest(body)
-    seen = [observe(around(each), calls, host={"log": lambda guest, args: None}) for each in (form, flat(form))]
-    return assert_same(seen[0], seen[1], body)
+    composed, fused = (observe(around(each), calls, host={"log": lambda *_: None}) for each in (form, flat(form)))
+    return composed, fused
+
+
+def assert_alike(body: str, *calls: Call) -> Returned | Trap:
+    return assert_same(*both(body, *calls), body)
 
 
 READ: Final = """
@@ -406,6 +411,60 @@ def test_a_handle_that_the_host_does_not_take_stays() -> None:
       (call $drop (local.get $t))
       (call $drop-writable (local.get $w))"""
     assert assert_alike(body, Call("run", [4])) == Returned(8)
+
+
+WRITTEN: Final = "(call $log (call $future-write (local.get $w) (i32.const 24)))"
+
+
+@pytest.mark.parametrize("none", ["0", "77"])
+def test_what_is_no_handle_does_no_harm_until_it_is_taken(none: str) -> None:
+    offered = f"{OFFER} (i32.store (i32.const 24) (i32.const {none})) (call $keep (local.get $r) (i32.const 0))"
+    # nobody reads any more; or the write is taken back, and the next one is in order
+    gone = f"{offered} (call $let-go) {WRITTEN} (call $drop-writable (local.get $w))"
+    again = f"(call $log (call $cancel-write (local.get $w))) (i32.store (i32.const 24) (local.get $t)) {WRITTEN}"
+    for body in (gone, f"{offered} {WRITTEN} {again} (call $read)"):
+        assert assert_alike(body, Call("run", [4])) == Returned(8)
+    trapped = assert_alike(f"{offered} {WRITTEN} (call $read)", Call("run", [4]))
+    assert isinstance(trapped, Trap)
+    assert trapped.kind.startswith("unknown handle index")
+
+
+def test_the_host_takes_the_handle_that_was_offered(divergences: Divergences) -> None:
+    """Whatever the guest has made of its buffer since: what it owns afterwards is the other thing, and that alone."""
+    body = f"""{OFFER} {WRITTEN}
+      (call $keep (local.get $r) (i32.const 0))
+      (local.set $r (call $make (i32.const 9)))
+      (i32.store (i32.const 24) (local.get $r))
+      (call $read)
+      (local.set $t (call $set-new))
+      (call $join (local.get $w) (local.get $t))
+      (call $log (call $poll (local.get $t) (i32.const 32)))
+      (call $log (call $make (i32.const 1)))
+      (call $drop (local.get $@))"""
+    composed, fused = both(body.replace("@", "r"), Call("run", [4]))
+    assert isinstance(composed.steps[-1].outcome, Trap)
+    assert fused.steps[-1].outcome == Returned(8)
+    seen = [[args[0] for _, args in form.steps[-1].host_calls] for form in (composed, fused)]
+    assert divergences.explains(Difference("run", "what the host read", *seen))
+
+
+def test_a_handle_of_the_host_is_numbered_when_it_is_heard_of(divergences: Divergences) -> None:
+    """The host has written it before the guest makes another one, and the guest looks afterwards."""
+    body = f"""{READ}
+      (local.set $t (call $set-new))
+      (call $fulfil)
+      (call $log (i32.add (i32.const 1000) (call $make (i32.const 9))))
+      (call $join (local.get $r) (local.get $t))
+      (call $log (call $poll (local.get $t) (i32.const 32)))
+      (call $log (i32.add (i32.const 2000) (i32.load (i32.const 16))))
+      (call $log (call $look (i32.load (i32.const 16))))"""
+    numbered = []
+    for form in both(body, Call("run", [5])):
+        assert form.steps[-1].outcome == Returned(8)
+        told = [args[0] for _, args in form.steps[-1].host_calls]
+        assert told[-1] == 5
+        numbered.append([int(str(each)) % 1000 for each in told if int(str(each)) // 1000 in (1, 2)])
+    assert divergences.explains(Difference("run", "indices of what was made and what was read", *numbered))
 
 
 def test_an_end_goes_to_the_host_and_comes_back_no_more() -> None:

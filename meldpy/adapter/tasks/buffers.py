@@ -2,7 +2,10 @@
 
 The engine reads and writes them where elements hold handles, or where its edge has one memory. What was read is
 translated into the guest's buffer when the engine tells. What is written is translated when it is offered, with its
-handles left where they are; when the engine tells how much was taken, the handles of that are taken from the guest.
+handles left where they are (0 stands for one that is none, so that the engine traps if it comes to that); when the
+engine tells how much was taken, the handles of that are taken from the guest: those that were offered, whatever the
+guest has made of its buffer, of which a copy is kept. Where elements have pointers as well the guest's own is read
+again.
 
 Which ends the engine has, and what it is asked, is in `ends`.
 """
@@ -23,11 +26,12 @@ from meldpy.asm import I32, I64, FuncBuilder, Load, Local, Op, Store
 from meldpy.cabi import Content
 from meldpy.model.core import CoreFuncType
 from meldpy.model.valtype import ValType
+from meldpy.records import replace
 
 _BUFFER, _COUNT, _STATE = 44, 32, 28
 """Words of an end, see `ends.wat` and `streams.wat`."""
 _AT, _GUESTS, _PARTY, _SIZE = 0, 8, 16, 24
-"""Of a buffer: where its elements are, where the guest's are (64 bits), whose it is."""
+"""Of a buffer: where its elements are, where the guest's are, or their copy is (64 bits), whose it is."""
 _WHOLE = 1 << 40
 _LARGEST = 0x7FFF_FFF0
 
@@ -83,7 +87,11 @@ class Buffers:
         b.get(buffer, at)
         b.store(Store.I32, memory.id, _AT)
         b.get(buffer)
-        em.get_extended(guests)
+        if self._keeps(party):
+            self._push_copy(em, party, guests, count)
+            b.op(Op.I64_EXTEND_I32_U)
+        else:
+            em.get_extended(guests)
         b.store(Store.I64, memory.id, _GUESTS)
         b.get(buffer)
         b.i32(party.number)
@@ -152,23 +160,52 @@ class Buffers:
                 if party.writes and self._has_pointers(element):
                     b.i32(-1)
                     b.call(heap("hold"))
-                if not party.writes or self._has_handles(element):
-                    b.get(count)
-                    with b.if_(), b.scratch(party.side.pointer) as (guests,):
-                        b.get(buffer)
-                        b.load(Load.I64, lodged, _GUESTS)
-                        if party.side.pointer is I32:
-                            b.op(Op.I32_WRAP_I64)
-                        b.set(guests)
-                        here, there = Addr(outside, at, 0), Addr(party.side, guests, 0)
-                        # of what was written, the guest's handles go; the copy that this makes is of no use
-                        source, destination = (there, here) if party.writes else (here, there)
-                        self._move(em, element, source, destination, count)
+                keeps = self._keeps(party)
+                side = replace(party.side, memory=outside.needs_memory()) if keeps else party.side
+                with b.scratch(side.pointer) as (guests,):
+                    b.get(buffer)
+                    b.load(Load.I64, lodged, _GUESTS)
+                    if side.pointer is I32:
+                        b.op(Op.I32_WRAP_I64)
+                    b.set(guests)
+                    if not party.writes or self._has_handles(element):
+                        b.get(count)
+                        with b.if_():
+                            here, there = Addr(outside, at, 0), Addr(side, guests, 0)
+                            # of what was written, the guest's handles go; the copy that this makes is of no use
+                            source, destination = (there, here) if party.writes else (here, there)
+                            self._move(em, element, source, destination, count)
+                    if keeps:
+                        b.get(guests)
+                        b.call(heap("free"))
                 if self._has_pointers(element):
                     b.call(heap("close"))
         for block in (at, buffer):
             b.get(block)
             b.call(heap("free"))
+
+    def _keeps(self, party: Party) -> bool:
+        """Whether a copy of the guest's elements is kept."""
+        element = party.element
+        return party.writes and element is not None and self._has_handles(element) and not self._has_pointers(element)
+
+    def _push_copy(self, em: Emitter, party: Party, guests: Local, count: Local) -> None:
+        """A block with the guest's elements. Nothing in them points, so they are as large here as there."""
+        b, outside, element = em.b, self._outside.side(), party.element
+        assert element is not None
+        with b.scratch(I32, I64) as (kept, length):
+            b.get(count)
+            b.op(Op.I64_EXTEND_I32_U)
+            b.i64(em.layouts(outside).elem_size(element))
+            b.op(Op.I64_MUL)
+            b.tee(length)
+            b.op(Op.I32_WRAP_I64)
+            b.call(self._outside.heap("block"))
+            b.set(kept)
+            b.get(count)
+            with b.if_():
+                copy_bytes(em, Addr(party.side, guests, 0), Addr(outside, kept, 0), length)
+            b.get(kept)
 
     def _has_handles(self, element: ValType) -> bool:
         return bool(self._shop.abi.contents.content(element) & (Content.HANDLE | Content.STREAM | Content.FUTURE))

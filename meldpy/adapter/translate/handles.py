@@ -94,7 +94,7 @@ def _move(em: Emitter, resource: ResourceId, src: Place, dst: Place) -> None:
         read_word(em, src)
         # to the rep …
         if taken:
-            b.call(handles.func("rep" if em.peek else "take-own"))
+            b.call(handles.func("peek" if em.peek else "take-own"))
         elif src.side.instance == handles.outer and defined_inside:
             b.call(handles.returned_by_host(resource))
         # … and from it

@@ -59,6 +59,22 @@ def test_a_handle_is_unknown_after_it_went_and_in_other_tables(export: str) -> N
     assert handles.call("rep", TABLE, TYPE, 2) == 6
 
 
+def test_a_peek_finds_what_is_owned_and_changes_nothing() -> None:
+    """Nothing else is a handle to it; it does not ask whether what it finds is lent."""
+    handles = Handles()
+    handles.call("new-own", TABLE, TYPE, 5)
+    scope = handles.count("scope-enter")
+    assert handles.count("lower-borrow", TABLE, TYPE, 9, scope) == 2
+    handles.call("new-own", TABLE, TYPE, 7)
+    handles.call("drop", TABLE, TYPE, 3)
+    assert [handles.call("peek", TABLE, TYPE, index) for index in (1, 2, 3, *FORGED)] == [5, 0, 0] + [0] * len(FORGED)
+    assert handles.call("peek", TABLE, FOREIGN, 1) == handles.call("peek", OTHER, TYPE, 1) == 0
+    handles.call("lend", TABLE, TYPE, 1)
+    assert handles.call("peek", TABLE, TYPE, 1) == 5
+    handles.call("unlend", TABLE, 1)
+    assert handles.call("take-own", TABLE, TYPE, 1) == 5
+
+
 # --- the order of checks ------------------------------------------------------------------------------------
 @pytest.mark.parametrize("export", INDEXED)
 def test_the_type_is_checked_before_lends_and_ownership(export: str) -> None:
