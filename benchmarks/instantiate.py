@@ -2,10 +2,14 @@
 
 Rows: a small pair, with 16 MB of constant data too; chains of guests that look like what compilers emit (a memory with
 two data segments, a table of a hundred functions or more) behind one that calls the host with a string. Each with the
-engine's default allocator and with its pooling one.
+engine's default allocator and with its pooling one. Words on the command line are fixtures to measure instead; imports
+of theirs are never called.
 """
 
 from __future__ import annotations
+
+import sys
+from pathlib import Path
 
 import wasmtime
 from timing import compare, heading, row
@@ -13,6 +17,8 @@ from wasmtime import _ffi, component
 
 import meldpy
 from meldpy.engine.config import base_config
+from meldpy.fixture import load
+from meldpy.fixture.files import inside
 
 MEGABYTES = 16
 ROUNDS = 51
@@ -98,8 +104,7 @@ class Starting:
         self.engine = engine
         self.compiled = component.Component(engine, data)
         self.linker = component.Linker(engine)
-        with self.linker.root() as root:
-            root.add_func("log", lambda store, text: None)
+        self.linker.define_unknown_imports_as_traps(self.compiled)
 
     def __call__(self) -> None:
         store = wasmtime.Store(self.engine)
@@ -116,8 +121,9 @@ def engine_of(pooling: bool) -> wasmtime.Engine:
     return wasmtime.Engine(config)
 
 
-def main() -> None:
-    rows = {
+def made() -> dict[str, bytes]:
+    """Compositions written here, by name."""
+    texts = {
         "two small modules": constant_data(1, b"\1\2\3"),
         f"{MEGABYTES} MB of data": constant_data(MEGABYTES * 16, bytes(range(256)) * (MEGABYTES << 12)),
         "a guest, and the host": chain(1),
@@ -126,10 +132,13 @@ def main() -> None:
         "ten": chain(10),
         "two, with tables of 2,000 functions": chain(2, 2000),
     }
-    forms = {}
-    for name, text in rows.items():
-        composed = bytes(wasmtime.wat2wasm(text))
-        forms[name] = composed, meldpy.fuse([composed]).bytes
+    return {name: bytes(wasmtime.wat2wasm(text)) for name, text in texts.items()}
+
+
+def main() -> None:
+    folder = Path(__file__).parents[1] / "fixtures"
+    rows = {name: inside(load(folder / name)) for name in sys.argv[1:]} or made()
+    forms = {name: (composed, meldpy.fuse([composed]).bytes) for name, composed in rows.items()}
     for pooling in (False, True):
         heading(f"create and drop, {'pooling' if pooling else 'default'} allocator")
         engine = engine_of(pooling)

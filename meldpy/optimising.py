@@ -33,6 +33,7 @@ from meldpy.model.core import (
     PlacedCustom,
     RawCustom,
     RefType,
+    SegmentMode,
     StructType,
     TableType,
     TagType,
@@ -59,7 +60,11 @@ def optimised_module(module: CoreModule, *, names: bool) -> tuple[CoreModule, li
 
     named = tuple(each for each in module.customs if isinstance(each.section, NameSection))
     features = used_features(module, opcodes(module))
-    data = optimised(encode_module(replace(module, customs=named if names else ())), features, names=names)
+    told = set(features)
+    if any(each.mode is SegmentMode.PASSIVE for each in module.elements):
+        # wasm-opt wants this for them, which are bulk-memory's; that it uses none of it is seen below
+        told.add("reference-types")
+    data = optimised(encode_module(replace(module, customs=named if names else ())), told, names=names)
     try:
         validate_module(_SOURCE, data)
         made = decode_module(data, _SOURCE)

@@ -106,7 +106,9 @@ class _Run:
         symbols = self._symbols = Symbols(facts.forwards)
         functions = self._functions = Functions()
         library = self._library = Instances(runtime, len(graph.modules), len(graph.core_instances))
-        handles = Handles(graph, self._tables, functions, library, abi.keys)
+        # a core output's host sees the memory where values wait; addresses of tasks, in that of tables, must not move
+        beside = not core and (passing is not None or found.class_ is AsyncClass.SYNC)
+        handles = Handles(graph, self._tables, functions, library, abi.keys, beside=beside)
         labels = {instance.id: instance.label for instance in graph.instances}
         self._leaving = leaving_instances(graph, facts, exported, symbols, abi)
         flags = {id: functions.flag(f"may_leave of {labels[id]}", 1) for id in self._leaving}

@@ -55,9 +55,18 @@ class Handles:
     """Everything about handles that is the same for all adapters of one run."""
 
     def __init__(
-        self, graph: LinkedGraph, tables: Tables, functions: Functions, library: Instances, keys: Keys
+        self,
+        graph: LinkedGraph,
+        tables: Tables,
+        functions: Functions,
+        library: Instances,
+        keys: Keys,
+        *,
+        beside: bool = False,
     ) -> None:
+        """beside: whether values wait at the outer edge in the memory of the tables, not in one of their own."""
         self._keys = keys
+        self._beside = beside
         self.outer = InstanceId(len(graph.instances))
         self.nobody = InstanceId(self.outer + 1)
         self._resources = graph.resources
@@ -168,7 +177,10 @@ class Handles:
     @cached_property
     def boundary(self) -> Callable[[str], FuncId]:
         """The functions of `boundary.wat`."""
-        return self._library.funcs(runtime.BOUNDARY, tuple(map(self._functions.trap, _BOUNDARY_TRAPS)))
+        traps = tuple(map(self._functions.trap, _BOUNDARY_TRAPS))
+        if self._beside:
+            return self._library.funcs(runtime.BESIDE, (self.memory, self.func("make-room"), *traps))
+        return self._library.funcs(runtime.BOUNDARY, traps)
 
     def outer_side(self) -> Side:
         """The outer component as one side of a crossing, with the boundary memory.
@@ -182,5 +194,7 @@ class Handles:
         return self._side(self.nobody, encoding)
 
     def _side(self, instance: InstanceId, encoding: StringEncoding) -> Side:
-        memory = self._library.memory(runtime.BOUNDARY, tuple(map(self._functions.trap, _BOUNDARY_TRAPS)))
+        memory = self.memory
+        if not self._beside:
+            memory = self._library.memory(runtime.BOUNDARY, tuple(map(self._functions.trap, _BOUNDARY_TRAPS)))
         return Side(instance, encoding, Memory(memory), self.boundary("realloc"))

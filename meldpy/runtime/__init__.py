@@ -18,6 +18,8 @@ the width marks a memory with pages of one byte (custom-page-sizes), where that 
 
 The whole library has two flavours under the same names: with vectors, and for engines without SIMD. In a template
 `(@vectors …)` and `(@scalars …)` mark what one of them has alone, and `(@include FILE)` stands for a file's text.
+Likewise `(@apart …)` and `(@beside …)` where a template stands for two modules, of which the second has no memory of
+its own (`boundary`, `boundary/beside`).
 """
 
 from __future__ import annotations
@@ -42,6 +44,7 @@ from meldpy.runtime.handles import (
 from meldpy.runtime.macros import choose, expand
 
 __all__ = [
+    "BESIDE",
     "BOUNDARY",
     "ENDS",
     "FIRST_PAGES",
@@ -70,6 +73,9 @@ __all__ = [
 
 BOUNDARY = "boundary"
 """The name of the boundary memory's module. It must be instantiated once, since it is one stack."""
+
+BESIDE = "boundary/beside"
+"""The same, in the memory of the handles. No async runtime may work in that memory too."""
 
 WAITABLES, TASKS, STREAMS, ROOTS = "waitables", "tasks", "streams", "roots"
 """The modules of the async runtime. Each must be instantiated once; all of them work in the memory of the handles."""
@@ -151,13 +157,13 @@ class _Library(Mapping[str, str]):
                 for destination in widths:
                     self._modules[strings(shape, destination)] = ("strings.wat", {"S": shape, "D": destination})
         self._modules[HANDLES] = ("handles.wat", {})
-        self._modules[BOUNDARY] = ("boundary.wat", {})
+        self._modules[BOUNDARY] = self._modules[BESIDE] = ("boundary.wat", {})
         for name in (WAITABLES, TASKS, STREAMS, ROOTS, GATES, OUTER, HOSTS, ENDS, HEAP):
             self._modules[name] = (f"{name}.wat", {})
 
     def __getitem__(self, name: str) -> str:
         file, shapes = self._modules[name]
-        return _instantiate(_template(file, self._vectors), shapes)
+        return _instantiate(_template(file, self._vectors, name == BESIDE), shapes)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._modules)
@@ -201,10 +207,10 @@ def _instantiate(template: str, shapes: Mapping[str, MemoryShape]) -> str:
 
 
 @cache
-def _template(file: str, vectors: bool) -> str:
+def _template(file: str, vectors: bool, beside: bool) -> str:
     """The text of a template in one flavour, without its comments."""
-    flavours = ("vectors", "scalars") if vectors else ("scalars", "vectors")
-    text = choose(_text(file), *flavours)
+    text = choose(_text(file), *(("vectors", "scalars") if vectors else ("scalars", "vectors")))
+    text = choose(text, *(("beside", "apart") if beside else ("apart", "beside")))
     return expand(_INCLUDE.sub(lambda match: _text(match[1]), text))
 
 

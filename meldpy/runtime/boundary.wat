@@ -19,14 +19,37 @@
 ;; The memory has no page before something is put into it (or before anybody looks, if others of the library work in it):
 ;; to map pages costs an instance more than most have to say to the host. Until then base and top are where it begins.
 ;;
+;; It is a memory of its own (`apart`) where the host must not see anything else, or where the memory of the handles has
+;; things that must not move. Else the stack lies in that memory (`beside`), since each memory takes an instance some
+;; microseconds to begin and to end: below the arrays there, which go up when it needs room. It does not move itself, so
+;; that the host's pointers into it hold.
+;;
 ;; Handles that the engine lent to an export's parameters are kept on the stack too (`keep`), until the call ends.
 (module
+  (@beside
+  (import "handles" "memory" (memory $boundary 0))
+  (import "handles" "make-room" (func $make_room (param i64) (result i32))))
   (import "trap" "boundary memory full" (func $trap_full))
 
   ;; 0x00  top, as a distance from where the stack begins
   ;; 0x04  base, likewise
   ;; 0x10  the stack: no pointer into it is 0
+  (@apart
   (memory $boundary 0)
+  (@define top () (i32.load (i32.const 0)))
+  (@define set_top (to) (i32.store (i32.const 0) to))
+  (@define base () (i32.load offset=4 (i32.const 0)))
+  (@define set_base (to) (i32.store offset=4 (i32.const 0) to))
+  (@define start () (i32.const 16)))
+
+  ;; The same behind the memory's first word, and how many bytes the stack has; it is where the heap begins.
+  (@beside
+  (@define top () (i32.load offset=4 (i32.const 0)))
+  (@define set_top (to) (i32.store offset=4 (i32.const 0) to))
+  (@define base () (i32.load offset=8 (i32.const 0)))
+  (@define set_base (to) (i32.store offset=8 (i32.const 0) to))
+  (@define size () (i32.load offset=0x0c (i32.const 0)))
+  (@define start () (i32.const 0x3_0000)))
 
   ;; What canonical options and adapters call to allocate. Only the last allocation can grow in place.
   (func $boundary.realloc (export "realloc")
@@ -49,23 +72,23 @@
 
   ;; The mark of an export.
   (func $boundary.base (export "base") (result i32)
-    (if (i32.eqz (memory.size)) (then (return (i32.const 16))))
-    (i32.add (i32.load offset=4 (i32.const 0)) (i32.const 16)))
+    (if (i32.eqz (memory.size)) (then (return (@start))))
+    (i32.add (@base) (@start)))
 
   ;; The mark of an import.
   (func $boundary.top (export "top") (result i32)
-    (if (i32.eqz (memory.size)) (then (return (i32.const 16))))
-    (i32.add (i32.load (i32.const 0)) (i32.const 16)))
+    (if (i32.eqz (memory.size)) (then (return (@start))))
+    (i32.add (@top) (@start)))
 
   ;; What lies below stays while others are called.
   (func $boundary.hold (export "hold")
     (if (i32.eqz (memory.size)) (then return))
-    (i32.store offset=4 (i32.const 0) (i32.load (i32.const 0))))
+    (@set_base (@top)))
 
   ;; Everything above the mark goes.
   (func $boundary.reset (export "reset") (param $mark i32)
     (if (i32.eqz (memory.size)) (then return))
-    (i32.store (i32.const 0) (i32.sub (local.get $mark) (i32.const 16)))
+    (@set_top (i32.sub (local.get $mark) (@start)))
     (call $boundary.hold))
 
   ;; Ends the results of an export: they stay until `unframe`, which then gives back what is remembered here beside the
@@ -110,6 +133,7 @@
           (i64.extend_i32_u (i32.sub (local.get $alignment) (i32.const 1))))
         (i64.sub (i64.const 0) (i64.extend_i32_u (local.get $alignment)))))
     (local.set $end (i64.add (local.get $start) (i64.extend_i32_u (local.get $size))))
+    (@apart
     (local.set $room (i64.shl (i64.extend_i32_u (memory.size)) (i64.const 16)))
     (if (i64.gt_u (local.get $end) (local.get $room))
       (then
@@ -123,6 +147,15 @@
                   (i64.add (i64.sub (local.get $end) (local.get $room)) (i64.const 0xFFFF))
                   (i64.const 16))))
             (i32.const -1))
-          (then (call $trap_full) unreachable))))
-    (i32.store (i32.const 0) (i32.sub (i32.wrap_i64 (local.get $end)) (i32.const 16)))
+          (then (call $trap_full) unreachable)))))
+    (@beside
+    (local.set $room (i64.extend_i32_u (@start)))
+    (if (memory.size)
+      (then (local.set $room (i64.add (local.get $room) (i64.extend_i32_u (@size))))))
+    ;; An empty value needs the memory to be there, too.
+    (if (i32.or (i64.gt_u (local.get $end) (local.get $room)) (i32.eqz (memory.size)))
+      (then
+        (if (i32.eqz (call $make_room (i64.sub (local.get $end) (local.get $room))))
+          (then (call $trap_full) unreachable)))))
+    (@set_top (i32.sub (i32.wrap_i64 (local.get $end)) (@start)))
     (i32.wrap_i64 (local.get $start))))

@@ -39,7 +39,7 @@
 ;;   free       0                next free    0              0
 ;;   scope      borrows held     next free
 ;;   lender     table            index
-;;   descriptor first row        capacity     next free row
+;;   descriptor first row        capacity     next free row  the descriptor that had its first room before
 ;;
 ;; The free rows are a list, last freed first, that ends in the rows which were never used, in ascending order: the
 ;; spec's `free.pop()`, and `array.append` when there is none. "Next free" is kept as the distance from the row that
@@ -51,7 +51,9 @@
 ;;
 ;; An array that is full doubles, in place if it is the last thing in the memory. Otherwise it moves and its old place
 ;; is lost; all the lost places of an array are together smaller than the array. Nothing else is ever freed, so all
-;; new room is zeros. No handle has an index above 2^28 - 1 (spec: Table.MAX_LENGTH): 2^28 rows are all that a 32-bit
+;; new room is zeros. Nobody keeps an address inside of an array from one call to the next. So where the stack of the
+;; outer edge lies in this memory too (`boundary.wat`), it is below all arrays, and they go up when it needs room
+;; (`make-room`); but not where the heap has tasks as well, whose addresses are kept. No handle has an index above 2^28 - 1 (spec: Table.MAX_LENGTH): 2^28 rows are all that a 32-bit
 ;; memory can address, so the memory is full before. That, too, traps as a full table.
 ;;
 ;; Counts need no check against overflow: each unit stands for a row, or for a local of a call that is still running.
@@ -67,9 +69,12 @@
   (import "trap" "handle table full" (func $trap_full))
 
   ;; 0x0_0000  the number of bytes handed out of the heap
+  ;; 0x0_0004  two words of the stack of the outer edge, if it is here
+  ;; 0x0_000c  the number of bytes at the start of the heap that are for that stack
   ;; 0x0_0010  the descriptor of the scopes
   ;; 0x0_0020  the descriptor of the lenders
   ;; 0x0_0030  where the engine writes an event (`roots.wat`, `outer.wat`)
+  ;; 0x0_0038  the descriptor that had its first room last
   ;; 0x0_0040  the descriptors of the tables: 12,284, more than an engine has instances
   ;; 0x3_0000  the heap
   (memory $handles 0)
@@ -337,11 +342,8 @@
   ;; Doubles the room of an array; the first room is 16 rows.
   (func $handle.double (param $array i32)
     (local $rows i32) (local $capacity i32) (local $size i64) (local $room i32)
-    ;; The first pages: all descriptors, and a page of the heap.
-    (if (i32.eqz (memory.size))
-      (then
-        (if (i32.eq (memory.grow (i32.const 4)) (i32.const -1))
-          (then (call $trap_full) unreachable))))
+    (if (i32.eqz (call $handle.begin))
+      (then (call $trap_full) unreachable))
     (local.set $rows (i32.load (local.get $array)))
     (local.set $capacity (i32.load offset=4 (local.get $array)))
     (local.set $size (i64.shl (i64.extend_i32_u (local.get $capacity)) (i64.const 4)))
@@ -349,6 +351,8 @@
       (then
         (i32.store (local.get $array) (call $handle.allocate (i64.const 256)))
         (i32.store offset=4 (local.get $array) (i32.const 16))
+        (i32.store offset=12 (local.get $array) (i32.load offset=0x38 (i32.const 0)))
+        (i32.store offset=0x38 (i32.const 0) (local.get $array))
         (return)))
     (if
       (i64.eq
@@ -362,13 +366,57 @@
         (i32.store (local.get $array) (local.get $room))))
     (i32.store offset=4 (local.get $array) (i32.shl (local.get $capacity) (i32.const 1))))
 
-  ;; The next `$size` bytes of the heap, which are zeros. In 64 bits, so that nothing wraps around.
+  ;; Room for the stack of the outer edge: `$more` bytes at least, behind what it has. Everything else in the heap must be
+  ;; arrays, which go up. 0 if there is no such room; then nothing has changed.
+  (func $handle.make_room (export "make-room") (param $more i64) (result i32)
+    (local $from i32) (local $by i32) (local $end i32) (local $array i32)
+    (if (i32.eqz (call $handle.begin)) (then (return (i32.const 0))))
+    (local.set $from (i32.load offset=0x0c (i32.const 0)))
+    ;; twice as much as it has, or a mebibyte more
+    (local.set $by
+      (select (local.get $from) (i32.const 0x10_0000) (i32.lt_u (local.get $from) (i32.const 0x10_0000))))
+    (if (i64.lt_u (local.get $more) (i64.extend_i32_u (local.get $by)))
+      (then (local.set $more (i64.extend_i32_u (local.get $by)))))
+    (local.set $more
+      (i64.and (i64.add (local.get $more) (i64.const 0x7fff)) (i64.const -0x8000)))
+    (local.set $end (call $handle.extend (local.get $more)))
+    (if (i32.eqz (local.get $end)) (then (return (i32.const 0))))
+    (local.set $by (i32.wrap_i64 (local.get $more)))
+    (i32.store offset=0x0c (i32.const 0) (i32.add (local.get $from) (local.get $by)))
+    (local.set $from (i32.add (local.get $from) (i32.const 0x3_0000)))
+    (memory.copy
+      (i32.add (local.get $from) (local.get $by))
+      (local.get $from)
+      (i32.sub (local.get $end) (local.get $from)))
+    (local.set $array (i32.load offset=0x38 (i32.const 0)))
+    block $done
+      loop $next
+        (br_if $done (i32.eqz (local.get $array)))
+        (i32.store (local.get $array) (i32.add (i32.load (local.get $array)) (local.get $by)))
+        (local.set $array (i32.load offset=12 (local.get $array)))
+        (br $next)
+      end
+    end
+    i32.const 1)
+
+  ;; The first pages: all descriptors, and a page of the heap. 0 if there are none to be had.
+  (func $handle.begin (result i32)
+    (if (memory.size) (then (return (i32.const 1))))
+    (i32.ne (memory.grow (i32.const 4)) (i32.const -1)))
+
+  ;; The next `$size` bytes of the heap, which are zeros.
   (func $handle.allocate (export "allocate") (param $size i64) (result i32)
+    (local $start i32)
+    (local.set $start (call $handle.extend (local.get $size)))
+    (if (i32.eqz (local.get $start)) (then (call $trap_full) unreachable))
+    local.get $start)
+
+  ;; The same, or 0 if there is no such room. In 64 bits, so that nothing wraps around.
+  (func $handle.extend (param $size i64) (result i32)
     (local $start i64) (local $end i64) (local $room i64)
     (local.set $start (i64.add (i64.load32_u (i32.const 0)) (i64.const 0x3_0000)))
     (local.set $end (i64.add (local.get $start) (local.get $size)))
-    (if (i64.gt_u (local.get $end) (i64.const 0xFFFF_FFFF))
-      (then (call $trap_full) unreachable))
+    (if (i64.gt_u (local.get $end) (i64.const 0xFFFF_FFFF)) (then (return (i32.const 0))))
     (local.set $room (i64.shl (i64.extend_i32_u (memory.size)) (i64.const 16)))
     (if (i64.gt_u (local.get $end) (local.get $room))
       (then
@@ -380,6 +428,6 @@
                   (i64.add (i64.sub (local.get $end) (local.get $room)) (i64.const 0xFFFF))
                   (i64.const 16))))
             (i32.const -1))
-          (then (call $trap_full) unreachable))))
+          (then (return (i32.const 0))))))
     (i64.store32 (i32.const 0) (i64.sub (local.get $end) (i64.const 0x3_0000)))
     (i32.wrap_i64 (local.get $start))))

@@ -1,7 +1,8 @@
 """What `-O` makes of a fused module does what the composition does: fixtures, trap conditions, and core outputs.
 
 Each fixture costs a run of wasm-opt of some seconds, so those of `EVERY_RUN` are played always (strings, lists, every
-way of resources, async, exceptions, start functions, a host), and all of them with `-m deep`.
+way of resources, async, exceptions, start functions, a host), and all of them with `-m deep`. Likewise the conditions
+of the trap table (tests/differential/traps): those of `CONDITIONS_EVERY_RUN` always.
 """
 
 from __future__ import annotations
@@ -19,10 +20,14 @@ from meldpy.fixture.prove import fuse
 from meldpy.fixture.scenario import check_scenario, run_scenario, same
 from meldpy.fixture.shape import shape_faults
 from meldpy.pipeline import FuseOptions
+from tests.differential.divergences import Divergences
 from tests.support.binaryen import folder_of_wasm_opt
 from tests.support.core_output import core_of
 from tests.support.core_scenario import Player
 from tests.support.fixtures import all_fixtures, load
+from tests.support.trapcases.case import FUSING
+from tests.support.trapcases.registry import cases
+from tests.support.trapcases.table import read
 
 EVERY_RUN = (
     "async-calls",
@@ -40,6 +45,9 @@ DEEP = [
     for fixture in all_fixtures()
     if fixture.stage is Stage.RUNTIME and not fixture.needs_build and fixture.name not in EVERY_RUN
 ]
+
+CONDITIONS_EVERY_RUN = ("boundary-full", "lift-own-lent", "throw-callee")
+CONDITIONS = read().positions
 
 pytestmark = pytest.mark.toolchain
 
@@ -63,6 +71,18 @@ def test_an_optimised_fixture_does_what_the_composition_does(name: str) -> None:
     check_scenario(fixture, observed)
     assert not shape_faults(made)
     assert len(made) < len(fuse(fixture, fixture.forms[0]).bytes)
+
+
+@pytest.mark.parametrize(
+    "id", [id if id in CONDITIONS_EVERY_RUN else pytest.param(id, marks=pytest.mark.deep) for id in CONDITIONS]
+)
+def test_an_optimised_composition_traps_by_the_same_rule(
+    id: str, divergences: Divergences, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every case of the condition, and its neighbours that must not trap."""
+    monkeypatch.setattr(FUSING, "optimise", True)
+    found = [f"{case.name}: {text}" for case in cases()[id] for text in case.problems(divergences)]
+    assert not found, f"{len(found)} problems:\n" + "\n".join(found[:10])
 
 
 def test_the_same_inputs_give_the_same_bytes() -> None:

@@ -28,7 +28,7 @@ def module(drivers: str = "") -> Module:
     """The library with functions of a test's own in it, so that they call as fused code does."""
     text = runtime.sources()[runtime.HANDLES].rstrip()
     assert text.endswith(")")
-    own = '(func (export "pages") (result i32) memory.size)'
+    own = '(func (export "pages") (result i32) memory.size) (export "memory" (memory $handles))'
     return Module(engine(), bytes(wasmtime.wat2wasm(f"{text[:-1]}{own}{drivers})")))
 
 

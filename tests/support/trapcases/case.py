@@ -17,6 +17,7 @@ from wasmtime import component as wc
 import meldpy
 from meldpy.engine.calls import call
 from meldpy.engine.config import full_engine
+from meldpy.pipeline import FuseOptions
 from tests.differential.divergences import Divergences
 from tests.differential.trap_kinds import same_trap, trap_kind
 from tests.support.harness import Difference, Returned, Trap
@@ -71,11 +72,31 @@ def engine() -> Engine:
     return full_engine().engine
 
 
-@cache
+@dataclass(slots=True)
+class Fusing:
+    """How all cases are fused at present. optimise: with `-O`."""
+
+    optimise: bool = False
+
+
+FUSING = Fusing()
+
+
+def fused_form(binary: bytes) -> bytes:
+    """What is made of a composition now."""
+    return meldpy.fuse([binary], FuseOptions(optimise=FUSING.optimise)).bytes
+
+
 def forms(text: str, host: tuple[str, ...] = ()) -> Forms:
     """The forms of a composition in text, which imports the functions of `host`."""
+    return _forms(text, host, FUSING.optimise)
+
+
+@cache
+def _forms(text: str, host: tuple[str, ...], optimise: bool) -> Forms:
+    assert optimise == FUSING.optimise
     binary = bytes(wat2wasm(text))
-    fused = meldpy.fuse([binary]).bytes
+    fused = fused_form(binary)
     assert_fused_shape(fused)
     return Forms(wc.Component(engine(), binary), wc.Component(engine(), fused), host)
 

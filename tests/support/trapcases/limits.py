@@ -13,11 +13,10 @@ from typing import Final
 from wasmtime import Store, WasmtimeError, wat2wasm
 from wasmtime import component as wc
 
-import meldpy
 from tests.differential.divergences import Divergences
 from tests.differential.trap_kinds import trap_kind
 from tests.support.resource_host import Session, run
-from tests.support.trapcases.case import Case, Step, engine, forms, play
+from tests.support.trapcases.case import Case, Step, engine, forms, fused_form, play
 
 PAGES_NOW: Final = 4 * 65536
 """No memory may become larger than this, the first size of the one that holds the handle tables."""
@@ -167,13 +166,13 @@ def _table(export: str) -> list[str]:
 def _boundary(divergences: Divergences) -> list[str]:
     """A handle and a string go from the host to a guest, through the boundary memory, which holds one string."""
     composed = bytes(wat2wasm(WITH_HANDLE))
-    fused = meldpy.fuse([composed]).bytes
+    fused = fused_form(composed)
 
     def scenario(s: Session, n: int, limit: bool) -> None:
         handle = s.call("d", "make", 1)
         if limit:
             assert isinstance(s.store, Store)
-            s.store.set_limits(memory_size=65536)
+            s.store.set_limits(memory_size=PAGES_NOW)
         s.call("x", "take", (handle, "n" * n))
 
     def outcome(n: int, form: bytes = fused, limit: bool = True) -> str | None:

@@ -195,14 +195,14 @@ def test_handles_inside_values_get_a_full_shim_with_the_boundary_memory(
 ) -> None:
     shim, made = outer_form(params, result)
     assert shim
-    (library,) = [each for each in made.runtime if made.modules[each.module - 2].label == "runtime boundary"]
+    made_of = {made.modules[each.module - 2].label: each.id for each in made.runtime}
     options = made.outer_lifts[0].options
     assert options.string_encoding is StringEncoding.UTF8
-    assert options.memory is None or options.memory.instance == library.id
+    assert options.memory is None or options.memory.instance == made_of["runtime handles"]
     assert (options.post_return is not None) == (result is not None)
     if options.realloc is not None:
         assert isinstance(options.realloc, FuncId)
-        assert options.realloc.instance == library.id
+        assert options.realloc.instance == made_of["runtime boundary/beside"]
 
 
 def test_host_calls_get_the_same_two_forms() -> None:

@@ -2,50 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 
 import pytest
-import wasmtime
 
-from meldpy import runtime
-
-
-@dataclass
-class Boundary:
-    """One instance of the module."""
-
-    store: wasmtime.Store
-    instance: wasmtime.Instance
-
-    def __call__(self, name: str, *args: int) -> int:
-        func = self.instance.exports(self.store)[name]
-        assert isinstance(func, wasmtime.Func)
-        result = func(self.store, *args)
-        return 0 if result is None else int(result)
-
-    def memory(self) -> wasmtime.Memory:
-        memory = self.instance.exports(self.store)["memory"]
-        assert isinstance(memory, wasmtime.Memory)
-        return memory
+from tests.support.boundary_harness import FULL, Boundary
+from tests.support.handle_model import Trapped
 
 
-@pytest.fixture
-def boundary() -> Boundary:
-    text = runtime.sources()[runtime.BOUNDARY].rstrip()
-    assert text.endswith(")")
-    store = wasmtime.Store()
-    full = wasmtime.Instance(
-        store, wasmtime.Module(store.engine, '(module (func (export "trap: full") unreachable))'), []
-    )
-    trap = full.exports(store)["trap: full"]
-    module = wasmtime.Module(store.engine, text[:-1] + '(export "memory" (memory $boundary)))')
-    assert isinstance(trap, wasmtime.Func)
-    return Boundary(store, wasmtime.Instance(store, module, [trap]))
+@pytest.fixture(params=["apart", "beside"])
+def boundary(request: pytest.FixtureRequest) -> Boundary:
+    return Boundary(apart=request.param == "apart")
 
 
 def words(boundary: Boundary, at: int, count: int) -> list[int]:
-    data = boundary.memory().read(boundary.store, at, at + 4 * count)
+    data = boundary.read(at, 4 * count)
     return [int.from_bytes(data[i : i + 4], "little") for i in range(0, 4 * count, 4)]
 
 
@@ -61,23 +32,23 @@ def test_room_is_aligned_and_apart(boundary: Boundary) -> None:
 
 def test_the_last_allocation_grows_in_place_and_others_move(boundary: Boundary) -> None:
     first = boundary("realloc", 0, 0, 1, 4)
-    boundary.memory().write(boundary.store, b"abcd", first)
+    boundary.write(first, b"abcd")
     assert boundary("realloc", first, 4, 1, 10) == first
     second = boundary("realloc", 0, 0, 1, 4)
     moved = boundary("realloc", first, 10, 1, 20)
     assert moved >= second + 4
-    assert boundary.memory().read(boundary.store, moved, moved + 4) == b"abcd"
+    assert boundary.read(moved, 4) == b"abcd"
     assert boundary("realloc", moved, 20, 1, 6) == moved
 
 
 def test_memory_grows_and_its_end_is_a_trap(boundary: Boundary) -> None:
     large = boundary("realloc", 0, 0, 4, 1_000_000)
-    boundary.memory().write(boundary.store, b"end", large + 999_997)
+    boundary.write(large + 999_997, b"end")
     boundary("reset", large)
     assert boundary("realloc", 0, 0, 4, 1_000_000) == large
     boundary("realloc", 0, 0, 1, 0x7000_0000)
     boundary("realloc", 0, 0, 1, 0x7000_0000)
-    with pytest.raises(wasmtime.Trap, match="allocate"):
+    with pytest.raises(Trapped, match=FULL):
         boundary("realloc", 0, 0, 1, 0x7000_0000)
 
 
@@ -113,14 +84,14 @@ def test_results_stay_until_post_return(boundary: Boundary) -> None:
 def test_calls_back_in_stack_above_what_an_import_holds(boundary: Boundary) -> None:
     mark = boundary("top")
     at = boundary("realloc", 0, 0, 4, 8)
-    boundary.memory().write(boundary.store, b"argument", at)
+    boundary.write(at, b"argument")
     boundary("hold")
     above = boundary("top")
     export(boundary, 50, 20, 7)
     assert boundary("unframe") == 7
     export(boundary, 50, None)
     assert boundary("top") == boundary("base") == above
-    assert boundary.memory().read(boundary.store, at, at + 8) == b"argument"
+    assert boundary.read(at, 8) == b"argument"
     boundary("reset", mark)
     assert boundary("top") == boundary("base") == mark
 

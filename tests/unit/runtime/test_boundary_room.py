@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-import wasmtime
 
 from meldpy import runtime
+from tests.support.boundary_harness import FULL, Boundary
+from tests.support.handle_model import Trapped
 
 
-class Boundary:
-    def __init__(self) -> None:
-        text = runtime.sources()[runtime.BOUNDARY].rstrip()
-        self.store = wasmtime.Store()
-        engine = self.store.engine
-        full = wasmtime.Instance(self.store, wasmtime.Module(engine, '(module (func (export "t") unreachable))'), [])
-        module = wasmtime.Module(engine, text[:-1] + '(export "memory" (memory $boundary)))')
-        self.exports: Any = wasmtime.Instance(self.store, module, [full.exports(self.store)["t"]]).exports(self.store)
-
-    def realloc(self, *args: int) -> int:
-        return int(self.exports["realloc"](self.store, *args))
-
-    def write(self, at: int, data: bytes) -> None:
-        self.exports["memory"].write(self.store, data, at)
-
-    def read(self, at: int, size: int) -> bytes:
-        return bytes(self.exports["memory"].read(self.store, at, at + size))
+@pytest.fixture(params=["apart", "beside"])
+def boundary(request: pytest.FixtureRequest) -> Boundary:
+    return Boundary(apart=request.param == "apart")
 
 
 @pytest.mark.parametrize("size", [9, 100, 70_000])
-def test_what_moves_has_room_of_its_own(size: int) -> None:
-    boundary = Boundary()
+def test_what_moves_has_room_of_its_own(boundary: Boundary, size: int) -> None:
     first = boundary.realloc(0, 0, 1, 8)
     boundary.write(first, b"abcdefgh")
     second = boundary.realloc(0, 0, 1, 8)
@@ -47,17 +31,15 @@ def test_what_moves_has_room_of_its_own(size: int) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 2, 3])
-def test_what_grows_in_place_wastes_nothing(size: int) -> None:
-    boundary = Boundary()
+def test_what_grows_in_place_wastes_nothing(boundary: Boundary, size: int) -> None:
     at = boundary.realloc(0, 0, 1, size)
     for larger in range(size + 1, size + 5):
         assert boundary.realloc(at, larger - 1, 4, larger) == at
     assert boundary.realloc(0, 0, 1, 1) == at + size + 4
 
 
-def test_room_for_what_was_empty_is_aligned() -> None:
+def test_room_for_what_was_empty_is_aligned(boundary: Boundary) -> None:
     """An empty value has a place too; growing from it asks anew, wherever that place is."""
-    boundary = Boundary()
     boundary.realloc(0, 0, 1, 3)
     top = boundary.realloc(0, 0, 1, 0)
     grown = boundary.realloc(top, 0, 8, 8)
@@ -66,26 +48,35 @@ def test_room_for_what_was_empty_is_aligned() -> None:
 
 
 @pytest.mark.parametrize(("size", "smaller"), [(8, 8), (8, 3), (8, 0), (1, 1)])
-def test_what_shrinks_stays(size: int, smaller: int) -> None:
-    boundary = Boundary()
+def test_what_shrinks_stays(boundary: Boundary, size: int, smaller: int) -> None:
     first = boundary.realloc(0, 0, 1, size)
     boundary.realloc(0, 0, 1, 5)
     assert boundary.realloc(first, size, 1, smaller) == first
 
 
-def test_a_call_that_puts_nothing_there_takes_no_page() -> None:
-    boundary = Boundary()
-    calls: Any = boundary.exports
-    top = calls["top"](boundary.store)
-    assert calls["base"](boundary.store) == top
-    calls["hold"](boundary.store)
-    calls["reset"](boundary.store, top)
-    assert calls["memory"].size(boundary.store) == 0
+@pytest.mark.parametrize("apart", [True, False])
+def test_a_call_that_puts_nothing_there_takes_no_page(apart: bool) -> None:
+    boundary = Boundary(apart=apart)
+    top = boundary("top")
+    assert boundary("base") == top
+    boundary("hold")
+    boundary("reset", top)
+    assert boundary.pages() == 0
     assert boundary.realloc(0, 0, 1, 1) == top
-    assert calls["memory"].size(boundary.store) == runtime.FIRST_PAGES[runtime.BOUNDARY]
+    assert boundary.pages() == runtime.FIRST_PAGES[runtime.BOUNDARY if apart else runtime.HANDLES]
 
 
-def test_an_empty_value_has_a_place_inside_of_the_memory() -> None:
-    boundary = Boundary()
-    assert boundary.realloc(0, 0, 1, 0) <= boundary.exports["memory"].data_len(boundary.store)
-    assert boundary.exports["memory"].size(boundary.store) == 1
+def test_an_empty_value_has_a_place_inside_of_the_memory(boundary: Boundary) -> None:
+    assert boundary.realloc(0, 0, 1, 0) <= boundary.pages() * 65536
+    assert boundary.pages() > 0
+
+
+@pytest.mark.parametrize(("apart", "pages"), [(True, 5), (False, 8)])
+def test_what_does_not_fit_traps_and_changes_nothing(apart: bool, pages: int) -> None:
+    boundary = Boundary(pages=pages, apart=apart)
+    first = boundary.realloc(0, 0, 1, 100)
+    with pytest.raises(Trapped, match=FULL):
+        boundary.realloc(0, 0, 1, 5 * 65536)
+    with pytest.raises(Trapped, match=FULL):
+        boundary.realloc(first, 100, 1, 0xFFFF_FFFF)
+    assert boundary.realloc(0, 0, 1, 4 * 65536) == first + 100

@@ -33,7 +33,7 @@ def test_names_tell_the_shapes_apart() -> None:
     assert runtime.string_source(MemoryShape(memory64=True, page_size_log2=0)) == "string_source/64p"
     assert {runtime.strings(*shapes) for shapes in PAIRS_OF_SHAPES} <= set(runtime.sources())
     assert runtime.strings(MemoryShape(page_size_log2=0), M64) == "strings/32p-64"
-    assert len(runtime.sources()) == 23
+    assert len(runtime.sources()) == 24
 
 
 def test_memories_have_the_address_types_of_their_shapes() -> None:
