@@ -60,11 +60,7 @@ def optimised_module(module: CoreModule, *, names: bool) -> tuple[CoreModule, li
 
     named = tuple(each for each in module.customs if isinstance(each.section, NameSection))
     features = used_features(module, opcodes(module))
-    told = set(features)
-    if any(each.mode is SegmentMode.PASSIVE for each in module.elements):
-        # wasm-opt wants this for them, which are bulk-memory's; that it uses none of it is seen below
-        told.add("reference-types")
-    data = optimised(encode_module(replace(module, customs=named if names else ())), told, names=names)
+    data = optimised(encode_module(replace(module, customs=named if names else ())), _told(module, features), names=names)
     try:
         validate_module(_SOURCE, data)
         made = decode_module(data, _SOURCE)
@@ -78,6 +74,17 @@ def optimised_module(module: CoreModule, *, names: bool) -> tuple[CoreModule, li
     names_now = tuple(each for each in made.customs if isinstance(each.section, NameSection))
     notes = [f"dropped custom sections that -O would make stale: {', '.join(gone)}"] if gone else []
     return replace(made, customs=(*names_now, *kept)), notes
+
+
+def _told(module: CoreModule, features: Iterable[str]) -> set[str]:
+    """The features that wasm-opt wants for a module with these. It takes more into some than the proposals have in
+    them; that it uses none of that is seen when it is done."""
+    told = set(features)
+    if "exceptions" in told or any(each.mode is SegmentMode.PASSIVE for each in module.elements):
+        told.add("reference-types")  # for exnref, and for all such segments
+    if "function-references" in told:
+        told.add("tail-call")  # for return_call_ref
+    return told
 
 
 def optimised_fused(fused: FusedModule, *, names: bool) -> tuple[FusedModule, list[str]]:
