@@ -60,7 +60,8 @@ def optimised_module(module: CoreModule, *, names: bool) -> tuple[CoreModule, li
 
     named = tuple(each for each in module.customs if isinstance(each.section, NameSection))
     features = used_features(module, opcodes(module))
-    data = optimised(encode_module(replace(module, customs=named if names else ())), _told(module, features), names=names)
+    given = encode_module(replace(module, customs=named if names else ()))
+    data = optimised(given, _told(module, features), names=names)
     try:
         validate_module(_SOURCE, data)
         made = decode_module(data, _SOURCE)
