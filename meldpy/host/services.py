@@ -15,7 +15,7 @@ from time import monotonic_ns, time_ns
 from typing import Protocol, final
 
 from meldpy.host.bus.bus import Bus, Outgoing
-from meldpy.host.faults import Denied, StateError
+from meldpy.host.faults import Busy, Denied, StateError
 from meldpy.host.limits import Grants, Limits, allows
 from meldpy.host.module import Level
 from meldpy.host.store.database import Database, Transaction
@@ -130,11 +130,17 @@ class ModuleServices:
                     effects.outbox.append(outgoing)
                     return
         # outside of a message, or from another thread of a native module when its message was done meanwhile
-        with self._aside():
-            if outgoing.to is None:
-                self._bus.publish(self._name, outgoing.topic, outgoing.payload, self._limits.request)
-            else:
-                self._bus.send(self._name, outgoing.to, outgoing.topic, outgoing.payload, self._limits.request)
+        try:
+            self._pass_on(outgoing, 0)
+        except Busy:
+            with self._aside():
+                self._pass_on(outgoing, self._limits.request)
+
+    def _pass_on(self, outgoing: Outgoing, wait: float) -> None:
+        if outgoing.to is None:
+            self._bus.publish(self._name, outgoing.topic, outgoing.payload, wait)
+        else:
+            self._bus.send(self._name, outgoing.to, outgoing.topic, outgoing.payload, wait)
 
     # --- keys --------------------------------------------------------------------------------------------------------
     def kv_get(self, key: str) -> bytes | None:

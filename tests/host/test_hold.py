@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from meldpy.host.bus.hold import Hold
+from meldpy.host.bus.shares import Share
 from meldpy.host.bus.turns import Turns
 from meldpy.host.core import Core
 from meldpy.host.faults import HostError
@@ -26,6 +27,10 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+def somebody() -> Share:
+    return Share(0.0, lambda: 0.0)
 
 
 def until(true: Callable[[], object]) -> None:
@@ -53,7 +58,7 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("patient")
 def test_they_stand_still_until_everything_is_there() -> None:
     hold = Hold()
-    one, other = hold.sent(), hold.sent()
+    one, other = hold.sent(somebody()), hold.sent(somebody())
     threads = [stands(hold), stands(hold)]
     one()
     assert all(each.is_alive() for each in threads)
@@ -67,7 +72,7 @@ def test_they_stand_still_until_everything_is_there() -> None:
 def test_what_takes_longer_than_a_moment_keeps_nobody() -> None:
     clock = Clock()
     hold = Hold(clock)
-    hold.sent()
+    hold.sent(somebody())
     hold.stand_still()
     assert (hold._rests_until, hold._standing) == (clock.now, [])  # it stood
 
@@ -76,7 +81,7 @@ def test_what_takes_longer_than_a_moment_keeps_nobody() -> None:
 def test_for_what_has_taken_longer_than_a_moment_nobody_stands_still_at_all() -> None:
     clock = Clock()
     hold = Hold(clock)
-    hold.sent()
+    hold.sent(somebody())
     clock.now += LONG + 1
     thread = threading.Thread(target=hold.stand_still, daemon=True)
     thread.start()
@@ -88,12 +93,12 @@ def test_for_what_has_taken_longer_than_a_moment_nobody_stands_still_at_all() ->
 def test_who_stood_still_does_not_do_so_for_twice_as_long() -> None:
     clock = Clock()
     hold = Hold(clock)
-    arrived = hold.sent()
+    arrived = hold.sent(somebody())
     thread = stands(hold)
     clock.now += 1
     arrived()
     thread.join(LONG)
-    again = hold.sent()
+    again = hold.sent(somebody())
     clock.now += 1.9
     hold.stand_still()
     clock.now += 0.2
@@ -101,6 +106,37 @@ def test_who_stood_still_does_not_do_so_for_twice_as_long() -> None:
     again()
     thread.join(LONG)
     assert not thread.is_alive()
+
+
+@pytest.mark.usefixtures("patient")
+def test_who_waits_inside_its_turn_keeps_nobody_meanwhile() -> None:
+    """It may wait for one of those that stand still."""
+    clock = Clock()
+    turns = Turns(2, now=clock)
+    little, much = turns.share(), turns.share()
+    much.add(1.0, clock.now)
+    arrived, again = turns.sent(little), turns.sent(little)
+
+    def run() -> None:
+        with turns.turn(much):
+            pass
+
+    with turns.turn(little):
+        first = threading.Thread(target=run)
+        first.start()
+        until(lambda: turns._hold._standing)
+        with turns.aside(little):
+            first.join(LONG)
+            assert not first.is_alive()
+            run()
+        second = threading.Thread(target=run)
+        second.start()
+        until(lambda: turns._hold._standing)
+    arrived()
+    assert second.is_alive()
+    again()
+    second.join(LONG)
+    assert (second.is_alive(), turns._hold._on_their_way, turns._hold._aside) == (False, {}, set())
 
 
 @pytest.mark.usefixtures("patient")

@@ -86,7 +86,7 @@ class Turns:
 
     def sent(self, share: Share) -> Callable[[], None]:
         """Something is on its way to a guest; what is returned must be called once, when it is there. Any thread."""
-        return self._hold.sent() if share.wants_little else _nothing
+        return self._hold.sent(share) if share.wants_little else _nothing
 
     def _make_way(self, share: Share) -> None:
         if not share.wants_little:
@@ -98,10 +98,12 @@ class Turns:
         if share.owner != threading.get_ident():
             yield
             return
+        self._hold.begins_to_wait(share)
         self._end(share, None)
         try:
             yield
         finally:
+            self._hold.has_waited(share)
             share.rested(self._now())
             self._begin(share)
 
