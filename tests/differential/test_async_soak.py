@@ -11,6 +11,8 @@ from meldpy.engine.config import full_engine
 from meldpy.engine.traps import trap_kind
 from meldpy.pipeline import fuse
 from tests.differential.test_async_ends import around, flat, guest
+from tests.differential.test_async_host import BLOCKING
+from tests.support.asynchosts import guests, second, with_host
 from tests.support.shape import assert_fused_shape
 from tests.support.trapcases.async_guests import (
     GIVEN_FUTURE,
@@ -63,24 +65,27 @@ def cycle(count: int, dropped: str = DROPPED) -> str:
           (i32.wrap_i64 (local.tee $other (i64.sub (local.get $other) (i64.const 1))))))"""
 
 
-def limited(form: bytes, arg: int) -> object:
-    """What `run` returns in an instance whose memories may have four pages, as many as that of the handles has from the
-    start."""
+def limited(form: bytes, name: str, *args: int, times: int = 1) -> object:
+    """What an export returns the last time, in an instance whose memories may have four pages, as many as that of the
+    handles has from the start."""
     engine = full_engine().engine
     store = Store(engine)
     store.set_limits(memory_size=4 * PAGE)
     linker = wc.Linker(engine)
     with linker.root() as root:
         root.add_func("log", lambda store, x: None)
-    func = linker.instantiate(store, wc.Component(engine, form)).get_func(store, "run")
+    func = linker.instantiate(store, wc.Component(engine, form)).get_func(store, name)
     assert func is not None
-    return call(func, store, [arg])
+    returned = None
+    for _ in range(times):
+        returned = call(func, store, list(args))
+    return returned
 
 
 def run(script: str) -> object:
     fused = fuse([bytes(wat2wasm(composition([script])))]).bytes
     assert_fused_shape(fused)
-    return limited(fused, 0)
+    return limited(fused, "run", 0)
 
 
 def test_what_is_used_again_needs_no_memory() -> None:
@@ -89,8 +94,14 @@ def test_what_is_used_again_needs_no_memory() -> None:
 
 @pytest.mark.parametrize("body", BESIDE_A_HOST)
 def test_ends_that_leave_for_a_host_need_no_memory(body: str) -> None:
-    """More of them than there are cells in all that memory."""
-    assert limited(around(flat(guest(REPEATED.replace("@", BESIDE_A_HOST[body])))), 3_000) == 8
+    """More of them than there are cells, or blocks of the heap, in all that memory."""
+    assert limited(around(flat(guest(REPEATED.replace("@", BESIDE_A_HOST[body])))), "run", 30_000) == 8
+
+
+def test_calls_of_a_host_that_wait_for_it_need_no_memory() -> None:
+    """Each has a task of the engine's, with a set there, and two instances are in the midst of it."""
+    form = guests(second({"double": BLOCKING["double"]}, lower="", more="(; ;)"), ["double"], lower="")
+    assert limited(with_host(flat(form), ["double"]), "double", 1, 7, times=3_000) == 14
 
 
 @pytest.mark.deep

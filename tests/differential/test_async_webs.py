@@ -178,6 +178,17 @@ def test_a_root_that_yields_takes_turns_with_its_host(divergences: Divergences) 
     assert min(told[:at].count(3000), told[at:].count(3000)) >= 3
 
 
+def test_a_root_is_woken_each_time_another_one_makes_it_ready(divergences: Divergences) -> None:
+    main = "call 6 1 0 1, call 7 1 1 2, await 7, call-drop 7, call 8 1 1 3, await 8, await 6"
+    once = "read 0 1, join 0 10, loop 10"
+    waiting = task("number", f"call 8 2 0 1, new 0, {once}, {once}, return")
+    second = Instance(1, (2,), (waiting, task("number", "write 2 1, yield, return")), (), plain=False)
+    first = Instance(0, (1,), (Task("number", False, steps(main)),), (), plain=False)
+    web = Web(ELEMENT, (first, second, Instance(2, (), (NOW,), (), plain=False)))
+    told = _first_call(web, 1, fuses_front=False, divergences=divergences)
+    assert [told.count(3002), told.count(3001)] == [2, 3]
+
+
 def test_a_root_that_was_ready_when_it_is_cancelled_waits_again(divergences: Divergences) -> None:
     """Another root has made it ready and gone on; what it waits for after the cancel never comes."""
     first = Task("number", False, steps("call 6 1 0 1, call 7 1 1 2, cancel 6, call-drop 6, await 7"))
