@@ -4,16 +4,13 @@ with many modules the looking would take longer than everything else about a mes
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Protocol, final
+from typing import Protocol, final
 
 from meldpy.host.faults import StateError
 from meldpy.host.limits import allows
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from meldpy.host.module import Envelope
+from meldpy.host.module import Envelope
 
 _KEPT = 1000
 """Topics; whoever invents more has them looked for."""
