@@ -182,6 +182,36 @@ def test_an_index_that_is_free_is_the_next_to_be_used() -> None:
     assert indices == [1, 2, 2, 2, 3, 3]
 
 
+DROPS = """(component
+  (import "a:b/c" (instance $c (export "r" (type $r (sub resource))) (export "make" (func (result (own $r))))))
+  (alias export $c "r" (type $r))
+  (core func $make (canon lower (func $c "make")))
+  (core func $drop (canon resource.drop $r))
+  (core module $m
+    (import "" "make" (func $make (result i32)))
+    (import "" "drop" (func $drop (param i32)))
+    (func (export "run") (call $drop (call $make))))
+  (core instance $i (instantiate $m (with "" (instance (export "make" (func $make)) (export "drop" (func $drop))))))
+  (func (export "run") (canon lift (core func $i "run"))))"""
+
+
+def test_a_host_is_told_which_of_its_resources_the_guest_dropped() -> None:
+    module = meldpy.fuse([bytes(wat2wasm(DROPS))], FuseOptions(core=True)).bytes
+    made: list[object] = []
+    dropped: list[object] = []
+
+    def make() -> object:
+        made.append(object())
+        return made[-1]
+
+    guest = core.load(module, {"a:b/c#make": make, "a:b/c#[resource-drop]r": dropped.append})
+    guest.call("run")
+    guest.call("run")
+    assert len(dropped) == 2
+    assert dropped == made
+    core.load(module, {"a:b/c#make": make}).call("run")  # nobody needs to listen
+
+
 def test_a_handle_is_good_for_its_own_instance_only() -> None:
     """Two instances of a module have the same resource types."""
     fixture = load("resource-host")
