@@ -8,7 +8,7 @@ of plain functions, three times in one composition. The same code runs
     alone        as the compiler made it: a memory of its own
     separate     in the core output with a memory for each (not on wazero, which has one)
     full         in the one memory, with a fixed place and length (given what it has by --memory-max): checks compare
-                 with a constant, which is the least that one can cost (C; Rust's programs need more)
+                 with a constant, which is the least that one can be (C; Rust's programs need more)
     fixed        in the one memory, as a region with a fixed place that is checked (given room by --memory-max)
     growing      as the first region that makes room by moving others: fixed base, length in a global
     moving       as a region that may be moved: base and length in globals
