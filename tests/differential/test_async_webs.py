@@ -232,6 +232,14 @@ def test_the_spec_does_not_allow_another_log() -> None:
         assert verdict is Verdict.NOT_ALLOWED
 
 
+@pytest.mark.deep
+def test_the_spec_is_not_asked_where_a_store_has_two_stacks() -> None:
+    composed = composition(make(213360))
+    verdict, why = allowed(definitions(), graph_of(composed), list(zip(CALLS, play(composed), strict=False)))
+    assert verdict is Verdict.UNDECIDED, why
+    assert "two stacks" in why
+
+
 # --- scenes: small webs with a point ----------------------------------------------------------------------------------
 @pytest.mark.parametrize("name", sorted(SCENES.keys() - {"gate and event"}))
 def test_a_scene_is_the_same_composed_and_fused(name: str, divergences: Divergences) -> None:
