@@ -259,7 +259,9 @@
           (then
             (if (local.get $async) (then (return (i32.const -1))))
             (i32.store offset=36 (local.get $task) (i32.or (i32.load offset=36 (local.get $task)) (i32.const 256)))
-            (call $block (local.get $task))))))
+            (call $block (local.get $task))
+            (i32.store offset=36 (local.get $task)
+              (i32.and (i32.load offset=36 (local.get $task)) (i32.const -257)))))))
     ;; Not by its code: one that was cancelled before it started has had no event.
     (call $forget (local.get $task))
     (call $deliver_subtask (local.get $task)))

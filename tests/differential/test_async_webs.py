@@ -284,6 +284,13 @@ def test_a_result_comes_before_what_its_task_leaves(main: str, rest: str, diverg
     assert likeness(seen[:1], got[:1], divergences) is Likeness.SAME
 
 
+def test_a_subtask_that_was_cancelled_in_a_call_may_join_a_set(divergences: Divergences) -> None:
+    composed = composition(
+        pair("u8", "call 9 1 0 9, cancel 9, join 9 10", task("number", "loop 11, yield, return, exit"))
+    )
+    assert likeness(play(composed)[:1], play(fused(composed)[0])[:1], divergences) is Likeness.SAME
+
+
 def test_what_is_lent_is_lent_until_its_caller_hears_that_the_call_is_over(divergences: Divergences) -> None:
     main = "thing 12, call 6 1 0 2, yield, yield, thing-drop 12, return, exit"
     composed = composition(pair("u8", main, task("lend", "yield, return"), callback=True))
