@@ -53,8 +53,9 @@
 ;; is lost; all the lost places of an array are together smaller than the array. Nothing else is ever freed, so all
 ;; new room is zeros. Nobody keeps an address inside of an array from one call to the next. So where the stack of the
 ;; outer edge lies in this memory too (`boundary.wat`), it is below all arrays, and they go up when it needs room
-;; (`make-room`); but not where the heap has tasks as well, whose addresses are kept. No handle has an index above 2^28 - 1 (spec: Table.MAX_LENGTH): 2^28 rows are all that a 32-bit
-;; memory can address, so the memory is full before. That, too, traps as a full table.
+;; (`make-room`); but not where the heap has tasks as well, whose addresses are kept. No handle has an index above
+;; 2^28 - 1 (spec: Table.MAX_LENGTH): 2^28 rows are all that a 32-bit memory can address, so the memory is full before.
+;; That, too, traps as a full table.
 ;;
 ;; Counts need no check against overflow: each unit stands for a row, or for a local of a call that is still running.
 ;;
@@ -122,7 +123,8 @@
     local.get $rep)
 
   ;; What lift_own will return, for whoever may never come to that: 0, which is no handle of the engine's, where there is
-  ;; no such handle, or it is not owned. It may be lent by now, and free by then. Ends have rows too, so the memory has its pages.
+  ;; no such handle, or it is not owned. It may be lent by now, and free by then. Ends have rows too, so the memory has
+  ;; its pages.
   (func $handle.peek (export "peek") (param $table i32) (param $type i32) (param $index i32) (result i32)
     (local $row i32)
     (if (i32.ge_u (local.get $index) (i32.load offset=4 (local.get $table))) (then (return (i32.const 0))))
